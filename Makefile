@@ -1,0 +1,47 @@
+# Everything happens in $(VENV), which is made on first use and again only when pyproject.toml changes.
+PYTHON ?= python3
+VENV ?= .venv
+RUN := $(VENV)/bin/python -m
+PIP := $(RUN) pip --disable-pip-version-check --quiet
+
+.PHONY: demo test lint bench clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.demo  ## the example on real data: lineage, rows and bytes, and an answer
+	@$(RUN) examples.nyc_flights
+
+test: $(VENV)/.dev  ## every test, with branch coverage
+	@$(RUN) pytest --numprocesses logical --cov --cov-report term:skip-covered
+
+lint: $(VENV)/.dev  ## style, types, and the direction of imports
+	@$(RUN) ruff check
+	@$(RUN) ruff format --check
+	@$(RUN) mypy
+	@$(VENV)/bin/lint-imports
+
+bench: $(VENV)/.demo  ## every benchmark, some ten minutes
+	@$(RUN) benchmarks all
+
+clean:
+	rm -rf build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(VENV)/.demo: pyproject.toml | $(VENV)/.venv
+	@echo "Installing what the demo needs into $(VENV)"
+	@$(PIP) install --editable '.[duckdb,parquet]' --group demo
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/.venv
+	@echo "Installing what the tests need into $(VENV)"
+	@$(PIP) install --editable '.[duckdb,pandas,parquet,s3]' --group test --group lint
+	@touch $@
+
+# Debian and Ubuntu ship Python without its venv module; pip older than 25.1 knows no dependency groups.
+$(VENV)/.venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed: make PYTHON=python3.13"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+		|| { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -qq -y python3-venv; } \
+		|| { echo "Python's venv module is missing: sudo apt-get install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --upgrade 'pip>=25.1'
+	@touch $@
