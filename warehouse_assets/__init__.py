@@ -1,0 +1,125 @@
+"""Declare each table once, in Python or SQL: dependencies, runs, storage and the record of them follow.
+
+The public names below are loaded when they are first used, so that importing this package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from warehouse_assets.code_location.definitions import Definitions as Definitions
+    from warehouse_assets.config import Config as Config
+    from warehouse_assets.config import ConfigurableResource as ConfigurableResource
+    from warehouse_assets.config import PermissiveConfig as PermissiveConfig
+    from warehouse_assets.definitions.asset import asset as asset
+    from warehouse_assets.definitions.assets import AssetsDefinition as AssetsDefinition
+    from warehouse_assets.definitions.outputs import MaterializeResult as MaterializeResult
+    from warehouse_assets.definitions.outputs import ObserveResult as ObserveResult
+    from warehouse_assets.definitions.outputs import Output as Output
+    from warehouse_assets.definitions.policies import Backoff as Backoff
+    from warehouse_assets.definitions.policies import Jitter as Jitter
+    from warehouse_assets.definitions.policies import RetryPolicy as RetryPolicy
+    from warehouse_assets.definitions.source import SourceAsset as SourceAsset
+    from warehouse_assets.definitions.specs import AssetDep as AssetDep
+    from warehouse_assets.definitions.specs import AssetIn as AssetIn
+    from warehouse_assets.definitions.specs import AssetSpec as AssetSpec
+    from warehouse_assets.errors import Failure as Failure
+    from warehouse_assets.errors import RetryRequested as RetryRequested
+    from warehouse_assets.events import AssetMaterialization as AssetMaterialization
+    from warehouse_assets.events import AssetObservation as AssetObservation
+    from warehouse_assets.execution.context import AssetExecutionContext as AssetExecutionContext
+    from warehouse_assets.execution.executors import InProcessExecutor as InProcessExecutor
+    from warehouse_assets.execution.executors import ThreadExecutor as ThreadExecutor
+    from warehouse_assets.execution.run import RunResult as RunResult
+    from warehouse_assets.execution.run import materialize as materialize
+    from warehouse_assets.execution.run import materialize_to_memory as materialize_to_memory
+    from warehouse_assets.execution.run_config import RunConfig as RunConfig
+    from warehouse_assets.graph.selection import AssetSelection as AssetSelection
+    from warehouse_assets.instance import Instance as Instance
+    from warehouse_assets.io_manager.base import IOManager as IOManager
+    from warehouse_assets.io_manager.base import IOManagerDefinition as IOManagerDefinition
+    from warehouse_assets.io_manager.base import io_manager as io_manager
+    from warehouse_assets.io_manager.configurable import ConfigurableIOManager as ConfigurableIOManager
+    from warehouse_assets.io_manager.contexts import InputContext as InputContext
+    from warehouse_assets.io_manager.contexts import OutputContext as OutputContext
+    from warehouse_assets.io_manager.registry import io_manager_from_uri as io_manager_from_uri
+    from warehouse_assets.keys import AssetKey as AssetKey
+    from warehouse_assets.metadata import ColumnLineage as ColumnLineage
+    from warehouse_assets.metadata import MetadataValue as MetadataValue
+    from warehouse_assets.resources import EnvVar as EnvVar
+    from warehouse_assets.resources import InitResourceContext as InitResourceContext
+    from warehouse_assets.resources import ResourceDefinition as ResourceDefinition
+    from warehouse_assets.resources import resource as resource
+    from warehouse_assets.sql.value import SQL as SQL
+    from warehouse_assets.tables import Table as Table
+    from warehouse_assets.tables import TableColumn as TableColumn
+    from warehouse_assets.tables import TableSchema as TableSchema
+
+_HOMES = {
+    "AssetDep": "definitions.specs",
+    "AssetExecutionContext": "execution.context",
+    "AssetIn": "definitions.specs",
+    "AssetKey": "keys",
+    "AssetMaterialization": "events",
+    "AssetObservation": "events",
+    "AssetSelection": "graph.selection",
+    "AssetSpec": "definitions.specs",
+    "AssetsDefinition": "definitions.assets",
+    "Backoff": "definitions.policies",
+    "ColumnLineage": "metadata",
+    "Config": "config",
+    "ConfigurableIOManager": "io_manager.configurable",
+    "ConfigurableResource": "config",
+    "Definitions": "code_location.definitions",
+    "EnvVar": "resources",
+    "Failure": "errors",
+    "IOManager": "io_manager.base",
+    "IOManagerDefinition": "io_manager.base",
+    "InProcessExecutor": "execution.executors",
+    "InitResourceContext": "resources",
+    "InputContext": "io_manager.contexts",
+    "Instance": "instance",
+    "Jitter": "definitions.policies",
+    "MaterializeResult": "definitions.outputs",
+    "MetadataValue": "metadata",
+    "ObserveResult": "definitions.outputs",
+    "Output": "definitions.outputs",
+    "OutputContext": "io_manager.contexts",
+    "PermissiveConfig": "config",
+    "ResourceDefinition": "resources",
+    "RetryPolicy": "definitions.policies",
+    "RetryRequested": "errors",
+    "RunConfig": "execution.run_config",
+    "RunResult": "execution.run",
+    "SQL": "sql.value",
+    "SourceAsset": "definitions.source",
+    "Table": "tables",
+    "TableColumn": "tables",
+    "TableSchema": "tables",
+    "ThreadExecutor": "execution.executors",
+    "asset": "definitions.asset",
+    "io_manager": "io_manager.base",
+    "io_manager_from_uri": "io_manager.registry",
+    "materialize": "execution.run",
+    "materialize_to_memory": "execution.run",
+    "resource": "resources",
+}
+
+__all__ = [  # noqa: PLE0604
+    *_HOMES,
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,0 +1,182 @@
+"""What happened: frozen records of runs, steps and assets, which the instance keeps and gives back."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from warehouse_assets.errors import Failure
+from warehouse_assets.keys import AssetKey
+from warehouse_assets.metadata import MetadataValue, metadata_from_json, metadata_to_json, normalize_metadata
+
+__all__ = [
+    "CODE_VERSION_TAG",
+    "DATA_VERSION_TAG",
+    "AssetMaterialization",
+    "AssetObservation",
+    "ErrorInfo",
+    "Event",
+    "EventType",
+    "RunRecord",
+    "RunStatus",
+    "event_data_from_json",
+    "event_data_to_json",
+]
+
+CODE_VERSION_TAG = "warehouse_assets/code_version"
+DATA_VERSION_TAG = "warehouse_assets/data_version"
+
+RunStatus: TypeAlias = Literal["QUEUED", "STARTED", "SUCCESS", "FAILURE", "CANCELED"]
+EventType: TypeAlias = Literal[
+    "RUN_START",
+    "RUN_SUCCESS",
+    "RUN_FAILURE",
+    "RUN_CANCELED",
+    "STEP_START",
+    "STEP_SUCCESS",
+    "STEP_FAILURE",
+    "STEP_SKIPPED",
+    "STEP_UP_FOR_RETRY",
+    "ASSET_MATERIALIZATION",
+    "ASSET_OBSERVATION",
+    "ASSET_CHECK_EVALUATION",
+    "LOG",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class AssetMaterialization:
+    """A table was made: the record of one write of one asset, or of one partition of it.
+
+    `metadata` maps names to metadata values, `tags` hold versions and the like.
+    """
+
+    asset_key: AssetKey
+    description: str | None = None
+    metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
+    partition: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "asset_key", AssetKey.coerce(self.asset_key))
+        if self.metadata:
+            object.__setattr__(self, "metadata", normalize_metadata(self.metadata))
+
+
+@dataclass(frozen=True, slots=True)
+class AssetObservation(AssetMaterialization):
+    """Something was learned of a table that nothing was written to."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorInfo:
+    """An exception as a record can keep it: its class, its message with notes, and its traceback as text."""
+
+    cls_name: str
+    message: str
+    stack: str = ""
+    metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, error: BaseException) -> ErrorInfo:
+        """The record of `error`."""
+        metadata = {}
+        if isinstance(error, Failure):
+            try:
+                metadata = normalize_metadata(error.metadata)
+            except Exception as fault:  # noqa: BLE001 - bad metadata must not hide the failure it belongs to
+                metadata = {"metadata_error": MetadataValue.text(str(fault))}
+        return cls(type(error).__qualname__, str(error), "".join(traceback.format_exception(error, limit=-50)), metadata)
+
+
+EventData: TypeAlias = "AssetMaterialization | ErrorInfo | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened in a run, at `timestamp` (seconds since the epoch).
+
+    `data` is the materialization or observation, or the error of a failure; `message` says in one line what people want to know.
+    `storage_id` orders events of one instance; it is None until the event is stored.
+    """
+
+    event_type: EventType
+    run_id: str
+    timestamp: float
+    step_key: str | None = None
+    message: str | None = None
+    data: EventData = None
+    storage_id: int | None = None
+
+    @property
+    def asset_materialization(self) -> AssetMaterialization | None:
+        """The materialization that this event records."""
+        return self.data if self.event_type == "ASSET_MATERIALIZATION" else None  # type: ignore[return-value]
+
+    @property
+    def asset_observation(self) -> AssetObservation | None:
+        """The observation that this event records."""
+        return self.data if self.event_type == "ASSET_OBSERVATION" else None  # type: ignore[return-value]
+
+    @property
+    def asset_key(self) -> AssetKey | None:
+        """The asset that this event is about, where it is about one."""
+        return self.data.asset_key if isinstance(self.data, AssetMaterialization) else None
+
+    @property
+    def partition(self) -> str | None:
+        """The partition that this event is about, where it is about one."""
+        return self.data.partition if isinstance(self.data, AssetMaterialization) else None
+
+    @property
+    def error(self) -> ErrorInfo | None:
+        """The error that this event records."""
+        return self.data if isinstance(self.data, ErrorInfo) else None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run: what was to be made, when, and how it ended. Times are seconds since the epoch."""
+
+    run_id: str
+    status: RunStatus
+    created: float
+    started: float | None = None
+    ended: float | None = None
+    job_name: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    asset_keys: tuple[AssetKey, ...] = ()
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
+def event_data_to_json(data: EventData) -> dict[str, Any] | None:
+    """What an event carries, as JSON can hold it."""
+    if data is None:
+        return None
+    if isinstance(data, ErrorInfo):
+        return {
+            "error": data.cls_name,
+            "message": data.message,
+            "stack": data.stack,
+            "metadata": metadata_to_json(data.metadata),
+        }
+    return {
+        "asset": data.asset_key.path,
+        "description": data.description,
+        "metadata": metadata_to_json(data.metadata),
+        "partition": data.partition,
+        "tags": dict(data.tags),
+    }
+
+
+def event_data_from_json(event_type: EventType, data: Mapping[str, Any] | None) -> EventData:
+    """What `event_data_to_json` wrote, for an event of this type."""
+    if data is None:
+        return None
+    metadata = metadata_from_json(data["metadata"])
+    if "error" in data:
+        return ErrorInfo(data["error"], data["message"], data["stack"], metadata)
+    cls = AssetObservation if event_type == "ASSET_OBSERVATION" else AssetMaterialization
+    return cls(AssetKey(data["asset"]), data["description"], metadata, data["partition"], data["tags"])

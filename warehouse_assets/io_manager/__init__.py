@@ -1,0 +1,39 @@
+"""The seam between assets and the places where they live: `IOManager`, what it is told, and the powers it may add."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from warehouse_assets.io_manager.base import IOManager, IOManagerDefinition, io_manager
+from warehouse_assets.io_manager.contexts import InputContext, OutputContext, TableSource
+from warehouse_assets.io_manager.powers import DropsTables, PlacesTables, QueriesSQL, RunsSQL, ScansInDuckDB, StagesTables
+from warehouse_assets.io_manager.registry import default_io_manager, io_manager_from_uri
+
+if TYPE_CHECKING:
+    from warehouse_assets.io_manager.configurable import ConfigurableIOManager
+
+__all__ = [
+    "ConfigurableIOManager",
+    "DropsTables",
+    "IOManager",
+    "IOManagerDefinition",
+    "InputContext",
+    "OutputContext",
+    "PlacesTables",
+    "QueriesSQL",
+    "RunsSQL",
+    "ScansInDuckDB",
+    "StagesTables",
+    "TableSource",
+    "default_io_manager",
+    "io_manager",
+    "io_manager_from_uri",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "ConfigurableIOManager":  # the only one that needs pydantic
+        from warehouse_assets.io_manager.configurable import ConfigurableIOManager
+
+        return ConfigurableIOManager
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

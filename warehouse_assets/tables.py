@@ -1,0 +1,129 @@
+"""Values that describe a table: where it is, which part of it, of which columns, and how large it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from warehouse_assets.errors import InvalidDefinitionError
+from warehouse_assets.keys import AssetKey
+
+__all__ = ["Table", "TableColumn", "TableName", "TableSchema", "TableSlice", "TableStats", "quote_identifier"]
+
+
+def quote_identifier(name: str) -> str:
+    """`name` as a quoted SQL identifier: any text is allowed but a NUL character, which no database takes.
+
+    >>> print(quote_identifier('odd "name"'))
+    "odd ""name\"""
+    """
+    if "\0" in name:
+        raise InvalidDefinitionError(f"a table or column name cannot hold a NUL character: {name!r}")
+    return '"' + name.replace('"', '""') + '"'
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A stored table, of which nothing is loaded: annotate a parameter with it, and put it into SQL.
+
+    `str` gives its quoted name, one part for each segment of the key.
+
+    >>> print(Table(AssetKey(["staging", "orders"])))
+    "staging"."orders"
+    """
+
+    asset_key: AssetKey
+
+    def __str__(self) -> str:
+        return ".".join(quote_identifier(segment) for segment in self.asset_key.path)
+
+
+@dataclass(frozen=True, slots=True)
+class TableName:
+    """The place of a table in a database: its name, and its schema where it has one."""
+
+    table: str
+    schema: str | None = None
+
+    @classmethod
+    def of(cls, key: AssetKey, default_schema: str | None = None) -> TableName:
+        """The table of an asset: the last segment is the table, those before it the schema.
+
+        Several schema segments are joined in their escaped form, so no two keys share a table.
+
+        >>> TableName.of(AssetKey(["staging", "orders"]))
+        TableName(table='orders', schema='staging')
+        >>> TableName.of(AssetKey(["lake", "staging", "orders"])).schema
+        'lake/staging'
+        >>> TableName.of(AssetKey("orders"), default_schema="main").schema
+        'main'
+        """
+        *schema, table = key.path
+        return cls(table, AssetKey(schema).to_escaped_string() if schema else default_schema)
+
+    @property
+    def quoted(self) -> str:
+        """The name for use in SQL, each part quoted."""
+        parts = (self.schema, self.table) if self.schema is not None else (self.table,)
+        return ".".join(quote_identifier(part) for part in parts)
+
+    def __str__(self) -> str:
+        return self.table if self.schema is None else f"{self.schema}.{self.table}"
+
+
+@dataclass(frozen=True, slots=True)
+class TableColumn:
+    """One column: its name, its type as the store names it, and what people said about it."""
+
+    name: str
+    type: str
+    nullable: bool = True
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TableSchema:
+    """The columns of a table, in their order."""
+
+    columns: tuple[TableColumn, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "columns", tuple(self.columns))
+
+    def __iter__(self) -> Iterator[TableColumn]:
+        return iter(self.columns)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns, in their order."""
+        return tuple(column.name for column in self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class TableSlice:
+    """The part of a table to read: `columns` (None: all of them), and `partitions` (empty: the whole table).
+
+    Each entry of `partitions` is a column expression and the values or the half-open range it is limited to.
+    """
+
+    name: TableName
+    columns: tuple[str, ...] | None = None
+    partitions: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TableStats:
+    """What a store measured of a write.
+
+    `row_count` and `byte_size` (bytes at rest; None where the store cannot tell) are those of the whole table after the write,
+    `partition_row_count` the rows of the slice that was written. The place is a `table_name` in a database or a `uri`.
+    """
+
+    row_count: int
+    byte_size: int | None
+    schema: TableSchema
+    table_name: str | None = None
+    uri: str | None = None
+    partition_row_count: int | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
