@@ -1,0 +1,1 @@
+"""What a person writes: assets, sources, and what functions give back."""

@@ -1,0 +1,233 @@
+"""`AssetsDefinition`: one or more assets and the function that makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from warehouse_assets.definitions.functions import UserFunction
+from warehouse_assets.definitions.naming import Place
+from warehouse_assets.definitions.specs import DEFAULT_IO_MANAGER_KEY, AssetIn, AssetSpec, replace_spec
+from warehouse_assets.errors import InvalidDefinitionError
+from warehouse_assets.keys import AssetKey, CoercibleToKeyPrefix
+
+if TYPE_CHECKING:
+    from warehouse_assets.definitions.policies import RetryPolicy
+    from warehouse_assets.definitions.source import SourceAsset
+
+__all__ = ["AssetOutput", "AssetsDefinition"]
+
+_NOTHING: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class AssetOutput:
+    """One output of a definition: the asset it makes, whether it has to, and what the asset is made from.
+
+    `stored` is whether the I/O manager is called: not for a function annotated `-> None`. `internal_deps` are keys of the same
+    definition; None means that the output depends on all inputs of the definition.
+    """
+
+    name: str
+    spec: AssetSpec
+    is_required: bool = True
+    stored: bool = True
+    internal_deps: frozenset[AssetKey] | None = None
+
+
+class AssetsDefinition:
+    """One or more assets and the function that makes them, as `@asset` and its relatives build it.
+
+    Shows itself by `key` and `keys`, `specs`, `dependency_keys`, and by mappings such as `metadata_by_key`. Calling it calls the
+    function.
+    """
+
+    __slots__ = (
+        "_by_key",
+        "backfill_policy",
+        "can_subset",
+        "check_specs",
+        "function",
+        "ins",
+        "io_manager_def",
+        "node_name",
+        "op_tags",
+        "outputs",
+        "partitions_def",
+        "pool",
+        "required_resource_keys",
+        "resource_defs",
+        "retry_policy",
+    )
+
+    def __init__(
+        self,
+        *,
+        function: UserFunction,
+        outputs: Mapping[str, AssetOutput],
+        node_name: str,
+        ins: Mapping[str, AssetIn] = _NOTHING,
+        required_resource_keys: Set[str] = frozenset(),
+        resource_defs: Mapping[str, Any] = _NOTHING,
+        io_manager_def: Any = None,
+        retry_policy: RetryPolicy | None = None,
+        partitions_def: Any = None,
+        backfill_policy: Any = None,
+        check_specs: Sequence[Any] = (),
+        op_tags: Mapping[str, Any] = _NOTHING,
+        pool: str | None = None,
+        can_subset: bool = False,
+    ) -> None:
+        self.function = function
+        self.outputs = outputs
+        self.node_name = node_name
+        self.ins = ins
+        self.required_resource_keys = required_resource_keys
+        self.resource_defs = resource_defs
+        self.io_manager_def = io_manager_def
+        self.retry_policy = retry_policy
+        self.partitions_def = partitions_def
+        self.backfill_policy = backfill_policy
+        self.check_specs = check_specs
+        self.op_tags = op_tags
+        self.pool = pool
+        self.can_subset = can_subset
+        self._by_key = {output.spec.key: output for output in outputs.values()}
+
+    # what it is
+
+    @property
+    def key(self) -> AssetKey:
+        """The key of the one asset; InvalidDefinitionError where there are several."""
+        if len(self._by_key) != 1:
+            raise InvalidDefinitionError(
+                f"{self.node_name!r} has {len(self._by_key)} keys, not one", where=str(self.place), hint="Use its keys."
+            )
+        return next(iter(self._by_key))
+
+    @property
+    def keys(self) -> Set[AssetKey]:
+        """The keys of all its assets."""
+        return self._by_key.keys()
+
+    @property
+    def place(self) -> Place:
+        """Where it was declared."""
+        return self.function.place
+
+    @property
+    def specs(self) -> Sequence[AssetSpec]:
+        """The spec of each of its assets, with the dependencies that are explicit."""
+        return [output.spec for output in self.outputs.values()]
+
+    def get_asset_spec(self, key: AssetKey | None = None) -> AssetSpec:
+        """The spec of one of its assets."""
+        return self._by_key[key or self.key].spec
+
+    def output_for(self, key: AssetKey) -> AssetOutput:
+        """The output that makes the asset `key`."""
+        return self._by_key[key]
+
+    def key_for_argument(self, argument: str) -> AssetKey | None:
+        """The key that an argument is bound to by `ins`; None where its name has to be looked up in the graph."""
+        declared = self.ins.get(argument)
+        return declared.key_for(argument) if declared is not None else None
+
+    @property
+    def arguments(self) -> Iterable[str]:
+        """The names of all inputs: the function's parameters, and what `ins` adds for `**kwargs`."""
+        return dict.fromkeys((*(parameter.name for parameter in self.function.inputs), *self.ins))
+
+    @property
+    def dependency_keys(self) -> Set[AssetKey]:
+        """The keys it depends on; an argument whose key is not given stands for the key of its name."""
+        from_arguments = {self.key_for_argument(name) or AssetKey(name) for name in self.arguments}
+        return from_arguments | {dep.asset_key for spec in self.specs for dep in spec.deps}
+
+    @property
+    def group_names_by_key(self) -> Mapping[AssetKey, str | None]:
+        """The group of each asset, as it was given."""
+        return {key: output.spec.group_name for key, output in self._by_key.items()}
+
+    @property
+    def metadata_by_key(self) -> Mapping[AssetKey, Mapping[str, Any]]:
+        """The metadata of each asset's definition."""
+        return {key: output.spec.metadata for key, output in self._by_key.items()}
+
+    @property
+    def descriptions_by_key(self) -> Mapping[AssetKey, str | None]:
+        """The description of each asset."""
+        return {key: output.spec.description for key, output in self._by_key.items()}
+
+    @property
+    def code_versions_by_key(self) -> Mapping[AssetKey, str | None]:
+        """The code version of each asset."""
+        return {key: output.spec.code_version for key, output in self._by_key.items()}
+
+    @property
+    def tags_by_key(self) -> Mapping[AssetKey, Mapping[str, str]]:
+        """The tags of each asset."""
+        return {key: output.spec.tags for key, output in self._by_key.items()}
+
+    def io_manager_key_for(self, key: AssetKey) -> str:
+        """The name of the I/O manager that stores the asset `key`; one given by `io_manager_def` has a name of its own."""
+        if self.io_manager_def is not None:
+            return f"{self.node_name}__io_manager"
+        return self._by_key[key].spec.io_manager_key or DEFAULT_IO_MANAGER_KEY
+
+    # what can be made of it
+
+    def map_specs(self, change: Callable[[AssetSpec], AssetSpec]) -> AssetsDefinition:
+        """A copy with each spec changed; the internal dependencies follow changed keys."""
+        changed = {name: change(output.spec) for name, output in self.outputs.items()}
+        renamed = {self.outputs[name].spec.key: spec.key for name, spec in changed.items()}
+        outputs = {}
+        for name, output in self.outputs.items():
+            internal = output.internal_deps
+            if internal is not None:
+                internal = frozenset(renamed[key] for key in internal)
+            outputs[name] = AssetOutput(name, changed[name], output.is_required, output.stored, internal)
+        return self._copy(outputs=outputs)
+
+    def with_attributes(
+        self, *, key_prefix: CoercibleToKeyPrefix | None = None, group_name: str | None = None
+    ) -> AssetsDefinition:
+        """A copy with a prefix before each key, or in another group."""
+
+        def change(spec: AssetSpec) -> AssetSpec:
+            return replace_spec(spec, key=spec.key.with_prefix(key_prefix), group_name=group_name or spec.group_name)
+
+        return self.map_specs(change)
+
+    def with_ins(self, ins: Mapping[str, AssetIn]) -> AssetsDefinition:
+        """A copy whose arguments are bound in another way."""
+        return self._copy(ins=ins)
+
+    def _copy(self, **changes: Any) -> AssetsDefinition:
+        values = {name: getattr(self, name) for name in self.__slots__ if name != "_by_key"}
+        return type(self)(**{**values, **changes})
+
+    def to_source_asset(self, key: AssetKey | str | None = None) -> SourceAsset:
+        """The same table, as one that something else fills: it carries key, metadata, manager, description and partitions."""
+        from warehouse_assets.definitions.source import SourceAsset
+
+        spec = self.get_asset_spec(AssetKey.coerce(key) if key is not None else None)
+        return SourceAsset(
+            spec.key,
+            metadata=spec.metadata,
+            io_manager_key=spec.io_manager_key,
+            io_manager_def=self.io_manager_def,
+            description=spec.description,
+            partitions_def=spec.partitions_def,
+            group_name=spec.group_name,
+            tags=spec.tags,
+            place=spec.place,
+        )
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function itself, with inputs, context, config and resources as it declares them."""
+        return self.function.fn(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"AssetsDefinition({', '.join(sorted(key.to_user_string() for key in self.keys))})"

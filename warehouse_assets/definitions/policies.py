@@ -1,0 +1,59 @@
+"""When a failed step runs again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from warehouse_assets.errors import InvalidDefinitionError
+
+__all__ = ["Backoff", "Jitter", "RetryPolicy"]
+
+
+class Backoff(Enum):
+    """How the delay grows with each retry: by its own length, or doubling."""
+
+    LINEAR = "LINEAR"
+    EXPONENTIAL = "EXPONENTIAL"
+
+
+class Jitter(Enum):
+    """How chance changes the delay: anything from none to all of it, or up to its own length more or less."""
+
+    FULL = "FULL"
+    PLUS_MINUS = "PLUS_MINUS"
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Run a failed step again, at most `max_retries` times, after `delay` seconds, which may grow and vary."""
+
+    max_retries: int = 1
+    delay: float | None = None
+    backoff: Backoff | None = None
+    jitter: Jitter | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_retries < 0:
+            raise InvalidDefinitionError(f"max_retries is {self.max_retries}, below 0")
+        if self.delay is not None and self.delay < 0:
+            raise InvalidDefinitionError(f"the retry delay is {self.delay} s, below 0")
+        if self.delay is None and (self.backoff or self.jitter):
+            raise InvalidDefinitionError("a retry policy with backoff or jitter needs a delay")
+
+    def seconds_before(self, retry: int, chance: float = 0.5) -> float:
+        """The delay before the given retry (1 is the first), with `chance` in [0, 1) deciding the jitter.
+
+        >>> RetryPolicy(max_retries=3, delay=2, backoff=Backoff.EXPONENTIAL).seconds_before(3)
+        14.0
+        """
+        delay = float(self.delay or 0)
+        if self.backoff is Backoff.LINEAR:
+            delay *= retry
+        elif self.backoff is Backoff.EXPONENTIAL:
+            delay *= 2**retry - 1
+        if self.jitter is Jitter.FULL:
+            return chance * delay
+        if self.jitter is Jitter.PLUS_MINUS:
+            return max(0.0, delay + (2 * chance - 1) * (self.delay or 0))
+        return delay

@@ -1,0 +1,209 @@
+"""What is said of an asset apart from how it is made: `AssetSpec`, `AssetDep`, `AssetIn`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from warehouse_assets.definitions.naming import Faults, Place, caller_place
+from warehouse_assets.errors import InvalidDefinitionError
+from warehouse_assets.keys import AssetKey, CoercibleToAssetKey, CoercibleToKeyPrefix, key_prefix_segments
+
+__all__ = ["DEFAULT_GROUP", "DEFAULT_IO_MANAGER_KEY", "AssetDep", "AssetIn", "AssetSpec", "CoercibleToDep"]
+
+DEFAULT_GROUP = "default"
+DEFAULT_IO_MANAGER_KEY = "io_manager"
+
+CoercibleToDep: TypeAlias = Any  # AssetDep, AssetKey, str, sequence of str, AssetSpec, SourceAsset, AssetsDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class AssetDep:
+    """A dependency that is only about order and partitions: nothing is loaded."""
+
+    asset_key: AssetKey
+    partition_mapping: Any = None
+
+    def __init__(self, asset: CoercibleToDep, partition_mapping: Any = None) -> None:
+        keys = dep_keys(asset)
+        if len(keys) != 1:
+            raise InvalidDefinitionError(f"an AssetDep is about one asset, and {asset!r} stands for {len(keys)}")
+        object.__setattr__(self, "asset_key", keys[0])
+        object.__setattr__(self, "partition_mapping", partition_mapping)
+
+
+@dataclass(frozen=True, slots=True)
+class AssetIn:
+    """How an argument of an asset's function is filled: from which key, as which part, by which manager.
+
+    Give `key`, or `key_prefix` before the argument's own name. `metadata={"columns": […]}` loads only those columns.
+    """
+
+    key: AssetKey | None = None
+    key_prefix: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    input_manager_key: str | None = None
+    partition_mapping: Any = None
+
+    def __init__(
+        self,
+        key: CoercibleToAssetKey | None = None,
+        *,
+        key_prefix: CoercibleToKeyPrefix | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        input_manager_key: str | None = None,
+        partition_mapping: Any = None,
+    ) -> None:
+        if key is not None and key_prefix is not None:
+            raise InvalidDefinitionError("an AssetIn takes key or key_prefix, not both", where=str(caller_place()))
+        values = {
+            "key": AssetKey.coerce(key) if key is not None else None,
+            "key_prefix": key_prefix_segments(key_prefix),
+            "metadata": dict(metadata or {}),
+            "input_manager_key": input_manager_key,
+            "partition_mapping": partition_mapping,
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def key_for(self, argument: str) -> AssetKey | None:
+        """The key that is meant for this argument; None where the argument's name has to be looked up."""
+        if self.key is not None:
+            return self.key
+        return AssetKey((*self.key_prefix, argument)) if self.key_prefix else None
+
+
+@dataclass(frozen=True, slots=True)
+class AssetSpec:
+    """An asset as it is known to others: its key, what it depends on, and what people say about it."""
+
+    key: AssetKey
+    deps: tuple[AssetDep, ...] = ()
+    description: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    owners: tuple[str, ...] = ()
+    kinds: frozenset[str] = frozenset()
+    group_name: str | None = None
+    code_version: str | None = None
+    skippable: bool = False
+    automation_condition: Any = None
+    freshness_policy: Any = None
+    partitions_def: Any = None
+    io_manager_key: str | None = None
+    place: Place | None = field(default=None, compare=False, repr=False)
+
+    def __init__(
+        self,
+        key: CoercibleToAssetKey,
+        *,
+        deps: Iterable[CoercibleToDep] | None = None,
+        description: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
+        owners: Sequence[str] | None = None,
+        kinds: Iterable[str] | None = None,
+        group_name: str | None = None,
+        code_version: str | None = None,
+        skippable: bool = False,
+        automation_condition: Any = None,
+        freshness_policy: Any = None,
+        partitions_def: Any = None,
+        io_manager_key: str | None = None,
+        place: Place | None = None,
+    ) -> None:
+        place = place or caller_place()
+        asset_key = AssetKey.coerce(key)
+        faults = Faults(f"asset {asset_key.to_user_string()!r}: ", place)
+        if group_name is not None:
+            faults.check_name(group_name, "group name")
+        if tags:
+            faults.check_tags(tags)
+        if owners:
+            faults.check_owners(owners)
+        if kinds:
+            faults.check_kinds(kinds)
+        put = object.__setattr__
+        put(self, "key", asset_key)
+        put(self, "deps", normalize_deps(deps, faults) if deps else ())
+        put(self, "description", description)
+        put(self, "metadata", dict(metadata) if metadata else {})
+        put(self, "tags", dict(tags) if tags else {})
+        put(self, "owners", tuple(owners) if owners else ())
+        put(self, "kinds", frozenset(kinds) if kinds else frozenset())
+        put(self, "group_name", group_name)
+        put(self, "code_version", str(code_version) if code_version is not None else None)
+        put(self, "skippable", skippable)
+        put(self, "automation_condition", automation_condition)
+        put(self, "freshness_policy", freshness_policy)
+        put(self, "partitions_def", partitions_def)
+        put(self, "io_manager_key", io_manager_key)
+        put(self, "place", place)
+        if faults.errors:
+            faults.raise_any(f"asset {asset_key.to_user_string()!r}")
+
+    def with_io_manager_key(self, io_manager_key: str) -> AssetSpec:
+        """The same asset, loaded by the manager of this name."""
+        return self.replace_attributes(io_manager_key=io_manager_key)
+
+    def replace_attributes(self, **attributes: Any) -> AssetSpec:
+        """A copy with some attributes replaced, checked like a new one."""
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return AssetSpec(**{**values, **attributes})
+
+
+def _plain_dep(key: AssetKey) -> AssetDep:
+    dep = object.__new__(AssetDep)
+    object.__setattr__(dep, "asset_key", key)
+    object.__setattr__(dep, "partition_mapping", None)
+    return dep
+
+
+def dep_keys(dep: CoercibleToDep) -> Sequence[AssetKey]:
+    """The keys that a dependency stands for: one for most, all of them for a multi-asset."""
+    if isinstance(dep, (AssetKey, str, list, tuple)):
+        return (AssetKey.coerce(dep),)
+    if isinstance(dep, AssetDep):
+        return (dep.asset_key,)
+    keys = getattr(dep, "keys", None)
+    if keys is not None and not callable(keys):
+        return tuple(keys)
+    key = getattr(dep, "key", None)
+    if isinstance(key, AssetKey):
+        return (key,)
+    raise InvalidDefinitionError(
+        f"{dep!r} is not a dependency", hint="Give an asset, a source, an AssetSpec, an AssetDep, an AssetKey or a string."
+    )
+
+
+def normalize_deps(deps: Iterable[CoercibleToDep], faults: Faults) -> tuple[AssetDep, ...]:
+    """Each dependency once; two that say different things of one asset are a fault."""
+    if isinstance(deps, (str, AssetKey)):
+        faults.add(f"deps is {deps!r}, not a list", hint=f"Write deps=[{deps!r}].")
+        return ()
+    found: dict[AssetKey, AssetDep] = {}
+    for dep in deps:
+        try:
+            expanded = [dep] if isinstance(dep, AssetDep) else [_plain_dep(key) for key in dep_keys(dep)]
+        except InvalidDefinitionError as error:
+            faults.add(error.message, hint=error.hint)
+            continue
+        for new in expanded:
+            if found.setdefault(new.asset_key, new).partition_mapping != new.partition_mapping:
+                name = new.asset_key.to_user_string()
+                faults.add(f"the dependency on {name!r} is given twice, with different partition mappings")
+    return tuple(found.values())
+
+
+def with_deps(spec: AssetSpec, deps: Iterable[AssetDep]) -> AssetSpec:
+    """The same asset with further dependencies."""
+    return replace_spec(spec, deps=(*spec.deps, *deps))
+
+
+def replace_spec(spec: AssetSpec, **attributes: Any) -> AssetSpec:
+    """A copy of a spec that was checked before, without checking it again."""
+    copy = object.__new__(AssetSpec)
+    for name in AssetSpec.__slots__:
+        object.__setattr__(copy, name, attributes[name] if name in attributes else getattr(spec, name))
+    return copy

@@ -1,0 +1,306 @@
+"""`AssetGraph`: how assets hang together. Built once from all declarations; every fault in them is reported at once."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
+from typing import Any, TypeAlias
+
+from warehouse_assets.definitions.assets import AssetOutput, AssetsDefinition
+from warehouse_assets.definitions.naming import Faults
+from warehouse_assets.definitions.source import SourceAsset
+from warehouse_assets.definitions.specs import DEFAULT_GROUP, DEFAULT_IO_MANAGER_KEY, AssetSpec
+from warehouse_assets.errors import InvalidDefinitionError, InvalidDefinitionsError, close_matches
+from warehouse_assets.keys import AssetKey
+
+__all__ = ["AnyAsset", "AssetGraph", "AssetNode"]
+
+AnyAsset: TypeAlias = "AssetsDefinition | SourceAsset | AssetSpec | Sequence[Any]"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AssetNode:
+    """One asset in the graph: its spec, the definition that makes it (None: something else does), and its neighbours.
+
+    A `stub` is known only as a dependency of others.
+    """
+
+    key: AssetKey
+    spec: AssetSpec
+    definition: AssetsDefinition | None = None
+    output: AssetOutput | None = None
+    source: SourceAsset | None = None
+    parents: tuple[AssetKey, ...] = ()
+    children: list[AssetKey] = field(default_factory=list)
+    is_stub: bool = False
+
+    @property
+    def is_executable(self) -> bool:
+        """Whether running a definition of this graph makes the asset."""
+        return self.definition is not None
+
+    @property
+    def group_name(self) -> str:
+        """The group it belongs to."""
+        return self.spec.group_name or DEFAULT_GROUP
+
+    @property
+    def io_manager_key(self) -> str:
+        """The name of the I/O manager that holds its table."""
+        if self.definition is not None:
+            return self.definition.io_manager_key_for(self.key)
+        if self.source is not None:
+            return self.source.io_manager_key
+        return self.spec.io_manager_key or DEFAULT_IO_MANAGER_KEY
+
+    @property
+    def io_manager_def(self) -> Any:
+        """The I/O manager that was given with the asset itself, if one was."""
+        owner = self.definition or self.source
+        return owner.io_manager_def if owner is not None else None
+
+    @property
+    def place(self) -> str:
+        """Where it was declared."""
+        place = self.definition.place if self.definition is not None else self.spec.place
+        return str(place)
+
+
+class AssetGraph:
+    """Assets and their dependencies, in an order in which each stands after all it depends on.
+
+    `bindings` gives, for each definition, the asset that each argument is filled with.
+    """
+
+    def __init__(
+        self,
+        nodes: Mapping[AssetKey, AssetNode],
+        bindings: Mapping[AssetsDefinition, Mapping[str, AssetKey]],
+        order: Sequence[AssetKey],
+    ) -> None:
+        self.nodes = nodes
+        self.bindings = bindings
+        self.order = order
+
+    @classmethod
+    def build(cls, assets: AnyAsset | Iterable[AnyAsset]) -> AssetGraph:
+        """The graph of these definitions, sources and specs: one of them, or a collection, in which collections may nest.
+
+        Raises InvalidDefinitionError, or a group of all faults: duplicate keys, unknown inputs, cycles.
+        """
+        builder = _Builder()
+        builder.collect([assets])
+        graph = builder.build()
+        builder.faults.raise_any("the asset graph")
+        assert graph is not None
+        return graph
+
+    def __contains__(self, key: AssetKey) -> bool:
+        return key in self.nodes
+
+    def __getitem__(self, key: AssetKey) -> AssetNode:
+        return self.nodes[key]
+
+    def __iter__(self) -> Iterator[AssetNode]:
+        return (self.nodes[key] for key in self.order)
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    @property
+    def executable_keys(self) -> list[AssetKey]:
+        """The assets that a run can make, in order."""
+        return [key for key in self.order if self.nodes[key].definition is not None]
+
+    def upstream(self, keys: Iterable[AssetKey], depth: int | None = None) -> set[AssetKey]:
+        """All that these assets depend on, themselves excluded unless they depend on each other; at most `depth` steps away."""
+        return self._reach(keys, lambda node: node.parents, depth)
+
+    def downstream(self, keys: Iterable[AssetKey], depth: int | None = None) -> set[AssetKey]:
+        """All that depends on these assets; at most `depth` steps away."""
+        return self._reach(keys, lambda node: node.children, depth)
+
+    def _reach(
+        self, keys: Iterable[AssetKey], neighbours: Callable[[AssetNode], Sequence[AssetKey]], depth: int | None
+    ) -> set[AssetKey]:
+        reached: set[AssetKey] = set()
+        queue = deque((key, 0) for key in keys)
+        while queue:
+            key, distance = queue.popleft()
+            if depth is not None and distance >= depth:
+                continue
+            for near in neighbours(self.nodes[key]):
+                if near not in reached:
+                    reached.add(near)
+                    queue.append((near, distance + 1))
+        return reached
+
+    def unknown_key_error(self, key: AssetKey) -> str:
+        """A sentence of close keys, for a key that is not in the graph."""
+        return suggest_keys(key, self.nodes)
+
+
+def suggest_keys(key: AssetKey, known: Iterable[AssetKey]) -> str:
+    """What a person may have meant by a key that is not there: the one of the same path spelled otherwise, or close names."""
+    by_name = {other.to_user_string(): other for other in known}
+    wrong = key.to_user_string()
+    if wrong in by_name:  # the same text, but other segments
+        other = by_name[wrong]
+        return f"There is {other!r}, which has {len(other.path)} segments; {key!r} has {len(key.path)}."
+    return close_matches(wrong, list(by_name)) or (
+        f"Known are {', '.join(sorted(by_name)[:8])}{', …' if len(by_name) > 8 else ''}." if by_name else "There are no assets."
+    )
+
+
+class _Builder:
+    """Builds a graph in three passes: collect by key, bind arguments, connect and sort."""
+
+    def __init__(self) -> None:
+        self.faults = Faults()
+        self.definitions: dict[AssetsDefinition, None] = {}
+        self.nodes: dict[AssetKey, AssetNode] = {}
+        self.by_last_segment: dict[str, list[AssetKey]] = {}
+
+    def collect(self, assets: Iterable[Any]) -> None:
+        for item in assets:
+            if isinstance(item, AssetsDefinition):
+                if item not in self.definitions:
+                    self.definitions[item] = None
+                    for output in item.outputs.values():
+                        self._add(AssetNode(output.spec.key, output.spec, item, output))
+            elif isinstance(item, SourceAsset):
+                self._add(AssetNode(item.key, item.spec, source=item))
+            elif isinstance(item, AssetSpec):
+                self._add(AssetNode(item.key, item))
+            elif isinstance(item, Iterable) and not isinstance(item, str):
+                self.collect(item)
+            else:
+                hint = "Decorate the function with @asset." if callable(item) else "Give assets, SourceAssets or AssetSpecs."
+                self.faults.add(f"{item!r} is not an asset", hint=hint)
+
+    def _add(self, node: AssetNode) -> None:
+        other = self.nodes.get(node.key)
+        if other is None:
+            self.nodes[node.key] = node
+            self.by_last_segment.setdefault(node.key.path[-1], []).append(node.key)
+        elif other.spec is not node.spec:
+            self.faults.add(
+                f"asset {node.key.to_user_string()!r} is defined twice: {other.place} and {node.place}",
+                hint="Give one of them another name or prefix.",
+            )
+
+    def build(self) -> AssetGraph | None:
+        bindings = {definition: self._bind(definition) for definition in self.definitions}
+        stubs: dict[AssetKey, AssetNode] = {}
+        for node in self.nodes.values():
+            parents = self._parents(node, bindings)
+            object.__setattr__(node, "parents", parents)  # nobody else has seen the node yet
+            for parent in parents:
+                if parent not in self.nodes and parent not in stubs:
+                    stubs[parent] = AssetNode(parent, AssetSpec(parent, place=node.spec.place), is_stub=True)
+        connected = self.nodes | stubs
+        order = self._sort(connected)
+        if order is None or self.faults.errors:
+            return None
+        for key in order:
+            for parent in connected[key].parents:
+                connected[parent].children.append(key)
+        return AssetGraph(connected, bindings, order)
+
+    def _bind(self, definition: AssetsDefinition) -> dict[str, AssetKey]:
+        bound: dict[str, AssetKey] = {}
+        function = definition.function
+        try:
+            optional = {parameter.name for parameter in function.inputs if parameter.has_default}
+            arguments = definition.arguments
+        except InvalidDefinitionsError as error:
+            self.faults.errors += error.exceptions  # type: ignore[arg-type]
+            return bound
+        except InvalidDefinitionError as error:
+            self.faults.errors.append(error)
+            return bound
+        for argument in arguments:
+            key = definition.key_for_argument(argument)
+            if key is None:
+                key = self._look_up(definition, argument, required=argument not in optional)
+            elif key not in self.nodes and argument not in optional:
+                self._unknown_input(definition, argument, key)
+            if key is not None and key in self.nodes:
+                bound[argument] = key
+        return bound
+
+    def _look_up(self, definition: AssetsDefinition, argument: str, *, required: bool) -> AssetKey | None:
+        """The asset meant by an argument's name: the key itself, or the one asset or source whose last segment it is."""
+        key = AssetKey(argument)
+        if key in self.nodes:
+            return key
+        own = definition.keys
+        candidates = [other for other in self.by_last_segment.get(argument, ()) if other not in own]
+        if len(candidates) > 1:
+            prefixes = {other.path[:-1] for other in own}
+            candidates = [other for other in candidates if other.path[:-1] in prefixes] or candidates
+        if len(candidates) == 1:
+            return candidates[0]
+        if candidates:
+            names = ", ".join(sorted(other.to_user_string() for other in candidates))
+            self.faults.add(
+                f"{_asset_name(definition)}: the argument {argument!r} may mean several assets: {names}",
+                hint=f"Say which with ins={{{argument!r}: AssetIn(key=…)}}.",
+                where=definition.place,
+            )
+        elif required:
+            self._unknown_input(definition, argument, key)
+        return None
+
+    def _unknown_input(self, definition: AssetsDefinition, argument: str, key: AssetKey) -> None:
+        what = f"the argument {argument!r} stands for the asset {key.to_user_string()!r}, which is not there"
+        self.faults.add(
+            f"{_asset_name(definition)}: {what}",
+            hint=suggest_keys(key, self.nodes.keys() - definition.keys),
+            where=definition.place,
+        )
+
+    def _parents(self, node: AssetNode, bindings: Mapping[AssetsDefinition, Mapping[str, AssetKey]]) -> tuple[AssetKey, ...]:
+        parents = [dep.asset_key for dep in node.spec.deps]
+        if node.definition is not None and node.output is not None:
+            if node.output.internal_deps is None:
+                parents += bindings[node.definition].values()
+            else:
+                parents += node.output.internal_deps
+        if node.key in parents:
+            self._check_self_dependency(node)
+            parents = [parent for parent in parents if parent != node.key]
+        return tuple(dict.fromkeys(parents))
+
+    def _check_self_dependency(self, node: AssetNode) -> None:
+        mappings = [dep.partition_mapping for dep in node.spec.deps if dep.asset_key == node.key]
+        if node.definition is not None:
+            mappings += [
+                declared.partition_mapping
+                for argument, declared in node.definition.ins.items()
+                if declared.key_for(argument) == node.key
+            ]
+        if not any(mapping is not None for mapping in mappings):
+            self.faults.add(
+                f"asset {node.key.to_user_string()!r} depends on itself",
+                hint="Only a partitioned asset can, with a partition mapping that looks back.",
+                where=node.spec.place,
+            )
+
+    def _sort(self, nodes: Mapping[AssetKey, AssetNode]) -> list[AssetKey] | None:
+        sorter: TopologicalSorter[AssetKey] = TopologicalSorter()
+        for key, node in nodes.items():
+            sorter.add(key, *node.parents)
+        try:
+            return list(sorter.static_order())
+        except CycleError as error:
+            path = " → ".join(key.to_user_string() for key in error.args[1])
+            places = dict.fromkeys(nodes[key].place for key in error.args[1])
+            self.faults.add(f"assets depend on each other in a circle: {path}", hint=f"They are at {', '.join(places)}.")
+            return None
+
+
+def _asset_name(definition: AssetsDefinition) -> str:
+    return "asset " + ", ".join(sorted(repr(key.to_user_string()) for key in definition.keys))

@@ -1,0 +1,8 @@
+"""SQL as a value: what an asset returns when its table is made by a query, and which tables that query reads."""
+
+from __future__ import annotations
+
+from warehouse_assets.sql.names import is_file_name, resolve_table
+from warehouse_assets.sql.value import SQL, ResolvedSQL
+
+__all__ = ["SQL", "ResolvedSQL", "is_file_name", "resolve_table"]

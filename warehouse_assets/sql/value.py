@@ -1,0 +1,173 @@
+"""`SQL`: a query with its values bound, never pasted."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from warehouse_assets.errors import InvalidSQLError, close_matches
+from warehouse_assets.keys import AssetKey
+from warehouse_assets.sql.names import is_engine_name, is_file_name, resolve_table
+from warehouse_assets.tables import Table
+
+if TYPE_CHECKING:
+    from warehouse_assets.sql.analysis import TableReference
+
+__all__ = ["SQL", "ResolvedSQL"]
+
+_PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
+
+
+class SQL:
+    """A query, as the value of an asset: the asset's table is made from it, in the engine that holds the table.
+
+    It names real tables (`staging.orders`), those of the assets it depends on. `{name}` stands for a value given by keyword: a
+    `Table` goes in as its quoted name, another `SQL` as a subquery, anything else as a bound parameter. Braces that name no
+    given value are left as they are.
+
+    >>> SQL("select * from {orders} where day > {since}", orders=Table(AssetKey("orders")), since=3)
+    SQL('select * from "orders" where day > $since', since=3)
+    """
+
+    __slots__ = ("bindings", "template")
+
+    def __init__(self, template: str, /, **bindings: Any) -> None:
+        if not isinstance(template, str):
+            raise InvalidSQLError(f"SQL is made from text, not from a value of type {type(template).__qualname__}")
+        self.template = template
+        self.bindings = bindings
+        names = set(_PLACEHOLDER.findall(template)) if bindings else set()
+        if unused := sorted(bindings.keys() - names):
+            guess = close_matches(unused[0], names) or "Write it in braces where it belongs."
+            raise InvalidSQLError(f"the SQL has no place for {', '.join(map(repr, unused))}", hint=guess)
+
+    def render(self, dialect: str | None = None) -> tuple[str, dict[str, Any]]:
+        """The text with `$name` for each bound parameter, and the parameters by name.
+
+        With a `dialect`, what stands in a comment is left alone, and a value inside quotes is an InvalidSQLError.
+        """
+        parameters: dict[str, Any] = {}
+        return self._render(parameters, itertools.count(2), dialect), parameters
+
+    def _render(self, parameters: dict[str, Any], numbers: Iterator[int], dialect: str | None) -> str:
+        if not self.bindings:
+            return self.template
+        names: dict[str, str] = {}
+        in_code = self._code_positions(dialect) if dialect is not None else None
+
+        def put(match: re.Match[str]) -> str:
+            name = match[1]
+            if name not in self.bindings or (in_code is not None and match.start() not in in_code):
+                return match[0]
+            value = self.bindings[name]
+            if isinstance(value, Table):
+                return str(value)
+            if isinstance(value, SQL):
+                return f"({value._render(parameters, numbers, dialect).strip().removesuffix(';')}\n)"
+            if name not in names:
+                names[name] = name if name not in parameters else f"{name}_{next(numbers)}"
+                while names[name] in parameters:
+                    names[name] = f"{name}_{next(numbers)}"
+                parameters[names[name]] = value
+            return f"${names[name]}"
+
+        return _PLACEHOLDER.sub(put, self.template)
+
+    def _code_positions(self, dialect: str) -> set[int]:
+        """Where the template has tokens outside of comments."""
+        from warehouse_assets.sql.analysis import token_spans
+
+        spans = list(token_spans(self.template, dialect))
+        for match in _PLACEHOLDER.finditer(self.template):
+            if match[1] in self.bindings and any(start < match.start() < end for start, end in spans):
+                raise InvalidSQLError(
+                    f"it has {match[0]} inside quotes, where no value can be put", hint="Leave the quotes out."
+                )
+        return {start for start, _ in spans}
+
+    def tables(self, dialect: str = "duckdb") -> tuple[tuple[str, ...], ...]:
+        """The names of the tables that the query reads, as tuples of their parts, each once, in order of appearance."""
+        from warehouse_assets.sql.analysis import table_references
+
+        text, _ = self.render(dialect)
+        return tuple(dict.fromkeys(reference.parts for reference in table_references(text, dialect)))
+
+    def resolve(
+        self,
+        sources: Mapping[AssetKey, Any],
+        *,
+        asset_key: AssetKey | None = None,
+        default_schema: str | None = None,
+        dialect: str = "duckdb",
+    ) -> ResolvedSQL:
+        """Match each table that the query reads with the asset, among the keys of `sources`, that it belongs to.
+
+        Raises InvalidSQLError where the query is not one SELECT, or reads a table that is not among them.
+        """
+        from warehouse_assets.sql.analysis import table_references
+
+        whose = f"the SQL of asset {asset_key.to_user_string()!r}" if asset_key else "the SQL"
+        try:
+            text, parameters = self.render(dialect)
+            references = table_references(text, dialect)
+        except InvalidSQLError as error:
+            raise InvalidSQLError(f"{whose}: {error.message}", hint=error.hint) from None
+        found: list[tuple[TableReference, AssetKey]] = []
+        for reference in references:
+            key = resolve_table(reference.parts, list(sources), default_schema)
+            if key is not None:
+                found.append((reference, key))
+            elif not (is_file_name(reference.parts) or is_engine_name(reference.parts)):
+                raise _unknown_table(whose, reference, sources)
+        return ResolvedSQL(text, parameters, tuple(found))
+
+    def __repr__(self) -> str:
+        text, parameters = self.render()
+        values = "".join(f", {name}={value!r}" for name, value in parameters.items())
+        return f"SQL({text!r}{values})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SQL) and (self.template, self.bindings) == (other.template, other.bindings)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedSQL:
+    """A query whose tables are matched with assets: ready for an engine, once each asset has a name there.
+
+    `parameters` are to be bound by name.
+    """
+
+    template: str
+    parameters: Mapping[str, Any]
+    references: tuple[tuple[TableReference, AssetKey], ...]
+
+    @property
+    def tables(self) -> tuple[AssetKey, ...]:
+        """The assets that the query reads, each once, in order of appearance."""
+        return tuple(dict.fromkeys(key for _, key in self.references))
+
+    def text(self, names: Mapping[AssetKey, str]) -> str:
+        """The query with each table replaced by the SQL expression that `names` gives for its asset.
+
+        A table that has no alias of its own keeps its name as one, so that `orders.id` still means what it did.
+        """
+        from warehouse_assets.sql.analysis import replace_tables
+
+        return replace_tables(self.template, [(reference, names[key]) for reference, key in self.references])
+
+
+def _unknown_table(whose: str, reference: TableReference, sources: Mapping[AssetKey, Any]) -> InvalidSQLError:
+    name = "/".join(reference.parts)
+    known = [key.to_user_string() for key in sources]
+    hint = close_matches(name, known) or "Declare it with deps=[…] or an argument annotated Table."
+    if known and "Did you" not in hint:
+        hint += f" Declared are {', '.join(sorted(known))}."
+    return InvalidSQLError(
+        f"{whose} reads the table {'.'.join(reference.parts)!r} (line {reference.line}), which is not among its dependencies",
+        hint=hint,
+    )
