@@ -1,0 +1,82 @@
+"""Whatever is done in whatever order, the event log in SQLite answers like the one in memory."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from warehouse_assets.errors import InstanceError
+from warehouse_assets.events import AssetMaterialization, AssetObservation, Event, RunRecord
+from warehouse_assets.instance import EventFilter, EventLog, MemoryEventLog
+from warehouse_assets.instance.sqlite import SqliteEventLog
+from warehouse_assets.keys import AssetKey
+
+KEYS = [AssetKey(path) for path in (["a"], ["a", "b"], ["a/b"])]
+RUNS = ["", "r1", "r2"]
+PARTITIONS = ["mon", "tue"]
+
+runs = st.sampled_from(RUNS)
+keys = st.sampled_from(KEYS)
+times = st.floats(0, 100)
+partitions = st.sampled_from([None, *PARTITIONS])
+run_events = st.builds(Event, st.sampled_from(["RUN_START", "RUN_SUCCESS", "RUN_FAILURE", "LOG"]), runs, times)
+made = st.builds(AssetMaterialization, keys, partition=partitions)
+seen = st.builds(AssetObservation, keys, partition=partitions)
+asset_events = st.builds(Event, st.just("ASSET_MATERIALIZATION"), runs, times, data=made) | st.builds(
+    Event, st.just("ASSET_OBSERVATION"), runs, times, data=seen
+)
+actions = st.lists(
+    st.tuples(st.just("store_events"), st.lists(run_events | asset_events, max_size=4))
+    | st.tuples(st.just("add_run"), st.builds(RunRecord, runs, st.just("QUEUED"), times))
+    | st.tuples(st.just("wipe"), st.lists(keys, max_size=2)),
+    max_size=12,
+)
+
+
+def told(log: EventLog, question: EventFilter) -> list[Any]:
+    kinds = ("ASSET_MATERIALIZATION", "ASSET_OBSERVATION")
+    return [
+        log.get_events(),
+        log.get_events(question, limit=3),
+        log.get_events(question, limit=3, ascending=False),
+        log.get_runs(),
+        log.get_runs(statuses=["QUEUED", "SUCCESS"], limit=1),
+        [list(log.get_latest(kind, KEYS, partition).items()) for kind in kinds for partition in (None, *PARTITIONS)],
+        [log.get_partitions(kind, key) for kind in kinds for key in KEYS],
+    ]
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    actions,
+    st.builds(
+        EventFilter,
+        st.none() | runs,
+        st.none() | keys,
+        st.sets(st.sampled_from(["RUN_START", "ASSET_MATERIALIZATION"])),
+        st.none() | st.integers(0, 9),
+        st.none() | st.integers(0, 9),
+    ),
+)
+def test_the_logs_agree(actions: list[tuple[str, Any]], question: EventFilter) -> None:
+    memory = MemoryEventLog()
+    with tempfile.TemporaryDirectory() as folder, closing(SqliteEventLog(Path(folder) / "record.db")) as sqlite:
+        for name, argument in actions:
+            outcomes = [outcome(log, name, argument) for log in (sqlite, memory)]
+
+            assert outcomes[0] == outcomes[1]
+
+        assert told(sqlite, question) == told(memory, question)
+
+
+def outcome(log: EventLog, name: str, argument: Any) -> str | None:
+    try:
+        getattr(log, name)(argument)
+    except InstanceError as error:
+        return str(error)
+    return None

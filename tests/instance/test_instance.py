@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from warehouse_assets.errors import InstanceError, RunNotFoundError
+from warehouse_assets.events import AssetMaterialization, AssetObservation, Event, RunRecord
+from warehouse_assets.instance import Instance
+from warehouse_assets.keys import AssetKey
+
+ORDERS, CUSTOMERS = AssetKey(["staging", "orders"]), AssetKey(["staging", "customers"])
+
+
+@pytest.fixture
+def instance() -> Iterator[Instance]:
+    with Instance.ephemeral() as instance:
+        yield instance
+
+
+class TestPlaces:
+    @pytest.fixture(autouse=True)
+    def no_home(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("WAREHOUSE_ASSETS_HOME", raising=False)
+
+    def test_a_local_instance_remembers(self, tmp_path: Path) -> None:
+        with Instance.local(tmp_path / "new" / "home") as instance:
+            instance.report_runless_asset_event(AssetMaterialization(ORDERS, metadata={"row_count": 3}))
+            instance.create_run(RunRecord("r1", "QUEUED", 1.0))
+
+        with Instance.local(str(tmp_path / "new" / "home")) as instance:
+            event = instance.get_latest_materialization_event(ORDERS)
+
+            assert event
+            assert event.asset_materialization == AssetMaterialization(ORDERS, metadata={"row_count": 3})
+            assert instance.get_runs() == [RunRecord("r1", "QUEUED", 1.0)]
+            assert instance.folder == tmp_path / "new" / "home"
+            assert instance.storage_path == tmp_path / "new" / "home" / "storage"
+            assert not instance.is_ephemeral
+            assert repr(instance) == f"Instance(SqliteEventLog({str(tmp_path / 'new' / 'home' / 'record.db')!r}))"
+
+    def test_the_environment_names_the_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("WAREHOUSE_ASSETS_HOME", str(tmp_path / "home"))
+
+        with Instance.get(tmp_path / "project") as instance:
+            assert instance.folder == tmp_path / "home"
+
+        assert [path.name for path in tmp_path.iterdir()] == ["home"]
+
+    @pytest.mark.parametrize(
+        ("there", "start", "folder"),
+        [
+            ([], "a/b", "a/b/.warehouse_assets"),
+            (["pyproject.toml"], "a/b", ".warehouse_assets"),
+            (["a/pyproject.toml", "pyproject.toml"], "a/b", "a/.warehouse_assets"),
+            (["a/.warehouse_assets/x", "a/b/c/pyproject.toml"], "a/b", "a/.warehouse_assets"),
+            (["a/b/.warehouse_assets/x", "pyproject.toml"], "a/b", "a/b/.warehouse_assets"),
+        ],
+    )
+    def test_the_folder_is_beside_the_project(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: list[str], start: str, folder: str
+    ) -> None:
+        for name in there:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).touch()
+        (tmp_path / start).mkdir(parents=True, exist_ok=True)
+
+        with Instance.get(tmp_path / start) as instance:
+            assert instance.folder == tmp_path / folder
+
+        monkeypatch.chdir(tmp_path / start)
+        with Instance.get() as instance:
+            assert instance.folder == tmp_path / folder
+
+    def test_version_control_passes_a_new_folder_over(self, tmp_path: Path) -> None:
+        (tmp_path / "kept" / ".warehouse_assets").mkdir(parents=True)
+
+        Instance.get(tmp_path / "new").close()
+        Instance.get(tmp_path / "kept").close()
+
+        assert (tmp_path / "new" / ".warehouse_assets" / ".gitignore").read_text() == "*\n"
+        assert not (tmp_path / "kept" / ".warehouse_assets" / ".gitignore").exists()
+
+    def test_the_folder_of_an_ephemeral_instance_lives_as_long(self) -> None:
+        with Instance.ephemeral() as instance:
+            closed = instance.folder
+            instance.storage_path.mkdir()
+            (instance.storage_path / "orders").touch()
+
+            assert instance.folder is closed
+
+        dropped = Instance.ephemeral().folder
+        gc.collect()
+
+        assert not closed.exists()
+        assert not dropped.exists()
+
+    def test_an_ephemeral_instance_makes_no_folder_unasked(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+        with Instance.ephemeral() as instance:
+            instance.report_runless_asset_event(AssetMaterialization(ORDERS))
+
+            assert repr(instance) == "Instance.ephemeral()"
+            assert instance.is_ephemeral
+
+        assert list(tmp_path.iterdir()) == []
+
+    def test_importing_and_an_ephemeral_instance_load_no_library(self) -> None:
+        program = (
+            "import sys; from warehouse_assets.instance import Instance; Instance.ephemeral().get_runs();"
+            "print(sorted({'msgspec', 'polars', 'pyarrow', 'pydantic', 'sqlalchemy'} & set(sys.modules)))"
+        )
+
+        assert subprocess.check_output([sys.executable, "-c", program], text=True) == "[]\n"
+
+
+class TestAssets:
+    def test_the_latest_of_an_asset_however_its_key_is_given(self, instance: Instance) -> None:
+        instance.report_runless_asset_event(AssetMaterialization(ORDERS, description="first"))
+        instance.report_runless_asset_event(AssetMaterialization(ORDERS, description="second"))
+
+        events = [instance.get_latest_materialization_event(key) for key in (ORDERS, "staging/orders", ["staging", "orders"])]
+
+        assert [event and event.data for event in events] == [AssetMaterialization(ORDERS, description="second")] * 3
+        assert instance.get_latest_materialization_event("orders") is None
+
+    def test_the_latest_of_many_assets(self, instance: Instance) -> None:
+        for key in (ORDERS, CUSTOMERS):
+            instance.report_runless_asset_event(AssetMaterialization(key))
+
+        events = instance.get_latest_materialization_events([ORDERS, "staging/customers", "missing"])
+
+        assert {key: event.asset_key for key, event in events.items()} == {ORDERS: ORDERS, CUSTOMERS: CUSTOMERS}
+
+    def test_partitions(self, instance: Instance) -> None:
+        for day in ("mon", "tue", "mon"):
+            instance.report_runless_asset_event(AssetMaterialization(ORDERS, partition=day))
+
+        latest = {day: instance.get_latest_materialization_event(ORDERS, day) for day in ("mon", "tue", "wed")}
+
+        assert instance.get_materialized_partitions("staging/orders") == {"mon", "tue"}
+        assert {day: event and event.storage_id for day, event in latest.items()} == {"mon": 3, "tue": 2, "wed": None}
+
+    def test_what_happens_outside_of_runs(self, instance: Instance) -> None:
+        instance.report_runless_asset_event(AssetObservation(ORDERS, metadata={"rows": 3}))
+
+        event = instance.get_latest_observation_event(ORDERS)
+
+        assert event
+        assert event.run_id == ""
+        assert event.asset_observation == AssetObservation(ORDERS, metadata={"rows": 3})
+        assert instance.get_latest_materialization_event(ORDERS) is None
+        with pytest.raises(InstanceError, match="'staging/orders' is not an event of an asset"):
+            instance.report_runless_asset_event("staging/orders")  # type: ignore[arg-type]
+
+    def test_wiping(self, instance: Instance) -> None:
+        for key in (ORDERS, CUSTOMERS):
+            instance.report_runless_asset_event(AssetMaterialization(key))
+
+        instance.wipe(["staging/orders"])
+
+        assert instance.get_latest_materialization_events([ORDERS, CUSTOMERS]).keys() == {CUSTOMERS}
+
+    def test_event_records(self, instance: Instance) -> None:
+        events = [
+            Event("RUN_START", "r1", 1.0),
+            Event("ASSET_MATERIALIZATION", "r1", 2.0, data=AssetMaterialization(ORDERS)),
+            Event("ASSET_OBSERVATION", "r2", 3.0, data=AssetObservation(ORDERS)),
+        ]
+        instance.store_events(events)
+
+        def times(**question: object) -> list[float]:
+            return [event.timestamp for event in instance.get_event_records(**question)]  # type: ignore[arg-type]
+
+        assert times() == [1.0, 2.0, 3.0]
+        assert times(run_id="r1") == [1.0, 2.0]
+        assert times(asset_key="staging/orders", ascending=False) == [3.0, 2.0]
+        assert times(event_types="RUN_START") == [1.0]
+        assert times(event_types=["RUN_START", "ASSET_OBSERVATION"], limit=1) == [1.0]
+        assert times(after=1, before=3) == [2.0]
+
+
+class TestRuns:
+    def test_a_run_is_found_by_its_id(self, instance: Instance) -> None:
+        run = RunRecord("r1", "QUEUED", 1.0)
+        instance.create_run(run)
+
+        assert instance.get_run_by_id("r1") == instance.get_run_record("r1") == run
+        assert instance.has_run("r1")
+
+    def test_an_unknown_run(self, instance: Instance) -> None:
+        assert instance.get_run_by_id("r9") is None
+        assert not instance.has_run("r9")
+        with pytest.raises(RunNotFoundError, match="no run 'r9' is recorded"):
+            instance.get_run_record("r9")
+
+    def test_runs_by_status(self, instance: Instance) -> None:
+        for number in range(3):
+            instance.create_run(RunRecord(f"r{number}", "QUEUED", 0.0))
+        instance.store_events([Event("RUN_START", "r1", 1.0), Event("RUN_FAILURE", "r1", 2.0)])
+
+        assert [run.run_id for run in instance.get_runs(statuses="FAILURE")] == ["r1"]
+        assert [run.run_id for run in instance.get_runs(statuses=["QUEUED"], limit=1)] == ["r2"]
+        assert [run.run_id for run in instance.get_runs(cursor="r1")] == ["r0"]

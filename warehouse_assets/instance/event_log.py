@@ -1,0 +1,125 @@
+"""`EventLog`: where runs and events are kept. The seam behind which the record moves from memory to a file to a server."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from warehouse_assets.errors import InstanceError, RunNotFoundError
+from warehouse_assets.events import Event, EventType, RunRecord, RunStatus
+from warehouse_assets.keys import AssetKey
+
+__all__ = ["EVERYTHING", "EventFilter", "EventLog", "run_changes", "run_exists", "run_not_found"]
+
+_RUN_CHANGES: Mapping[EventType, tuple[RunStatus, str]] = {
+    "RUN_START": ("STARTED", "started"),
+    "RUN_SUCCESS": ("SUCCESS", "ended"),
+    "RUN_FAILURE": ("FAILURE", "ended"),
+    "RUN_CANCELED": ("CANCELED", "ended"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Which events to read: those that fit everything given.
+
+    `after` and `before` are storage ids, and exclude the event that has it; no `event_types` stand for all of them.
+    """
+
+    run_id: str | None = None
+    asset_key: AssetKey | None = None
+    event_types: Collection[EventType] = ()
+    after: int | None = None
+    before: int | None = None
+
+    def accepts(self, event: Event) -> bool:
+        """Whether the event is of the run, asset and types asked for; its storage id is not looked at."""
+        return (
+            (not self.event_types or event.event_type in self.event_types)
+            and (self.run_id is None or event.run_id == self.run_id)
+            and (self.asset_key is None or event.asset_key == self.asset_key)
+        )
+
+
+EVERYTHING = EventFilter()
+
+
+class EventLog(ABC):
+    """Keeps runs and events, and answers what happened last to an asset.
+
+    One object is used by many threads at once. Events are ordered by their storage ids, which grow and are never given twice;
+    the latest event is the one stored last, whatever its timestamp. Calls raise InstanceError when the record cannot be read
+    or written. `warehouse_assets.testing.event_log` holds these promises as tests.
+    """
+
+    @abstractmethod
+    def store_events(self, events: Iterable[Event]) -> None:
+        """Store events in their order, all of them or none; a `RUN_*` event changes the record of its run with it."""
+
+    @abstractmethod
+    def get_events(self, where: EventFilter = EVERYTHING, *, limit: int | None = None, ascending: bool = True) -> list[Event]:
+        """The events that fit, at most `limit`, oldest first unless `ascending` is false."""
+
+    @abstractmethod
+    def get_latest(
+        self, event_type: EventType, keys: Iterable[AssetKey], partition: str | None = None
+    ) -> dict[AssetKey, Event]:
+        """The latest event of this type for each asset that has one, in the order of `keys`.
+
+        It is that of one partition, or of whichever came last.
+        """
+
+    @abstractmethod
+    def get_partitions(self, event_type: EventType, key: AssetKey) -> dict[str, int]:
+        """Each partition of the asset that has an event of this type, with the storage id of the latest."""
+
+    @abstractmethod
+    def add_run(self, run: RunRecord) -> None:
+        """Keep a new run; InstanceError when there is one of the same id."""
+
+    @abstractmethod
+    def get_run(self, run_id: str) -> RunRecord | None:
+        """The run of this id, or None."""
+
+    @abstractmethod
+    def get_runs(
+        self, *, statuses: Collection[RunStatus] = (), limit: int | None = None, cursor: str | None = None
+    ) -> list[RunRecord]:
+        """Runs, the last added first, of these statuses (none stand for all).
+
+        `cursor` is the id of a run: only those added before it are given. RunNotFoundError when it is unknown.
+        """
+
+    @abstractmethod
+    def wipe(self, keys: Iterable[AssetKey]) -> None:
+        """Forget every event of these assets; runs are kept."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give up files and connections; the log cannot be used any more."""
+
+
+def run_changes(event: Event) -> dict[str, Any]:
+    """What an event changes in the record of its run, as fields of it.
+
+    >>> run_changes(Event("RUN_START", "r1", timestamp=12.0))
+    {'status': 'STARTED', 'started': 12.0}
+    >>> run_changes(Event("STEP_START", "r1", timestamp=12.5))
+    {}
+    """
+    if change := _RUN_CHANGES.get(event.event_type):
+        status, clock = change
+        return {"status": status, clock: event.timestamp}
+    return {}
+
+
+def run_exists(run_id: str) -> InstanceError:
+    """The error for a run added twice."""
+    return InstanceError(f"run {run_id!r} is recorded already", hint="Give each run an id of its own.")
+
+
+def run_not_found(run_id: str) -> RunNotFoundError:
+    """The error for a run that is not in the record."""
+    return RunNotFoundError(f"no run {run_id!r} is recorded", hint="`get_runs()` gives those that are.")

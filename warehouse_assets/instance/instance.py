@@ -1,0 +1,215 @@
+"""`Instance`: the record of runs and tables as people and executions ask it, and the folder that belongs to it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from warehouse_assets.errors import InstanceError
+from warehouse_assets.events import (
+    AssetMaterialization,
+    AssetObservation,
+    Event,
+    EventType,
+    RunRecord,
+    RunStatus,
+)
+from warehouse_assets.instance.event_log import EventFilter, EventLog, run_not_found
+from warehouse_assets.instance.memory import MemoryEventLog
+from warehouse_assets.keys import AssetKey, CoercibleToAssetKey
+
+__all__ = ["Instance"]
+
+HOME_VARIABLE = "WAREHOUSE_ASSETS_HOME"
+FOLDER_NAME = ".warehouse_assets"
+
+
+class Instance:
+    """Remembers runs, their events, and the latest of every asset; `with` closes it.
+
+    Use `Instance.ephemeral()`, `Instance.local(folder)` or `Instance.get()`; the constructor takes any event log. The default
+    I/O manager keeps its files under `storage_path`. Asset keys are given as an AssetKey, a string or a list of segments.
+
+    >>> with Instance.ephemeral() as instance:
+    ...     instance.report_runless_asset_event(AssetMaterialization(AssetKey("orders"), metadata={"row_count": 3}))
+    ...     event = instance.get_latest_materialization_event("orders")
+    >>> event.asset_materialization.metadata["row_count"].value
+    3
+    """
+
+    def __init__(self, event_log: EventLog, folder: str | os.PathLike[str] | None = None) -> None:
+        self.event_log = event_log
+        self._folder = None if folder is None else Path(folder)
+        self._folder_lock = threading.Lock()
+        self._remove_folder: weakref.finalize[..., Instance] | None = None
+
+    @classmethod
+    def ephemeral(cls) -> Instance:
+        """A record in memory; its folder is a temporary one, made when it is first asked for and removed on closing or exit."""
+        return cls(MemoryEventLog())
+
+    @classmethod
+    def local(cls, folder: str | os.PathLike[str]) -> Instance:
+        """The record in a folder, which is made when there is none: SQLite, shared by all processes of one machine.
+
+        InstanceError when the record there is damaged, of a newer version, or cannot be opened.
+        """
+        from warehouse_assets.instance.sqlite import SqliteEventLog
+
+        folder = Path(folder).expanduser().absolute()
+        return cls(SqliteEventLog(folder / "record.db"), folder)
+
+    @classmethod
+    def get(cls, project_dir: str | os.PathLike[str] | None = None) -> Instance:
+        """The record of this project: in the folder that WAREHOUSE_ASSETS_HOME names, or in `.warehouse_assets` beside it.
+
+        The project is the nearest folder, from `project_dir` or the current one upwards, that has a `.warehouse_assets` or a
+        `pyproject.toml`; where there is none, it is the folder that the search began with.
+        """
+        if home := os.environ.get(HOME_VARIABLE):
+            return cls.local(home)
+        start = Path(project_dir or os.curdir).absolute()
+        marks = (FOLDER_NAME, "pyproject.toml")
+        project = next((f for f in (start, *start.parents) if any((f / mark).exists() for mark in marks)), start)
+        folder = project / FOLDER_NAME
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            (folder / ".gitignore").write_text("*\n")
+        return cls.local(folder)
+
+    @property
+    def is_ephemeral(self) -> bool:
+        """Whether the record is gone with this object."""
+        return isinstance(self.event_log, MemoryEventLog)
+
+    @property
+    def folder(self) -> Path:
+        """The folder that belongs to the record."""
+        with self._folder_lock:
+            if self._folder is None:
+                import shutil
+                import tempfile
+
+                self._folder = Path(tempfile.mkdtemp(prefix="warehouse-assets-"))
+                self._remove_folder = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+            return self._folder
+
+    @property
+    def storage_path(self) -> Path:
+        """Where the default I/O manager keeps its files: `storage` in the folder."""
+        return self.folder / "storage"
+
+    def close(self) -> None:
+        """Close the record, and remove a temporary folder."""
+        self.event_log.close()
+        if self._remove_folder:
+            self._remove_folder()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return "Instance.ephemeral()" if self.is_ephemeral else f"Instance({self.event_log!r})"
+
+    # What happened to assets
+
+    def get_latest_materialization_event(self, key: CoercibleToAssetKey, partition: str | None = None) -> Event | None:
+        """The event of the asset's latest materialization, of one partition or of whichever came last."""
+        return self._latest("ASSET_MATERIALIZATION", (key,), partition).get(AssetKey.coerce(key))
+
+    def get_latest_materialization_events(
+        self, keys: Iterable[CoercibleToAssetKey], partition: str | None = None
+    ) -> dict[AssetKey, Event]:
+        """The same for many assets, in one query; assets that were never materialized are left out."""
+        return self._latest("ASSET_MATERIALIZATION", keys, partition)
+
+    def get_latest_observation_event(self, key: CoercibleToAssetKey, partition: str | None = None) -> Event | None:
+        """The event of the asset's latest observation, of one partition or of whichever came last."""
+        return self._latest("ASSET_OBSERVATION", (key,), partition).get(AssetKey.coerce(key))
+
+    def get_materialized_partitions(self, key: CoercibleToAssetKey) -> set[str]:
+        """The partitions of the asset that were materialized."""
+        return set(self.event_log.get_partitions("ASSET_MATERIALIZATION", AssetKey.coerce(key)))
+
+    def get_event_records(
+        self,
+        *,
+        run_id: str | None = None,
+        asset_key: CoercibleToAssetKey | None = None,
+        event_types: EventType | Collection[EventType] = (),
+        after: int | None = None,
+        before: int | None = None,
+        limit: int | None = None,
+        ascending: bool = True,
+    ) -> list[Event]:
+        """The events of a run, of an asset, of some types, or all of them, in the order they were stored.
+
+        `after` and `before` are storage ids, and exclude the event that has it; `ascending=False` gives the latest first.
+        """
+        key = None if asset_key is None else AssetKey.coerce(asset_key)
+        types = (event_types,) if isinstance(event_types, str) else event_types
+        return self.event_log.get_events(EventFilter(run_id, key, types, after, before), limit=limit, ascending=ascending)
+
+    def report_runless_asset_event(self, event: AssetMaterialization | AssetObservation) -> None:
+        """Record what was done to an asset, or learned of it, outside of any run."""
+        if not isinstance(event, AssetMaterialization):
+            raise InstanceError(
+                f"{event!r} is not an event of an asset", hint="Give an AssetMaterialization or an AssetObservation."
+            )
+        kind: EventType = "ASSET_OBSERVATION" if isinstance(event, AssetObservation) else "ASSET_MATERIALIZATION"
+        self.store_events([Event(kind, run_id="", timestamp=time.time(), data=event)])
+
+    def wipe(self, keys: Iterable[CoercibleToAssetKey]) -> None:
+        """Forget all events of these assets; the stored tables are not touched."""
+        self.event_log.wipe([AssetKey.coerce(key) for key in keys])
+
+    # Runs
+
+    def get_run_by_id(self, run_id: str) -> RunRecord | None:
+        """The run of this id, or None."""
+        return self.event_log.get_run(run_id)
+
+    def get_run_record(self, run_id: str) -> RunRecord:
+        """The run of this id; RunNotFoundError when there is none."""
+        if run := self.event_log.get_run(run_id):
+            return run
+        raise run_not_found(run_id)
+
+    def has_run(self, run_id: str) -> bool:
+        """Whether a run of this id is recorded."""
+        return self.event_log.get_run(run_id) is not None
+
+    def get_runs(
+        self,
+        *,
+        statuses: RunStatus | Collection[RunStatus] = (),
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> list[RunRecord]:
+        """Runs, the last one first, of these statuses (none stand for all); `cursor` continues after the run of that id."""
+        wanted = (statuses,) if isinstance(statuses, str) else statuses
+        return self.event_log.get_runs(statuses=wanted, limit=limit, cursor=cursor)
+
+    # What executions write
+
+    def create_run(self, run: RunRecord) -> None:
+        """Keep a new run; InstanceError when there is one of the same id."""
+        self.event_log.add_run(run)
+
+    def store_events(self, events: Iterable[Event]) -> None:
+        """Store events in one transaction; a `RUN_*` event changes the status and the times of its run."""
+        self.event_log.store_events(events)
+
+    def _latest(
+        self, event_type: EventType, keys: Iterable[CoercibleToAssetKey], partition: str | None
+    ) -> dict[AssetKey, Event]:
+        return self.event_log.get_latest(event_type, [AssetKey.coerce(key) for key in keys], partition)

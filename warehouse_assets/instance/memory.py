@@ -1,0 +1,123 @@
+"""`MemoryEventLog`: the record of one process, gone with it."""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+
+from warehouse_assets.events import AssetMaterialization, Event, EventType, RunRecord, RunStatus
+from warehouse_assets.instance.event_log import EVERYTHING, EventFilter, EventLog, run_changes, run_exists, run_not_found
+from warehouse_assets.keys import AssetKey
+
+__all__ = ["MemoryEventLog"]
+
+
+class MemoryEventLog(EventLog):
+    """Keeps events in a list, in which an event's storage id is its position, counted from one.
+
+    Storing only extends the list, and the next question files what is new: a run stores many events and asks for few.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._events: list[Event | None] = []  # None where one was wiped
+        self._filed = 0
+        self._runs: dict[str, RunRecord] = {}
+        self._ids_of_run: dict[str, list[int]] = defaultdict(list)
+        self._ids_of_asset: dict[AssetKey, list[int]] = defaultdict(list)
+        self._latest: dict[AssetKey, dict[tuple[EventType, str | None], int]] = defaultdict(dict)
+
+    def store_events(self, events: Iterable[Event]) -> None:
+        self._events.extend(tuple(events))  # one operation: other threads see the whole batch or nothing of it
+
+    def get_events(self, where: EventFilter = EVERYTHING, *, limit: int | None = None, ascending: bool = True) -> list[Event]:
+        with self._lock:
+            self._file_new_events()
+            ids = self._candidates(where)
+            start = bisect_right(ids, where.after) if where.after is not None else 0
+            stop = bisect_left(ids, where.before) if where.before is not None else len(ids)
+            chosen = ids[start:stop] if ascending else ids[start:stop][::-1]
+            fitting = (pair for pair in self._numbered(chosen) if where.accepts(pair[1]))
+            return [replace(event, storage_id=storage_id) for storage_id, event in islice(fitting, limit)]
+
+    def get_latest(
+        self, event_type: EventType, keys: Iterable[AssetKey], partition: str | None = None
+    ) -> dict[AssetKey, Event]:
+        with self._lock:
+            self._file_new_events()
+            known = (latest for key in keys if (latest := self._latest.get(key)))
+            ids = [latest[event_type, partition] for latest in known if (event_type, partition) in latest]
+            return {key: replace(event, storage_id=i) for i, event in self._numbered(ids) if (key := event.asset_key)}
+
+    def get_partitions(self, event_type: EventType, key: AssetKey) -> dict[str, int]:
+        with self._lock:
+            self._file_new_events()
+            latest = self._latest.get(key, {}).items()
+            return {name: storage_id for (kind, name), storage_id in latest if kind == event_type and name is not None}
+
+    def add_run(self, run: RunRecord) -> None:
+        with self._lock:
+            self._file_new_events()
+            if run.run_id in self._runs:
+                raise run_exists(run.run_id)
+            self._runs[run.run_id] = run
+
+    def get_run(self, run_id: str) -> RunRecord | None:
+        with self._lock:
+            self._file_new_events()
+            return self._runs.get(run_id)
+
+    def get_runs(
+        self, *, statuses: Collection[RunStatus] = (), limit: int | None = None, cursor: str | None = None
+    ) -> list[RunRecord]:
+        with self._lock:
+            self._file_new_events()
+            runs = list(self._runs.values())
+            if cursor is not None:
+                if cursor not in self._runs:
+                    raise run_not_found(cursor)
+                runs = runs[: list(self._runs).index(cursor)]
+        return list(islice((run for run in reversed(runs) if not statuses or run.status in statuses), limit))
+
+    def wipe(self, keys: Iterable[AssetKey]) -> None:
+        with self._lock:
+            self._file_new_events()
+            for key in keys:
+                self._latest.pop(key, None)
+                for storage_id in self._ids_of_asset.pop(key, ()):
+                    self._events[storage_id - 1] = None
+
+    def close(self) -> None:
+        pass
+
+    def _file_new_events(self) -> None:
+        while self._filed < len(self._events):
+            event = self._events[self._filed]
+            self._filed += 1
+            if event is not None:
+                self._file(event, self._filed)
+
+    def _file(self, event: Event, storage_id: int) -> None:
+        self._ids_of_run[event.run_id].append(storage_id)
+        if isinstance(data := event.data, AssetMaterialization):
+            self._ids_of_asset[data.asset_key].append(storage_id)
+            latest = self._latest[data.asset_key]
+            latest[event.event_type, None] = storage_id
+            if data.partition is not None:
+                latest[event.event_type, data.partition] = storage_id
+        if (changes := run_changes(event)) and (run := self._runs.get(event.run_id)):
+            self._runs[event.run_id] = replace(run, **changes)
+
+    def _candidates(self, where: EventFilter) -> Sequence[int]:
+        if where.asset_key is not None:
+            return self._ids_of_asset.get(where.asset_key, ())
+        if where.run_id is not None:
+            return self._ids_of_run.get(where.run_id, ())
+        return range(1, len(self._events) + 1)
+
+    def _numbered(self, ids: Iterable[int]) -> Iterator[tuple[int, Event]]:
+        return ((i, event) for i in ids if (event := self._events[i - 1]) is not None)

@@ -1,0 +1,105 @@
+"""The tables of the record in a database, their version, and the steps from older versions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+import sqlalchemy as sa
+
+__all__ = ["MIGRATIONS", "VERSION", "create", "events", "latest", "migrate", "runs", "stored_version", "versions"]
+
+metadata = sa.MetaData()
+
+versions = sa.Table(
+    "schema_versions",
+    metadata,
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("applied", sa.Double, nullable=False),
+)
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("id", sa.Integer().with_variant(sa.BigInteger, "postgresql"), primary_key=True),
+    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("event_type", sa.Text, nullable=False),
+    sa.Column("timestamp", sa.Double, nullable=False),
+    sa.Column("asset_key", sa.Text),
+    sa.Column("body", sa.Text, nullable=False),
+    sqlite_autoincrement=True,  # an id is never given twice, even after the last event was wiped: cursors rely on it
+)
+sa.Index("events_by_run", events.c.run_id)
+_of_an_asset = events.c.asset_key.is_not(None)
+sa.Index("events_by_asset", events.c.asset_key, sqlite_where=_of_an_asset, postgresql_where=_of_an_asset)
+
+latest = sa.Table(
+    "latest",
+    metadata,
+    sa.Column("asset_key", sa.Text, primary_key=True),
+    sa.Column("event_type", sa.Text, primary_key=True),
+    sa.Column("partition", sa.Text, primary_key=True),  # empty: the asset as a whole
+    sa.Column("event_id", events.c.id.type, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("id", events.c.id.type, primary_key=True),
+    sa.Column("run_id", sa.Text, nullable=False, unique=True),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("created", sa.Double, nullable=False),
+    sa.Column("started", sa.Double),
+    sa.Column("ended", sa.Double),
+    sa.Column("job_name", sa.Text),
+    sa.Column("body", sa.Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+sa.Index("runs_by_status", runs.c.status)
+
+
+def _add_latest(connection: sa.Connection) -> None:
+    """Version 2: the latest event of each asset is looked up; before, it was searched for among all events."""
+    connection.exec_driver_sql(
+        "CREATE TABLE latest (asset_key TEXT NOT NULL, event_type TEXT NOT NULL, partition TEXT NOT NULL,"
+        " event_id INTEGER NOT NULL, PRIMARY KEY (asset_key, event_type, partition)) WITHOUT ROWID"
+    )
+    connection.exec_driver_sql(
+        "INSERT INTO latest SELECT asset_key, event_type, '', max(id) FROM events WHERE asset_key IS NOT NULL GROUP BY 1, 2"
+    )
+    connection.exec_driver_sql(
+        "INSERT INTO latest SELECT asset_key, event_type, json_extract(body, '$.data.partition') AS p, max(id) FROM events"
+        " WHERE asset_key IS NOT NULL AND p <> '' GROUP BY 1, 2, 3"
+    )
+    connection.exec_driver_sql("CREATE INDEX runs_by_status ON runs (status)")
+
+
+# What a migration does is fixed for good, so it is text: the tables above are those of the newest version.
+MIGRATIONS: Mapping[int, Callable[[sa.Connection], None]] = {2: _add_latest}
+VERSION = max(MIGRATIONS)
+
+
+def stored_version(connection: sa.Connection) -> int | None:
+    """The version of the tables in a database: 0 when it is empty, None when its tables are not those of a record."""
+    tables = sa.inspect(connection).get_table_names()
+    if versions.name in tables:
+        return connection.scalar(sa.select(sa.func.max(versions.c.version))) or 0
+    return None if tables else 0
+
+
+def create(connection: sa.Connection) -> None:
+    """Create the tables of the newest version, in a transaction of the caller's."""
+    metadata.create_all(connection)
+    _record(connection, VERSION)
+
+
+def migrate(connection: sa.Connection, version: int) -> None:
+    """Bring tables of an older version up to the newest, in a transaction of the caller's."""
+    for step in range(version + 1, VERSION + 1):
+        MIGRATIONS[step](connection)
+        _record(connection, step)
+
+
+def _record(connection: sa.Connection, version: int) -> None:
+    connection.execute(versions.insert().values(version=version, applied=time.time()))
