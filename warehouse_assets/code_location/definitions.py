@@ -1,0 +1,155 @@
+"""`Definitions`: everything a project declares, checked together.
+
+It stands above the execution floor because it also gives stored values back, which needs managers that are set up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from warehouse_assets.definitions.specs import DEFAULT_IO_MANAGER_KEY
+from warehouse_assets.errors import InvalidDefinitionError, InvalidDefinitionsError, ResourceError
+from warehouse_assets.execution.resources import ResourcePool
+from warehouse_assets.execution.run import RunResult, execute_run
+from warehouse_assets.execution.tables import StoredTables
+from warehouse_assets.graph.asset_graph import AnyAsset, AssetGraph
+from warehouse_assets.graph.requirements import merge_resources, missing_resources, required_resources
+from warehouse_assets.graph.tables import check_table_names
+from warehouse_assets.io_manager.registry import default_io_manager
+from warehouse_assets.keys import AssetKey, CoercibleToAssetKey
+
+if TYPE_CHECKING:
+    from warehouse_assets.execution.executors import Executor
+    from warehouse_assets.graph.selection import CoercibleToAssetSelection
+    from warehouse_assets.instance import Instance
+
+__all__ = ["AssetValueLoader", "Definitions"]
+
+
+class Definitions:
+    """The assets of a project and the resources they run with, checked when they are put together.
+
+    Raises InvalidDefinitionError, or a group of all faults: those of the graph, missing and conflicting resources, assets that
+    would share a table.
+
+    >>> from warehouse_assets import asset
+    >>> @asset
+    ... def numbers():
+    ...     return [1, 2]
+    >>> Definitions(assets=[numbers]).graph.executable_keys
+    [AssetKey(['numbers'])]
+    """
+
+    def __init__(
+        self,
+        assets: AnyAsset | Iterable[AnyAsset] = (),
+        *,
+        resources: Mapping[str, Any] | None = None,
+        executor: Executor | None = None,
+    ) -> None:
+        self.assets = tuple(assets) if isinstance(assets, Iterable) else (assets,)
+        self.executor = executor
+        faults: list[InvalidDefinitionError] = []
+        self.graph = _collecting(faults, lambda: AssetGraph.build(self.assets)) or AssetGraph({}, {}, [])
+        self.resources = self._all_resources(dict(resources or {}), faults)
+        _collecting(faults, lambda: check_table_names(self.graph, self.resources))
+        if len(faults) == 1:
+            raise faults[0]
+        if faults:
+            raise InvalidDefinitionsError(f"{len(faults)} faults in the definitions", faults)
+
+    def _all_resources(self, given: dict[str, Any], faults: list[InvalidDefinitionError]) -> dict[str, Any]:
+        try:
+            merged = merge_resources(self.graph, given, list(self.graph))
+        except ResourceError as error:
+            faults.append(InvalidDefinitionError(error.message, where=error.where))
+            return given
+        needed = required_resources(self.graph, self.graph.bindings)
+        faults += [InvalidDefinitionError(missing) for missing in missing_resources(needed, merged)]
+        return merged
+
+    @classmethod
+    def merge(cls, *parts: Definitions) -> Definitions:
+        """One Definitions with all that the parts declare; a resource given twice must be the same."""
+        resources: dict[str, Any] = {}
+        executors = [part.executor for part in parts if part.executor is not None]
+        for part in parts:
+            for name, value in part.resources.items():
+                if name in resources and resources[name] is not value and resources[name] != value:
+                    raise InvalidDefinitionError(f"the resource {name!r} is given twice, with different values")
+                resources[name] = value
+        if any(executor is not executors[0] for executor in executors):
+            raise InvalidDefinitionError("several executors are given", hint="Give one.")
+        return cls([part.assets for part in parts], resources=resources, executor=executors[0] if executors else None)
+
+    def materialize(
+        self, selection: CoercibleToAssetSelection | None = None, *, instance: Instance | None = None, **options: Any
+    ) -> RunResult:
+        """Make the selected assets, or all of them, with the resources given here. Takes what `materialize` takes."""
+        from warehouse_assets.graph.selection import select_executable
+
+        options.setdefault("executor", self.executor)
+        options.setdefault("tags", {})
+        resources = {**self.resources, **options.pop("resources", {})}
+        selected = select_executable(self.graph, selection)
+        return execute_run(self.graph, selected, resources=resources, instance=instance, **options)
+
+    def load_asset_value(
+        self,
+        key: CoercibleToAssetKey,
+        *,
+        as_type: Any = None,
+        instance: Instance | None = None,
+        columns: Iterable[str] | None = None,
+    ) -> Any:
+        """The stored value of an asset or source, as `as_type` (a class such as `pl.LazyFrame`), or as the manager chooses."""
+        with self.get_asset_value_loader(instance=instance) as loader:
+            return loader.load_asset_value(key, as_type=as_type, columns=columns)
+
+    @contextmanager
+    def get_asset_value_loader(self, *, instance: Instance | None = None) -> Iterator[AssetValueLoader]:
+        """A loader of stored values: resources start when they are needed, and are torn down with the block."""
+        with self.stored_tables(instance=instance) as tables:
+            yield AssetValueLoader(tables)
+
+    @contextmanager
+    def stored_tables(self, *, instance: Instance | None = None) -> Iterator[StoredTables]:
+        """The stored tables of all assets and sources, while the block lasts."""
+        from warehouse_assets.instance import Instance
+
+        resources = dict(self.resources)
+        if DEFAULT_IO_MANAGER_KEY not in resources:
+            record = instance if instance is not None else Instance.get()
+            resources[DEFAULT_IO_MANAGER_KEY] = default_io_manager(str(record.storage_path))
+        pool = ResourcePool(resources, instance=instance)
+        try:
+            yield StoredTables(self.graph, pool, instance=instance)
+        finally:
+            pool.close()
+
+    def __repr__(self) -> str:
+        return f"<Definitions: {len(self.graph.executable_keys)} assets, {len(self.graph) - len(self.graph.executable_keys)} sources>"
+
+
+class AssetValueLoader:
+    """Loads stored values of assets, outside of any run."""
+
+    def __init__(self, tables: StoredTables) -> None:
+        self._tables = tables
+
+    def load_asset_value(self, key: CoercibleToAssetKey, *, as_type: Any = None, columns: Iterable[str] | None = None) -> Any:
+        """The stored value of an asset or source, as `as_type`, of these `columns`."""
+        metadata = {"columns": list(columns)} if columns is not None else None
+        return self._tables.load(AssetKey.coerce(key), as_type, metadata=metadata)
+
+
+def _collecting(faults: list[InvalidDefinitionError], question: Any) -> Any:
+    try:
+        return question()
+    except InvalidDefinitionsError as error:
+        faults += error.exceptions  # type: ignore[arg-type]
+    except InvalidDefinitionError as error:
+        faults.append(error)
+    return None

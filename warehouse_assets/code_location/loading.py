@@ -1,0 +1,111 @@
+"""From the name of a module, or the path of a file, to the `Definitions` in it."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from warehouse_assets.code_location.definitions import Definitions
+from warehouse_assets.definitions.assets import AssetsDefinition
+from warehouse_assets.definitions.source import SourceAsset
+from warehouse_assets.definitions.specs import AssetSpec
+from warehouse_assets.errors import InvalidDefinitionError, close_matches
+
+__all__ = ["load_definitions"]
+
+
+def load_definitions(target: str, folder: Path | None = None) -> Definitions:
+    """The Definitions of a module (`my_project.assets`) or file (`assets.py`), importable from `folder` (the current one).
+
+    A module without a `Definitions` is taken for the assets, sources, specs and lists of them at its top level.
+    Raises InvalidDefinitionError for a module that is not there, or declares nothing; whatever the module itself raises is left
+    as it is.
+    """
+    module = _load_module(target, (folder or Path.cwd()).resolve())
+    found = {name: value for name, value in vars(module).items() if isinstance(value, Definitions)}
+    if len({id(value) for value in found.values()}) > 1:
+        raise InvalidDefinitionError(
+            f"the module {target!r} has several Definitions: {', '.join(sorted(found))}", hint="Use Definitions.merge."
+        )
+    if found:
+        return next(iter(found.values()))
+    assets = list(_assets_in(module))
+    if not assets:
+        raise InvalidDefinitionError(
+            f"the module {target!r} declares no assets",
+            hint="Put a Definitions, or assets, at its top level." + _hint_of_submodule(module),
+        )
+    return Definitions(assets)
+
+
+def _hint_of_submodule(module: ModuleType) -> str:
+    for folder in getattr(module, "__path__", ()):
+        if (Path(folder) / "definitions.py").exists():
+            return f" Did you mean '{module.__name__}.definitions'?"
+    return ""
+
+
+def _assets_in(module: ModuleType) -> Iterator[Any]:
+    seen: set[int] = set()
+    kinds = (AssetsDefinition, SourceAsset, AssetSpec)
+    for name, value in vars(module).items():
+        if name.startswith("__") or id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, kinds):
+            yield value
+        elif isinstance(value, (list, tuple)):
+            for item in value:
+                if isinstance(item, kinds) and id(item) not in seen:
+                    seen.add(id(item))
+                    yield item
+
+
+def _load_module(target: str, folder: Path) -> ModuleType:
+    if target.endswith(".py") or "/" in target:
+        return _load_file(target, folder)
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    try:
+        return importlib.import_module(target)
+    except ModuleNotFoundError as error:
+        if error.name is None or not (target == error.name or target.startswith(error.name + ".")):
+            raise  # the module is there, and imports something that is not
+        hint = close_matches(target, list(_modules_in(folder))) or f"It is looked for in {folder} and on Python's path."
+        raise InvalidDefinitionError(f"there is no module {target!r}", hint=hint) from None
+
+
+def _load_file(target: str, folder: Path) -> ModuleType:
+    path = (folder / target).resolve()
+    if not path.is_file():
+        near = [str(other.relative_to(folder)) for other in folder.glob("*.py")]
+        raise InvalidDefinitionError(f"there is no file {target!r}", hint=close_matches(target, near))
+    if str(path.parent) not in sys.path:
+        sys.path.insert(0, str(path.parent))
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise InvalidDefinitionError(f"{target!r} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    previous = sys.modules.get(path.stem)
+    sys.modules[path.stem] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        if previous is None:
+            del sys.modules[path.stem]
+        else:
+            sys.modules[path.stem] = previous
+        raise
+    return module
+
+
+def _modules_in(folder: Path) -> Iterator[str]:
+    for path in sorted(folder.glob("*.py")):
+        yield path.stem
+    for path in sorted(folder.glob("*/*.py")):
+        yield path.parent.name if path.stem == "__init__" else f"{path.parent.name}.{path.stem}"

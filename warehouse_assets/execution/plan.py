@@ -1,0 +1,134 @@
+"""The plan of a run: which definitions run, in which order. Pure: it reads the graph and touches nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
+
+from warehouse_assets.definitions.assets import AssetOutput, AssetsDefinition
+from warehouse_assets.errors import InvalidDefinitionError, InvalidSelectionError
+from warehouse_assets.graph.asset_graph import AssetGraph
+from warehouse_assets.keys import AssetKey, user_strings
+
+__all__ = ["Plan", "Step"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One call of one definition: `index` is its place in the plan, `upstream` and `downstream` are indexes of other steps.
+
+    `outputs` are those that are selected.
+    """
+
+    index: int
+    key: str
+    definition: AssetsDefinition
+    outputs: tuple[AssetOutput, ...]
+    upstream: tuple[int, ...] = ()
+    downstream: list[int] = field(default_factory=list)
+
+    @property
+    def asset_keys(self) -> tuple[AssetKey, ...]:
+        """The assets that the step makes."""
+        return tuple(output.spec.key for output in self.outputs)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Steps in an order in which each stands after all those it needs."""
+
+    steps: Sequence[Step]
+
+    @classmethod
+    def build(cls, graph: AssetGraph, selected: Collection[AssetKey]) -> Plan:
+        """The plan that makes the `selected` assets.
+
+        Raises InvalidSelectionError for a key that cannot be made, or a partial selection of a definition that runs as a whole.
+        """
+        outputs = _outputs_by_definition(graph, selected)
+        order, upstream = _sorted_definitions(graph, outputs)
+        keys = _step_keys(order, outputs)
+        index_of = {definition: index for index, definition in enumerate(order)}
+        steps = [
+            Step(
+                index,
+                keys[definition],
+                definition,
+                outputs[definition],
+                tuple(index_of[other] for other in upstream[definition]),
+            )
+            for index, definition in enumerate(order)
+        ]
+        for step in steps:
+            for index in step.upstream:
+                steps[index].downstream.append(step.index)
+        return cls(steps)
+
+    @property
+    def asset_keys(self) -> tuple[AssetKey, ...]:
+        """The assets that the plan makes, in its order."""
+        return tuple(key for step in self.steps for key in step.asset_keys)
+
+
+def _outputs_by_definition(
+    graph: AssetGraph, selected: Collection[AssetKey]
+) -> dict[AssetsDefinition, tuple[AssetOutput, ...]]:
+    chosen: dict[AssetsDefinition, list[AssetOutput]] = {}
+    for key in graph.order:
+        if key not in selected:
+            continue
+        node = graph.nodes[key]
+        if node.definition is None or node.output is None:
+            raise InvalidSelectionError(
+                f"asset {key.to_user_string()!r} is filled by something else and cannot be materialized"
+            )
+        chosen.setdefault(node.definition, []).append(node.output)
+    for definition, outputs in chosen.items():
+        if len(outputs) < len(definition.outputs) and not definition.can_subset:
+            missing = definition.keys - {output.spec.key for output in outputs}
+            raise InvalidSelectionError(
+                f"{definition.node_name!r} makes all its assets or none, and the selection lacks {user_strings(missing)}",
+                where=str(definition.place),
+                hint="Select them too, or declare it with can_subset=True.",
+            )
+    return {definition: tuple(outputs) for definition, outputs in chosen.items()}
+
+
+def _sorted_definitions(
+    graph: AssetGraph, outputs: dict[AssetsDefinition, tuple[AssetOutput, ...]]
+) -> tuple[list[AssetsDefinition], dict[AssetsDefinition, dict[AssetsDefinition, None]]]:
+    upstream: dict[AssetsDefinition, dict[AssetsDefinition, None]] = {}
+    nodes = graph.nodes
+    for definition, chosen in outputs.items():
+        needed: dict[AssetsDefinition, None] = {}
+        for output in chosen:
+            for parent in nodes[output.spec.key].parents:
+                other = nodes[parent].definition
+                if other is not None and other is not definition and other in outputs:
+                    needed[other] = None
+        upstream[definition] = needed
+    if all(len(definition.outputs) == 1 for definition in outputs):
+        return list(outputs), upstream  # the order of the assets is the order of the definitions
+    try:
+        return list(TopologicalSorter(upstream).static_order()), upstream
+    except CycleError as error:
+        names = " → ".join(definition.node_name for definition in error.args[1])
+        raise InvalidDefinitionError(f"definitions of several assets need each other: {names}") from None
+
+
+def _step_keys(
+    order: Sequence[AssetsDefinition], outputs: dict[AssetsDefinition, tuple[AssetOutput, ...]]
+) -> dict[AssetsDefinition, str]:
+    """The escaped key for a definition of one asset, the function's name for others; a number where that is taken."""
+    keys: dict[AssetsDefinition, str] = {}
+    taken: set[str] = set()
+    for definition in order:
+        single = len(definition.outputs) == 1
+        wanted = outputs[definition][0].spec.key.to_escaped_string() if single else definition.node_name
+        name, number = wanted, 2
+        while name in taken:
+            name, number = f"{wanted} {number}", number + 1
+        taken.add(name)
+        keys[definition] = name
+    return keys

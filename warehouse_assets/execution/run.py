@@ -1,0 +1,278 @@
+"""`materialize`: make assets, and say how it went."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from warehouse_assets.definitions.specs import DEFAULT_IO_MANAGER_KEY
+from warehouse_assets.errors import InvalidInvocationError, ResourceError
+from warehouse_assets.events import AssetMaterialization, Event, RunRecord
+from warehouse_assets.execution.executors import Executor, InProcessExecutor
+from warehouse_assets.execution.plan import Plan, Step
+from warehouse_assets.execution.resources import ResourcePool
+from warehouse_assets.execution.run_config import CoercibleToRunConfig, RunConfig, validate_run_config
+from warehouse_assets.execution.session import Listener, RunSession
+from warehouse_assets.execution.state import RunState
+from warehouse_assets.graph.asset_graph import AnyAsset, AssetGraph
+from warehouse_assets.graph.requirements import merge_resources, missing_resources, required_resources
+from warehouse_assets.graph.tables import check_table_names
+from warehouse_assets.io_manager.registry import default_io_manager, io_manager_from_uri
+from warehouse_assets.keys import AssetKey, CoercibleToAssetKey
+
+if TYPE_CHECKING:
+    from warehouse_assets.graph.selection import CoercibleToAssetSelection
+    from warehouse_assets.instance import Instance
+
+__all__ = ["RunResult", "execute_run", "materialize", "materialize_to_memory"]
+
+
+class RunResult:
+    """How a run went: what it recorded, and what it made.
+
+    Steps are named by their asset (`staging/orders`) or by their function (`staging__orders`).
+    """
+
+    def __init__(self, session: RunSession, events: Sequence[Event], state: RunState) -> None:
+        self._session = session
+        self._state = state
+        self.events = events
+
+    @property
+    def success(self) -> bool:
+        """Whether every step ended well."""
+        return not self._session.failures and not self._state.open
+
+    @property
+    def run_id(self) -> str:
+        """The id of the run."""
+        return self._session.run.run_id
+
+    @property
+    def failures(self) -> Mapping[str, BaseException]:
+        """The error of each step that failed, by its name."""
+        return {step.key: error for step, error in self._session.failures}
+
+    def steps(self, *statuses: Any) -> list[str]:
+        """The names of the steps that ended as "success", "failure", "skipped" or "no_output"; of all when none is given."""
+        steps = self._state.steps_with(*statuses) if statuses else self._session.plan.steps
+        return [step.key for step in steps]
+
+    def output_for_node(self, node_name: str, output_name: str | None = None) -> Any:
+        """The value of an asset, named by its step, as the I/O manager loads it."""
+        step = self._step(node_name)
+        if output_name is None and len(step.outputs) == 1:
+            return self.asset_value(step.outputs[0].spec.key)
+        for output in step.outputs:
+            if output.name == (output_name or "result"):
+                return self.asset_value(output.spec.key)
+        raise LookupError(f"{node_name!r} has no output {output_name or 'result'!r}")
+
+    def asset_value(self, key: CoercibleToAssetKey, *, as_type: Any = None) -> Any:
+        """The value of an asset, as the I/O manager loads it; None for one that stores nothing."""
+        asset_key = AssetKey.coerce(key)
+        node = self._session.graph.nodes.get(asset_key)
+        if node is not None and node.output is not None and not node.output.stored:
+            return None
+        return self._session.tables.load(asset_key, as_type)
+
+    def get_asset_materialization_events(self) -> list[Event]:
+        """The events of all materializations, in order."""
+        return [event for event in self.events if event.event_type == "ASSET_MATERIALIZATION"]
+
+    def asset_materializations_for_node(self, node_name: str) -> list[AssetMaterialization]:
+        """What a step recorded of the assets it made."""
+        key = self._step(node_name).key
+        return [
+            event.asset_materialization
+            for event in self.events
+            if event.step_key == key and event.asset_materialization is not None
+        ]
+
+    def get_asset_check_evaluations(self) -> list[Any]:
+        """How the checks of the run went."""
+        return [event.data for event in self.events if event.event_type == "ASSET_CHECK_EVALUATION"]
+
+    def _step(self, name: str) -> Step:
+        for step in self._session.plan.steps:
+            if name in (step.key, step.definition.node_name, *(key.to_user_string() for key in step.asset_keys)):
+                return step
+        raise LookupError(f"the run has no step {name!r}; it has {', '.join(self.steps())}")
+
+    def __repr__(self) -> str:
+        made = len(self._state.steps_with("success", "no_output"))
+        how = "success" if self.success else "failure"
+        return f"<RunResult {self.run_id}: {how}, {made} of {len(self._session.plan.steps)} steps>"
+
+
+def materialize(
+    assets: AnyAsset | Iterable[AnyAsset],
+    *,
+    run_config: CoercibleToRunConfig = None,
+    instance: Instance | None = None,
+    resources: Mapping[str, Any] | None = None,
+    partition_key: str | None = None,
+    selection: CoercibleToAssetSelection | None = None,
+    tags: Mapping[str, str] | None = None,
+    raise_on_error: bool = True,
+    executor: Executor | None = None,
+) -> RunResult:
+    """Make these assets, or the `selection` of them, in the order of their dependencies.
+
+    Sources among them are loaded and never run. Without an `instance` the record is kept in memory, and what the default I/O
+    manager stores is removed with it. An error of user code is raised as itself, with the asset in a note, after everything that
+    does not depend on it was made; with `raise_on_error=False` it is in the result.
+
+    >>> from warehouse_assets import asset, materialize
+    >>> @asset
+    ... def one():
+    ...     return 1
+    >>> materialize([one]).asset_value("one")
+    1
+    """
+    graph = AssetGraph.build(assets)
+    if partition_key is not None:
+        raise InvalidInvocationError(f"partition_key is {partition_key!r}, and no selected asset is partitioned")
+    return execute_run(
+        graph,
+        _selected(graph, selection),
+        resources=resources or {},
+        run_config=run_config,
+        instance=instance,
+        tags=tags or {},
+        raise_on_error=raise_on_error,
+        executor=executor,
+    )
+
+
+def materialize_to_memory(
+    assets: AnyAsset | Iterable[AnyAsset], *, resources: Mapping[str, Any] | None = None, **options: Any
+) -> RunResult:
+    """Make these assets without storing them: every table is kept in memory, whichever manager its asset names.
+
+    Takes what `materialize` takes. Sources are still loaded by their own managers.
+    """
+    graph = AssetGraph.build(assets)
+    memory = io_manager_from_uri("memory://")
+    given = dict(resources or {})
+    for node in graph:
+        if node.is_executable:
+            given[node.io_manager_key] = memory
+    selection = options.pop("selection", None)
+    return execute_run(graph, _selected(graph, selection), resources=given, **{"tags": {}, **options}, prefer_given=True)
+
+
+def _selected(graph: AssetGraph, selection: CoercibleToAssetSelection | None) -> Collection[AssetKey]:
+    if selection is None:
+        return set(graph.executable_keys)
+    from warehouse_assets.graph.selection import select_executable
+
+    return select_executable(graph, selection)
+
+
+def execute_run(
+    graph: AssetGraph,
+    selected: Collection[AssetKey],
+    *,
+    resources: Mapping[str, Any],
+    run_config: CoercibleToRunConfig = None,
+    instance: Instance | None = None,
+    tags: Mapping[str, str],
+    raise_on_error: bool = True,
+    executor: Executor | None = None,
+    listeners: Sequence[Listener] = (),
+    prefer_given: bool = False,
+    job_name: str | None = None,
+) -> RunResult:
+    """Plan a run, check all it needs, run it and record it. Nothing is recorded of a run that cannot start."""
+    from warehouse_assets.instance import Instance
+
+    plan = Plan.build(graph, selected)
+    config = RunConfig.of(run_config)
+    definitions = [step.definition for step in plan.steps]
+    nodes = _nodes_touched(graph, plan)
+    given = dict(resources) if prefer_given else merge_resources(graph, resources, nodes)
+    if prefer_given:
+        given = {**merge_resources(graph, {}, nodes), **given}
+    if faults := missing_resources(needed := required_resources(graph, definitions), given):
+        raise ResourceError("; ".join(faults))
+    check_table_names(graph, given)
+    configs = validate_run_config(plan, config, given)
+    record = instance if instance is not None else Instance.ephemeral()
+    if DEFAULT_IO_MANAGER_KEY in needed and DEFAULT_IO_MANAGER_KEY not in given:
+        given[DEFAULT_IO_MANAGER_KEY] = default_io_manager(str(record.storage_path))
+    run = RunRecord(
+        run_id=os.urandom(8).hex(),
+        status="QUEUED",
+        created=time.time(),
+        job_name=job_name,
+        tags=dict(tags),
+        asset_keys=plan.asset_keys,
+        config=config.to_dict(),
+    )
+    pool = ResourcePool(given, config=config.resources, run_id=run.run_id, instance=record)
+    seen: list[Event] = []
+    session = RunSession(
+        graph=graph,
+        plan=plan,
+        run=run,
+        instance=record,
+        pool=pool,
+        configs=configs,
+        listeners=(seen.append, *listeners),
+    )
+    state = RunState(plan)
+    _lead(session, state, executor or InProcessExecutor(), needed)
+    result = RunResult(session, seen, state)
+    if raise_on_error and session.failures:
+        _raise_first(session.failures)
+    return result
+
+
+def _lead(session: RunSession, state: RunState, executor: Executor, needed: Mapping[str, str]) -> None:
+    """Start the resources, run the steps, and record how the run began and ended, whatever happens in between."""
+    session.instance.create_run(session.run)
+    session.record(session.event("RUN_START"))
+    try:
+        session.pool.start(name for name in needed if name in session.pool.names)
+        executor.execute(session, state)
+    except KeyboardInterrupt:
+        done = len(state.steps_with("success", "no_output"))
+        session.record(session.event("RUN_CANCELED", message=f"canceled after {done} of {len(session.plan.steps)} steps"))
+        session.flush()
+        raise
+    except BaseException as error:
+        session.record(session.event("RUN_FAILURE", message=f"{type(error).__name__}: {error}"))
+        session.flush()
+        raise
+    finally:
+        session.pool.close()
+    _record_end(session, state)
+
+
+def _record_end(session: RunSession, state: RunState) -> None:
+    if session.failures:
+        failed, skipped = len(session.failures), len(state.steps_with("skipped"))
+        message = f"{failed} of {len(session.plan.steps)} steps failed, {skipped} were skipped"
+        session.record(session.event("RUN_FAILURE", message=message))
+    else:
+        session.record(session.event("RUN_SUCCESS"))
+    session.flush()
+
+
+def _raise_first(failures: Sequence[tuple[Step, BaseException]]) -> None:
+    error = failures[0][1]
+    for step, other in failures[1:]:
+        error.add_note(f"{step.key} failed too: {type(other).__name__}: {other}")
+    raise error
+
+
+def _nodes_touched(graph: AssetGraph, plan: Plan) -> list[Any]:
+    keys: dict[AssetKey, None] = {}
+    for step in plan.steps:
+        for key in step.asset_keys:
+            keys[key] = None
+            keys.update(dict.fromkeys(graph.nodes[key].parents))
+    return [graph.nodes[key] for key in keys]

@@ -1,0 +1,124 @@
+"""The configuration of a run: validated whole, before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from warehouse_assets.errors import InvalidConfigError, InvalidDefinitionError, close_matches
+from warehouse_assets.execution.plan import Plan, Step
+
+__all__ = ["CoercibleToRunConfig", "RunConfig", "validate_run_config"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """Configuration by the name of what it is for: `ops` by asset, `resources` by resource; a Config object or a plain dict each.
+
+    The plain form is `{"ops": {"orders": {"config": {…}}}, "resources": {"io_manager": {"config": {…}}}}`.
+    """
+
+    ops: Mapping[str, Any] = field(default_factory=dict)
+    resources: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, value: CoercibleToRunConfig) -> RunConfig:
+        """The configuration meant by a RunConfig, the plain dict, or None."""
+        if value is None:
+            return cls()
+        if isinstance(value, RunConfig):
+            return value
+        if not isinstance(value, Mapping):
+            raise InvalidConfigError(f"run configuration is a RunConfig or a dict, not {value!r}")
+        if unknown := value.keys() - {"ops", "resources"}:
+            wrong = min(map(str, unknown))
+            hint = close_matches(wrong, ["ops", "resources"]) or 'It has "ops" and "resources".'
+            raise InvalidConfigError(f"run configuration has no section {wrong!r}", hint=hint)
+        return cls(*(_sections(name, value.get(name)) for name in ("ops", "resources")))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plain form, as the record of the run keeps it: without that of resources, which may hold secrets."""
+        return {"ops": {name: {"config": _plain(config)} for name, config in self.ops.items()}} if self.ops else {}
+
+
+CoercibleToRunConfig: TypeAlias = "RunConfig | Mapping[str, Any] | None"
+
+
+def _sections(name: str, section: Any) -> dict[str, Any]:
+    if section is None:
+        return {}
+    if not isinstance(section, Mapping):
+        raise InvalidConfigError(f"the section {name!r} of the run configuration is not a mapping")
+    configs = {}
+    for key, entry in section.items():
+        if isinstance(entry, Mapping):
+            if unknown := entry.keys() - {"config"}:
+                raise InvalidConfigError(
+                    f"run configuration: {name}.{key} has the entry {min(map(str, unknown))!r}, where only 'config' is known",
+                    hint=f'Write {{"{name}": {{"{key}": {{"config": {{…}}}}}}}}.',
+                )
+            entry = entry.get("config", {})
+        configs[str(key)] = entry
+    return configs
+
+
+def _plain(config: Any) -> Any:
+    dump = getattr(config, "model_dump", None)
+    return dump(mode="json") if callable(dump) else config
+
+
+def validate_run_config(plan: Plan, config: RunConfig, resources: Iterable[str]) -> dict[str, Any]:
+    """The configuration object of each step that takes one, by step key; every fault is named at once.
+
+    Raises InvalidConfigError: unknown and missing fields, values of a wrong type, names of no asset or resource.
+    """
+    faults: list[str] = []
+    steps: dict[str, Step] = {}
+    for step in plan.steps:
+        names = {step.key, step.definition.node_name, *(key.to_user_string() for key in step.asset_keys)}
+        steps.update(dict.fromkeys(names, step))
+    given: dict[str, Any] = {}
+    for name, value in config.ops.items():
+        if name in steps:
+            given[steps[name].key] = value
+        else:
+            faults.append(f"it configures {name!r}, which is no asset of this run. {close_matches(name, list(steps)) or ''}")
+    known = set(resources)
+    faults += [
+        f"it configures the resource {name!r}, which is not given. {close_matches(name, known) or ''}"
+        for name in config.resources
+        if name not in known
+    ]
+    configs: dict[str, Any] = {}
+    for step in plan.steps:
+        try:
+            if (built := _step_config(step, given)) is not None:
+                configs[step.key] = built
+        except (InvalidConfigError, InvalidDefinitionError) as error:
+            faults.append(str(error))
+    if faults:
+        text = faults[0] if len(faults) == 1 else "\n" + "\n".join(f"  - {fault.strip()}" for fault in faults)
+        raise InvalidConfigError(f"the run configuration does not fit: {text.strip(' ')}")
+    return configs
+
+
+def _step_config(step: Step, given: Mapping[str, Any]) -> Any:
+    parameter = step.definition.function.config_parameter
+    if parameter is None:
+        return given.get(step.key)
+    cls = parameter[1]
+    value = given.get(step.key, {})
+    if cls is None:
+        return dict(value) if isinstance(value, Mapping) else value
+    from pydantic import ValidationError
+
+    from warehouse_assets.config import describe_validation_error
+
+    if isinstance(value, cls):
+        return value
+    try:
+        return cls.model_validate(value.model_dump() if hasattr(value, "model_dump") else value)
+    except ValidationError as error:
+        what = describe_validation_error(error, known=cls.model_fields)
+        raise InvalidConfigError(f"asset {step.asset_keys[0].to_user_string()!r}: {what}") from None

@@ -1,0 +1,120 @@
+"""`RunSession`: what the steps of one run share, and the order in which it is recorded."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from warehouse_assets.definitions.assets import AssetsDefinition
+from warehouse_assets.events import ErrorInfo, Event, EventType, RunRecord
+from warehouse_assets.execution.plan import Plan, Step
+from warehouse_assets.execution.resources import ResourcePool, Resources
+from warehouse_assets.execution.tables import NO_RESOURCES, StoredTables
+from warehouse_assets.graph.asset_graph import AssetGraph
+from warehouse_assets.graph.requirements import input_manager_key
+from warehouse_assets.io_manager.base import IOManager
+from warehouse_assets.io_manager.contexts import OutputContext, logger
+from warehouse_assets.keys import AssetKey
+
+__all__ = ["Listener", "RunSession"]
+
+Listener = Callable[[Event], None]
+
+
+class RunSession:
+    """One run: its graph, plan, resources and record.
+
+    Events are collected and stored in one transaction each time before user code goes on, so that what a step did is recorded
+    before another step can see it. Only the thread that leads the run records; steps hand their events to it.
+    """
+
+    def __init__(
+        self,
+        *,
+        graph: AssetGraph,
+        plan: Plan,
+        run: RunRecord,
+        instance: Any,
+        pool: ResourcePool,
+        configs: Mapping[str, Any],
+        listeners: Sequence[Listener] = (),
+        log: logging.Logger = logger,
+    ) -> None:
+        self.graph = graph
+        self.plan = plan
+        self.run = run
+        self.instance = instance
+        self.pool = pool
+        self.configs = configs
+        self.log = log
+        self.failures: list[tuple[Step, BaseException]] = []
+        self._listeners = listeners
+        self._pending: list[Event] = []
+        self.tables = StoredTables(graph, pool, run_id=run.run_id, instance=instance, log=log)
+
+    # the record
+
+    def event(self, event_type: EventType, step: Step | None = None, *, message: str | None = None, data: Any = None) -> Event:
+        """An event of this run, now."""
+        return Event(event_type, self.run.run_id, time.time(), step.key if step is not None else None, message, data)
+
+    def record(self, *events: Event) -> None:
+        """Take events up, to be stored with the next `flush`."""
+        self._pending += events
+        for listener in self._listeners:
+            for event in events:
+                listener(event)
+
+    def flush(self) -> None:
+        """Store what was taken up, in one transaction."""
+        if self._pending:
+            pending, self._pending = self._pending, []
+            self.instance.store_events(pending)
+
+    def record_failure(self, step: Step, error: BaseException) -> None:
+        """Take up that a step failed for good."""
+        self.failures.append((step, error))
+        self.record(self.event("STEP_FAILURE", step, message=_one_line(error), data=ErrorInfo.of(error)))
+
+    def report_progress(self, step: Step, done: float, total: float | None) -> None:
+        """Tell those who watch how far a step is; this is not stored."""
+        text = f"{done:g} of {total:g}" if total is not None else f"{done:g}"
+        event = self.event("LOG", step, message=f"progress: {text}")
+        for listener in self._listeners:
+            listener(event)
+
+    # the tables
+
+    def resources_for(self, definition: AssetsDefinition) -> Resources:
+        """The resources that a definition asked for."""
+        names = (*definition.required_resource_keys, *definition.function.resource_parameters)
+        return self.pool.view(names) if names else NO_RESOURCES
+
+    def output_context(self, step: Step, key: AssetKey) -> OutputContext:
+        """What the manager is told of the write of an asset."""
+        return self.tables.output_context(
+            key,
+            step_key=step.key,
+            sources=self.tables.sources(self.graph.nodes[key].parents, step_key=step.key),
+        )
+
+    def load_input(self, step: Step, argument: str, key: AssetKey) -> Any:
+        """The value of one argument of a step."""
+        definition = step.definition
+        declared = definition.ins.get(argument)
+        context = self.tables.input_context(
+            key,
+            step_key=step.key,
+            argument=argument,
+            type_hint=definition.function.annotation(argument),
+            metadata=declared.metadata if declared is not None else None,
+        )
+        manager: IOManager = self.pool.get(input_manager_key(self.graph.nodes[key], definition, argument))
+        return manager.load_input(context)
+
+
+def _one_line(error: BaseException) -> str:
+    text = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,141 @@
+"""The stored tables of a graph, as I/O managers load them: for the steps of a run, for a notebook, and for SQL."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from warehouse_assets.errors import ResourceError, TableNotFoundError
+from warehouse_assets.execution.resources import ResourcePool, Resources
+from warehouse_assets.graph.asset_graph import AssetGraph, AssetNode
+from warehouse_assets.io_manager.base import IOManager
+from warehouse_assets.io_manager.contexts import InputContext, OutputContext, TableSource, logger
+from warehouse_assets.io_manager.powers import QueriesSQL
+from warehouse_assets.io_manager.registry import io_manager_from_uri
+from warehouse_assets.keys import AssetKey
+from warehouse_assets.sql.names import resolve_table
+from warehouse_assets.sql.value import SQL
+
+__all__ = ["NO_RESOURCES", "StoredTables"]
+
+NO_RESOURCES = Resources({})
+
+
+class StoredTables:
+    """Finds the manager of each asset of a graph, and says to it what it is asked for."""
+
+    def __init__(
+        self,
+        graph: AssetGraph,
+        pool: ResourcePool,
+        *,
+        run_id: str | None = None,
+        instance: Any = None,
+        log: logging.Logger = logger,
+    ) -> None:
+        self.graph = graph
+        self.pool = pool
+        self.run_id = run_id
+        self.instance = instance
+        self.log = log
+
+    def manager_of(self, key: AssetKey) -> IOManager:
+        """The manager that holds the table of an asset."""
+        manager: IOManager = self.pool.get(self.graph.nodes[key].io_manager_key)
+        return manager
+
+    def output_context(
+        self, key: AssetKey, *, step_key: str | None = None, sources: Mapping[AssetKey, TableSource] | None = None
+    ) -> OutputContext:
+        """What the manager is told of the write of an asset."""
+        node = self.graph.nodes[key]
+        return OutputContext(
+            key,
+            name=node.output.name if node.output is not None else "result",
+            step_key=step_key,
+            run_id=self.run_id,
+            definition_metadata=node.spec.metadata,
+            resources=NO_RESOURCES,
+            log=self.log,
+            instance=self.instance,
+            version=node.spec.code_version,
+            sources=sources or {},
+        )
+
+    def input_context(
+        self,
+        key: AssetKey,
+        *,
+        step_key: str | None = None,
+        argument: str | None = None,
+        type_hint: Any = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> InputContext:
+        """What the manager is told of the read of an asset."""
+        return InputContext(
+            key,
+            name=argument,
+            step_key=step_key,
+            run_id=self.run_id,
+            type_hint=type_hint,
+            metadata=metadata or {},
+            upstream_output=self.output_context(key),
+            resources=NO_RESOURCES,
+            log=self.log,
+            instance=self.instance,
+            made_by=_made_by(self.graph.nodes[key]),
+        )
+
+    def load(self, key: AssetKey, as_type: Any = None, *, metadata: Mapping[str, Any] | None = None) -> Any:
+        """The stored value of an asset, as `as_type`; TableNotFoundError for a key that is not in the graph."""
+        if key not in self.graph:
+            raise TableNotFoundError(f"there is no asset {key.to_user_string()!r}", hint=self.graph.unknown_key_error(key))
+        return self.manager_of(key).load_input(self.input_context(key, type_hint=as_type, metadata=metadata))
+
+    def sources(self, keys: Iterable[AssetKey], *, step_key: str | None = None) -> Mapping[AssetKey, TableSource]:
+        """Assets as tables that SQL can read; each manager is started when its table is asked for."""
+        return _Sources(self, dict.fromkeys(keys), step_key)
+
+    @contextmanager
+    def query(self, sql: SQL) -> Iterator[Any]:
+        """The answer to SQL over any of the assets, as a `pyarrow.RecordBatchReader` that is open inside the block.
+
+        It runs in the store of its tables where that answers SQL, and on an embedded DuckDB otherwise.
+        """
+        keys = list(self.graph.nodes)
+        used = {key for parts in sql.tables() if (key := resolve_table(parts, keys)) is not None}
+        engines = [manager for key in used if isinstance(manager := self.manager_of(key), QueriesSQL)]
+        engine = engines[0] if engines else io_manager_from_uri("duckdb://")
+        if not isinstance(engine, QueriesSQL):
+            raise ResourceError(f"the I/O manager {type(engine).__name__} that is registered for duckdb:// answers no SQL")
+        with engine.query(sql, self.sources(keys)) as reader:
+            yield reader
+
+
+class _Sources(Mapping[AssetKey, TableSource]):
+    __slots__ = ("_keys", "_step_key", "_tables")
+
+    def __init__(self, tables: StoredTables, keys: Mapping[AssetKey, None], step_key: str | None) -> None:
+        self._tables = tables
+        self._keys = keys
+        self._step_key = step_key
+
+    def __getitem__(self, key: AssetKey) -> TableSource:
+        if key not in self._keys:
+            raise KeyError(key)
+        return TableSource(self._tables.manager_of(key), self._tables.input_context(key, step_key=self._step_key))
+
+    def __iter__(self) -> Iterator[AssetKey]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+
+def _made_by(node: AssetNode) -> str:
+    name = node.key.to_user_string()
+    if node.definition is not None:
+        return f"asset {name!r} ({node.place}), which has to be materialized first"
+    return f"source {name!r} ({node.place}), which something else fills"
