@@ -1,0 +1,129 @@
+"""The group of all commands, and how errors become one clear line and an exit code.
+
+Exit codes: 0 all is well, 1 a run or a query failed, 2 the command cannot be meant (unknown module, key or option, a faulty
+declaration), 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from warehouse_assets._version import __version__
+from warehouse_assets.errors import (
+    ExtraRequiredError,
+    InvalidConfigError,
+    InvalidDefinitionError,
+    InvalidInvocationError,
+    InvalidSelectionError,
+    InvalidSQLError,
+    ResourceError,
+    WarehouseAssetsError,
+    close_matches,
+)
+
+__all__ = ["app", "fail"]
+
+_COMMANDS = {
+    "list": ("warehouse_assets.cli.listing", "list_assets", "List the assets and sources of a module."),
+    "materialize": ("warehouse_assets.cli.materialize", "materialize", "Make assets, in the order of their dependencies."),
+    "query": ("warehouse_assets.cli.query", "query", "Answer SQL over stored assets, whatever store they are in."),
+    "show": ("warehouse_assets.cli.show", "show", "Show one asset: its definition and what was last recorded of it."),
+}
+
+_MISTAKES = (
+    ExtraRequiredError,
+    InvalidConfigError,
+    InvalidDefinitionError,
+    InvalidInvocationError,
+    InvalidSQLError,
+    InvalidSelectionError,
+    ResourceError,
+)
+
+
+class _App(click.Group):
+    """Loads a command when it is called, and guesses what an unknown one was meant to be."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, name, _ = _COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _COMMANDS[name][2]) for name in self.list_commands(ctx)])
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            hint = close_matches(args[0], list(_COMMANDS)) or f"Known are {', '.join(sorted(_COMMANDS))}."
+            raise click.UsageError(f"There is no command {args[0]!r}. {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def run(self, args: Sequence[str] | None = None) -> NoReturn:
+        """Run a command and end the process with its exit code."""
+        given = list(args) if args is not None else sys.argv[1:]
+        verbose = "--verbose" in given or "-v" in given
+        try:
+            code = self.main(given, prog_name="wa", standalone_mode=False)
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.ctx.get_help() if error.ctx is not None else "")
+            sys.exit(0)
+        except click.ClickException as error:
+            _say(f"Error: {error.format_message()}")
+            sys.exit(2)
+        except (click.Abort, KeyboardInterrupt):
+            sys.exit(130)
+        except BrokenPipeError:
+            _leave_closed_pipe()
+        except WarehouseAssetsError as error:
+            fail(error, verbose=verbose, code=2 if isinstance(error, _MISTAKES) else 1)
+        except Exception as error:  # noqa: BLE001 - a person gets one line, and the traceback when they ask for it
+            fail(error, verbose=verbose, code=1)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def fail(error: BaseException, *, verbose: bool, code: int) -> NoReturn:
+    """End with one clear line for an error, or its traceback where that was asked for."""
+    if verbose:
+        traceback.print_exception(error)
+    else:
+        known = isinstance(error, WarehouseAssetsError)
+        text = str(error) if known else f"{type(error).__name__}: {error} (run again with --verbose for the traceback)"
+        _say(f"Error: {relative_paths(text)}")
+    sys.exit(code)
+
+
+def relative_paths(text: str) -> str:
+    """The text with files in the current folder named from there."""
+    return text.replace(f"{Path.cwd()}/", "")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)  # noqa: T201 - this is what the user sees
+
+
+def _leave_closed_pipe() -> NoReturn:
+    """What reads our output has gone, as `head` does: no reason for a traceback when Python flushes at exit."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(0)
+
+
+app = _App(
+    help="Declare each table once; this makes, shows and queries them.",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+click.version_option(__version__, message="warehouse-assets %(version)s")(app)

@@ -1,0 +1,86 @@
+"""Numbers, sizes and times as people read them, and the console they are written to."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+__all__ = ["ago", "byte_text", "console", "count_text", "new_table", "seconds_text"]
+
+
+def count_text(value: Any) -> str:
+    """A count with its thousands apart; nothing for None.
+
+    >>> count_text(336776)
+    '336,776'
+    """
+    return f"{value:,}" if isinstance(value, (int, float)) else ""
+
+
+def byte_text(value: Any) -> str:
+    """Bytes with a decimal unit; nothing for None.
+
+    >>> byte_text(11_800_000)
+    '11.8 MB'
+    """
+    if not isinstance(value, (int, float)):
+        return ""
+    size = float(value)
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if size < 999.5 or unit == "TB":
+            return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}" if size < 99.95 else f"{size:.0f} {unit}"
+        size /= 1000
+    return ""
+
+
+def seconds_text(seconds: float) -> str:
+    """A duration: milliseconds below a second, minutes above one.
+
+    >>> seconds_text(0.042), seconds_text(4.2), seconds_text(75)
+    ('42 ms', '4.2 s', '1 min 15 s')
+    """
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"
+
+
+def ago(timestamp: float, now: float | None = None) -> str:
+    """How long ago a moment was, in its two largest units.
+
+    >>> ago(0, now=3700)
+    '1 h 1 min ago'
+    """
+    seconds = max(0, int((time.time() if now is None else now) - timestamp))
+    days, rest = divmod(seconds, 86400)
+    hours, rest = divmod(rest, 3600)
+    minutes, rest = divmod(rest, 60)
+    parts = [f"{value} {unit}" for value, unit in ((days, "d"), (hours, "h"), (minutes, "min"), (rest, "s")) if value]
+    return f"{' '.join(parts[:2]) or '0 s'} ago"
+
+
+def console(*, stderr: bool = False) -> Console:
+    """The console: colours only on terminals, and none with NO_COLOR. A pipe gets lines of any length."""
+    from rich.console import Console
+
+    made = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    if not made.is_terminal:
+        made = Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=10_000, no_color=True)
+    return made
+
+
+def new_table(*columns: str, numeric: tuple[str, ...] = ()) -> Table:
+    """An empty table with a line under its head; `numeric` columns stand on the right."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column in numeric else "left", overflow="fold")
+    return table

@@ -1,0 +1,141 @@
+"""`wa materialize`: make assets, and show it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from warehouse_assets.cli.app import relative_paths
+from warehouse_assets.cli.format import console
+from warehouse_assets.cli.options import load, module_option, open_instance, verbose_option
+from warehouse_assets.cli.progress import RunDisplay
+from warehouse_assets.errors import InvalidConfigError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from warehouse_assets.execution.run import RunResult
+
+__all__ = ["materialize"]
+
+
+@click.command()
+@module_option
+@click.option(
+    "-s", "--select", "selection", metavar="SELECTION", help='Which assets, such as "+marts/orders" or "group:marts".'
+)
+@click.option("-c", "--config", metavar="JSON|FILE", help="Run configuration: JSON, or a .json or .toml file with it.")
+@click.option("--threads", type=click.IntRange(min=1), help="How many assets at once; the number of cores unless given.")
+@verbose_option
+def materialize(module: str, selection: str | None, config: str | None, threads: int | None, verbose: bool) -> int:
+    """Make the assets of MODULE, or a selection of them, in the order of their dependencies.
+
+    Exit code 0 when all were made, 1 when one failed, 2 when the run cannot start, 130 after Ctrl-C.
+    """
+    from warehouse_assets.execution.executors import ThreadExecutor
+    from warehouse_assets.execution.plan import Plan
+    from warehouse_assets.graph.selection import select_executable
+
+    definitions = load(module, verbose=verbose)
+    selected = select_executable(definitions.graph, selection)
+    plan = Plan.build(definitions.graph, selected)
+    executor = ThreadExecutor(threads) if threads or definitions.executor is None else definitions.executor
+    out = console()
+    with open_instance() as instance, RunDisplay(out, len(plan.steps)) as display, _log_lines(out):
+        try:
+            result = definitions.materialize(
+                list(selected),
+                instance=instance,
+                run_config=_read_config(config),
+                raise_on_error=False,
+                executor=executor,
+                listeners=[display],
+            )
+        except KeyboardInterrupt:
+            display.__exit__()
+            _say_canceled(out, display)
+            return 130
+    display.summary(result.run_id, "Success" if result.success else "Failure")
+    if not result.success:
+        _say_failures(result, verbose=verbose)
+    return 0 if result.success else 1
+
+
+class _log_lines:
+    """While the block lasts, log records of the project are lines among those of the display."""
+
+    def __init__(self, out: Console) -> None:
+        self.handler = _ConsoleHandler(out)
+        self.logger = logging.getLogger("warehouse_assets")
+
+    def __enter__(self) -> None:
+        self.logger.addHandler(self.handler)
+
+    def __exit__(self, *_: object) -> None:
+        self.logger.removeHandler(self.handler)
+
+
+class _ConsoleHandler(logging.Handler):
+    def __init__(self, out: Console) -> None:
+        super().__init__()
+        self.out = out
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.out.print(f"{record.levelname.lower():<8} {record.getMessage()}", soft_wrap=True, style="yellow")
+
+
+def _read_config(text: str | None) -> Any:
+    if text is None:
+        return None
+    try:
+        if text.lstrip().startswith("{"):
+            return json.loads(text)
+        path = Path(text)
+        if not path.is_file():
+            raise InvalidConfigError(f"--config: there is no file {text!r}", hint='Give a file, or JSON such as {"ops": {…}}.')
+        content = path.read_text(encoding="utf-8")
+        if path.suffix == ".toml":
+            import tomllib
+
+            return tomllib.loads(content)
+        return json.loads(content)
+    except ValueError as error:
+        if isinstance(error, InvalidConfigError):
+            raise
+        raise InvalidConfigError(f"--config cannot be read: {error}") from None
+
+
+def _say_canceled(out: Console, display: RunDisplay) -> None:
+    done = [view.name for view in display.views.values() if view.status == "done"]
+    out.print(f"\nCanceled: {len(done)} of {display.steps} assets made", style="bold yellow")
+    if done:
+        out.print("  " + ", ".join(done), soft_wrap=True)
+
+
+def _say_failures(result: RunResult, *, verbose: bool) -> None:
+    out = console(stderr=True)
+    for name, error in result.failures.items():
+        if verbose:
+            out.print(f"\n{name}:", style="bold red")
+            out.print("".join(traceback.format_exception(error)).rstrip(), soft_wrap=True)
+        else:
+            where = _users_frame(error)
+            out.print(f"\nError: {name} failed: {type(error).__name__}: {relative_paths(str(error))}{where}", soft_wrap=True)
+    if not verbose:
+        out.print("Run again with --verbose for the traceback.")
+
+
+def _users_frame(error: BaseException) -> str:
+    """The last place in a person's own code that an error passed through."""
+    package = Path(__file__).parents[1]
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if package not in Path(frame.filename).parents and "site-packages" not in frame.filename
+    ]
+    return f" ({relative_paths(frames[-1].filename)}:{frames[-1].lineno})" if frames else ""

@@ -1,0 +1,90 @@
+"""Options that several commands share, and what they lead to."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from warehouse_assets.errors import InvalidDefinitionError, WarehouseAssetsError
+
+if TYPE_CHECKING:
+    from warehouse_assets.code_location.definitions import Definitions
+    from warehouse_assets.instance import Instance
+    from warehouse_assets.keys import AssetKey
+
+__all__ = ["find_key", "json_option", "load", "module_option", "open_instance", "verbose_option"]
+
+
+def module_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`-m MODULE`: where the assets are declared."""
+    return click.option(
+        "-m",
+        "--module",
+        "module",
+        metavar="MODULE",
+        required=True,
+        help="Module (my.assets) or file (assets.py) with a Definitions, or with assets at its top level.",
+    )(command)
+
+
+def verbose_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`-v`: tracebacks instead of one line for an error."""
+    return click.option("-v", "--verbose", is_flag=True, help="Show the traceback of an error.")(command)
+
+
+def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--json`: for programs that read the output."""
+    return click.option("--json", "as_json", is_flag=True, help="Write JSON.")(command)
+
+
+def load(module: str, *, verbose: bool) -> Definitions:
+    """The Definitions of a module; what the module itself raises becomes one line that says where."""
+    from warehouse_assets.code_location.loading import load_definitions
+
+    try:
+        return load_definitions(module)
+    except WarehouseAssetsError:
+        raise
+    except (Exception, SystemExit) as error:
+        if verbose:
+            traceback.print_exception(error)
+            sys.exit(2)
+        frames = traceback.extract_tb(error.__traceback__)
+        where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else None
+        if isinstance(error, SyntaxError) and error.filename:
+            where = f"{error.filename}:{error.lineno}"
+        text = error.msg if isinstance(error, SyntaxError) else str(error)
+        raise InvalidDefinitionError(
+            f"the module {module!r} cannot be loaded: {type(error).__name__}: {text}",
+            where=where,
+            hint="Run again with --verbose for the traceback.",
+        ) from error
+
+
+def open_instance() -> Instance:
+    """The instance of the project in the current folder."""
+    from warehouse_assets.instance import Instance
+
+    return Instance.get(Path.cwd())
+
+
+def find_key(definitions: Definitions, text: str) -> AssetKey:
+    """The asset that a person names: its key, or its last segment where only one asset has it."""
+    from warehouse_assets.errors import InvalidSelectionError
+    from warehouse_assets.graph.asset_graph import suggest_keys
+    from warehouse_assets.keys import AssetKey
+
+    nodes = definitions.graph.nodes
+    for key in (AssetKey.from_user_string(text), AssetKey(text)):
+        if key in nodes:
+            return key
+    ending = [key for key in nodes if key.path[-1] == text]
+    if len(ending) == 1:
+        return ending[0]
+    key = AssetKey.from_user_string(text)
+    raise InvalidSelectionError(f"there is no asset {text!r}", hint=suggest_keys(key, nodes))

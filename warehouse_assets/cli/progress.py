@@ -1,0 +1,175 @@
+"""How a run is shown while it goes on: a live display on a terminal, plain lines elsewhere; and its summary."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from warehouse_assets.cli.app import relative_paths
+from warehouse_assets.cli.format import byte_text, count_text, new_table, seconds_text
+from warehouse_assets.events import Event
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.live import Live
+
+__all__ = ["RunDisplay"]
+
+
+@dataclass(slots=True)
+class _StepView:
+    """One step as the display shows it."""
+
+    name: str
+    status: str = "waiting"
+    began: float = 0.0
+    ended: float = 0.0
+    rows: int | None = None
+    bytes: int | None = None
+    place: str = ""
+    note: str = ""
+
+
+@dataclass(slots=True)
+class _Totals:
+    done: int = 0
+    rows: int = 0
+    bytes: int = 0
+    began: float = field(default_factory=time.time)
+
+
+class RunDisplay:
+    """Listens to the events of a run and shows them. Use it as a context manager around the run."""
+
+    def __init__(self, console: Console, steps: int) -> None:
+        self.console = console
+        self.steps = steps
+        self.views: dict[str, _StepView] = {}
+        self.totals = _Totals()
+        self._lock = threading.Lock()
+        self._live: Live | None = None
+
+    def __enter__(self) -> RunDisplay:
+        if self.console.is_terminal:
+            from rich.live import Live
+
+            self._live = Live(get_renderable=self._render, console=self.console, refresh_per_second=8, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def __call__(self, event: Event) -> None:
+        if event.step_key is None:
+            return
+        with self._lock:
+            view = self.views.setdefault(event.step_key, _StepView(event.step_key))
+            _HANDLERS.get(event.event_type, _ignore)(view, event)
+            if event.event_type == "ASSET_MATERIALIZATION":
+                self.totals.rows += view.rows or 0
+                self.totals.bytes += view.bytes or 0
+            if event.event_type in _ENDINGS:
+                self.totals.done += 1
+                self._say(view)
+            elif event.event_type == "STEP_UP_FOR_RETRY":
+                self.console.print(f"retry    {view.name}  {relative_paths(view.note)}", soft_wrap=True)
+
+    def _say(self, view: _StepView) -> None:
+        """One line for a step that ended."""
+        parts = [f"{view.status:<8} {view.name}"]
+        if view.status == "done":
+            parts += [f"{count_text(view.rows)} rows" if view.rows is not None else "", byte_text(view.bytes)]
+            parts.append(seconds_text(view.ended - view.began))
+        parts.append(relative_paths(view.note))
+        style = {"failed": "red", "skipped": "yellow"}.get(view.status)
+        self.console.print("  ".join(part for part in parts if part), style=style, soft_wrap=True)
+
+    def _render(self) -> RenderableType:
+        from rich.console import Group
+        from rich.text import Text
+
+        now = time.time()
+        with self._lock:
+            running = [view for view in self.views.values() if view.status == "running"]
+            totals = self.totals
+            lines = [
+                Text(f"running  {view.name}  {seconds_text(now - view.began)}  {view.note}", style="cyan") for view in running
+            ]
+            head = f"{totals.done} of {self.steps} done, {len(running)} running"
+            size = f"{count_text(totals.rows)} rows, {byte_text(totals.bytes) or '0 B'}"
+        return Group(*lines, Text(f"{head}  {size}  {seconds_text(now - totals.began)}", style="bold"))
+
+    def summary(self, run_id: str, how: str) -> None:
+        """The table of what was made, and a last line that says how the run went."""
+        table = new_table("asset", "", "rows", "bytes", "time", "stored as", numeric=("rows", "bytes", "time"))
+        for view in self.views.values():
+            took = seconds_text(view.ended - view.began) if view.ended and view.began else ""
+            table.add_row(view.name, view.status, count_text(view.rows), byte_text(view.bytes), took, view.place)
+        self.console.print()
+        self.console.print(table)
+        totals = self.totals
+        self.console.print(
+            f"\n{how}: {sum(view.status == 'done' for view in self.views.values())} of {self.steps} assets made, "
+            f"{count_text(totals.rows)} rows, {byte_text(totals.bytes) or '0 B'}, "
+            f"{seconds_text(time.time() - totals.began)} (run {run_id})",
+            style="bold green" if how == "Success" else "bold red",
+        )
+
+
+_ENDINGS = ("STEP_SUCCESS", "STEP_FAILURE", "STEP_SKIPPED")
+
+
+def _ignore(view: _StepView, event: Event) -> None:
+    return
+
+
+def _began(view: _StepView, event: Event) -> None:
+    view.status, view.began, view.note = "running", event.timestamp, ""
+
+
+def _made(view: _StepView, event: Event) -> None:
+    metadata: Mapping[str, Any] = event.data.metadata if event.asset_materialization else {}  # type: ignore[union-attr]
+    values = {name: value.value for name, value in metadata.items()}
+    view.rows = _added(view.rows, values.get("row_count"))
+    view.bytes = _added(view.bytes, values.get("byte_size"))
+    view.place = str(values.get("table_name") or values.get("uri") or view.place)
+
+
+def _added(so_far: int | None, value: Any) -> int | None:
+    return (so_far or 0) + value if isinstance(value, int) else so_far
+
+
+def _succeeded(view: _StepView, event: Event) -> None:
+    view.status, view.ended, view.note = "done", event.timestamp, event.message or ""
+
+
+def _failed(view: _StepView, event: Event) -> None:
+    view.status, view.ended, view.note = "failed", event.timestamp, event.message or ""
+
+
+def _skipped(view: _StepView, event: Event) -> None:
+    view.status, view.note = "skipped", (event.message or "").removeprefix("skipped: ")
+
+
+def _retried(view: _StepView, event: Event) -> None:
+    view.status, view.note = "waiting", event.message or ""
+
+
+def _logged(view: _StepView, event: Event) -> None:
+    view.note = event.message or ""
+
+
+_HANDLERS = {
+    "ASSET_MATERIALIZATION": _made,
+    "LOG": _logged,
+    "STEP_FAILURE": _failed,
+    "STEP_SKIPPED": _skipped,
+    "STEP_START": _began,
+    "STEP_SUCCESS": _succeeded,
+    "STEP_UP_FOR_RETRY": _retried,
+}
