@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from warehouse_assets.code_location.definitions import Definitions as Definitions
+    from warehouse_assets.code_location.loaders import load_assets_from_current_module as load_assets_from_current_module
+    from warehouse_assets.code_location.loaders import load_assets_from_modules as load_assets_from_modules
+    from warehouse_assets.code_location.loaders import load_assets_from_package_module as load_assets_from_package_module
+    from warehouse_assets.code_location.loaders import load_assets_from_package_name as load_assets_from_package_name
     from warehouse_assets.config import Config as Config
     from warehouse_assets.config import ConfigurableResource as ConfigurableResource
     from warehouse_assets.config import PermissiveConfig as PermissiveConfig
     from warehouse_assets.definitions.asset import asset as asset
     from warehouse_assets.definitions.assets import AssetsDefinition as AssetsDefinition
+    from warehouse_assets.definitions.outputs import DataVersion as DataVersion
     from warehouse_assets.definitions.outputs import MaterializeResult as MaterializeResult
     from warehouse_assets.definitions.outputs import ObserveResult as ObserveResult
     from warehouse_assets.definitions.outputs import Output as Output
@@ -22,16 +27,19 @@ if TYPE_CHECKING:
     from warehouse_assets.definitions.policies import Jitter as Jitter
     from warehouse_assets.definitions.policies import RetryPolicy as RetryPolicy
     from warehouse_assets.definitions.source import SourceAsset as SourceAsset
+    from warehouse_assets.definitions.source import observable_source_asset as observable_source_asset
     from warehouse_assets.definitions.specs import AssetDep as AssetDep
     from warehouse_assets.definitions.specs import AssetIn as AssetIn
     from warehouse_assets.definitions.specs import AssetSpec as AssetSpec
     from warehouse_assets.errors import Failure as Failure
     from warehouse_assets.errors import RetryRequested as RetryRequested
+    from warehouse_assets.errors import WarehouseAssetsError as WarehouseAssetsError
     from warehouse_assets.events import AssetMaterialization as AssetMaterialization
     from warehouse_assets.events import AssetObservation as AssetObservation
     from warehouse_assets.execution.context import AssetExecutionContext as AssetExecutionContext
     from warehouse_assets.execution.executors import InProcessExecutor as InProcessExecutor
     from warehouse_assets.execution.executors import ThreadExecutor as ThreadExecutor
+    from warehouse_assets.execution.observe import observe as observe
     from warehouse_assets.execution.run import RunResult as RunResult
     from warehouse_assets.execution.run import materialize as materialize
     from warehouse_assets.execution.run import materialize_to_memory as materialize_to_memory
@@ -72,6 +80,7 @@ _HOMES = {
     "Config": "config",
     "ConfigurableIOManager": "io_manager.configurable",
     "ConfigurableResource": "config",
+    "DataVersion": "definitions.outputs",
     "Definitions": "code_location.definitions",
     "EnvVar": "resources",
     "Failure": "errors",
@@ -99,11 +108,18 @@ _HOMES = {
     "TableColumn": "tables",
     "TableSchema": "tables",
     "ThreadExecutor": "execution.executors",
+    "WarehouseAssetsError": "errors",
     "asset": "definitions.asset",
     "io_manager": "io_manager.base",
     "io_manager_from_uri": "io_manager.registry",
+    "load_assets_from_current_module": "code_location.loaders",
+    "load_assets_from_modules": "code_location.loaders",
+    "load_assets_from_package_module": "code_location.loaders",
+    "load_assets_from_package_name": "code_location.loaders",
     "materialize": "execution.run",
     "materialize_to_memory": "execution.run",
+    "observable_source_asset": "definitions.source",
+    "observe": "execution.observe",
     "resource": "resources",
 }
 
@@ -116,9 +132,8 @@ def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{home}"), name)
-    globals()[name] = value
-    return value
+    module = import_module(f"{__name__}.{home}")
+    return globals().setdefault(name, getattr(module, name))  # importing has bound `io_manager`, which is a package too
 
 
 def __dir__() -> list[str]:

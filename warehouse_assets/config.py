@@ -75,10 +75,12 @@ class ConfigurableResource(BaseModel, Resource):
                     stack.enter_context(nested.yield_for_execution(context))
             yield stack.enter_context(super().yield_for_execution(context))
 
-    def with_config(self, config: Mapping[str, Any]) -> Self:
-        """A copy with some fields replaced, validated."""
-        values = {name: getattr(self, name) for name in self.model_fields_set}
-        return self._build({**values, **config}, self._from_environment)
+    def with_config(self, config: Mapping[str, Any] | BaseModel) -> Self:
+        """A copy with some fields replaced, validated; an object stands for the fields that were set in it."""
+        if not isinstance(config, (Mapping, BaseModel)):
+            raise InvalidConfigError(f"resource {type(self).__name__}: its configuration is a mapping, not {_short(config)}")
+        changes = config if isinstance(config, Mapping) else _fields_set(config)
+        return self._build({**_fields_set(self), **changes}, self._from_environment)
 
     def _build(self, values: Mapping[str, Any], from_environment: Mapping[str, Any]) -> Self:
         fields = type(self).model_fields
@@ -97,6 +99,10 @@ class ConfigurableResource(BaseModel, Resource):
         for name, value in super().__repr_args__():
             alias = fields[name].alias if name in fields else None
             yield alias or name, hidden.get(name or "", value)
+
+
+def _fields_set(model: BaseModel) -> dict[str, Any]:
+    return {name: getattr(model, name) for name in model.model_fields_set}
 
 
 def _holds_variables(value: Any) -> bool:

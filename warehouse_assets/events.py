@@ -21,6 +21,8 @@ __all__ = [
     "EventType",
     "RunRecord",
     "RunStatus",
+    "error_line",
+    "error_text",
     "event_data_from_json",
     "event_data_to_json",
 ]
@@ -88,7 +90,25 @@ class ErrorInfo:
                 metadata = normalize_metadata(error.metadata)
             except Exception as fault:  # noqa: BLE001 - bad metadata must not hide the failure it belongs to
                 metadata = {"metadata_error": MetadataValue.text(str(fault))}
-        return cls(type(error).__qualname__, str(error), "".join(traceback.format_exception(error, limit=-50)), metadata)
+        return cls(type(error).__qualname__, error_text(error), "".join(traceback.format_exception(error, limit=-50)), metadata)
+
+
+def error_text(error: BaseException) -> str:
+    """The message of an exception, also of one that fails to tell it."""
+    try:
+        return str(error)
+    except Exception as fault:  # noqa: BLE001 - the record of an error must not fail over its message
+        return f"(its message cannot be shown: {type(fault).__name__})"
+
+
+def error_line(error: BaseException) -> str:
+    """The class of an exception and the first line of its message.
+
+    >>> error_line(ValueError("no rows\\nin the file"))
+    'ValueError: no rows'
+    """
+    text = error_text(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 EventData: TypeAlias = "AssetMaterialization | ErrorInfo | None"

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,7 +43,7 @@ defs = Definitions(
 )
 '''
 
-FAILING = '''
+FAILING = """
 from warehouse_assets import asset
 
 
@@ -51,8 +51,8 @@ from warehouse_assets import asset
 def good() -> None: ...
 
 
-@asset
-def bad(good):
+@asset(deps=[good])
+def bad():
     raise ValueError("no such luck")
 
 
@@ -62,7 +62,7 @@ def after(bad): ...
 
 @asset(deps=[good])
 def beside() -> None: ...
-'''
+"""
 
 
 class Answer(NamedTuple):
@@ -74,15 +74,15 @@ class Answer(NamedTuple):
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forget_modules_of: Callable[[Path], None]) -> Iterator[Path]:
     """A folder with the modules `shop` and `failing`, as the current one."""
     (tmp_path / "shop.py").write_text(SHOP)
     (tmp_path / "failing.py").write_text(FAILING)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("WAREHOUSE_ASSETS_HOME", raising=False)
     monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setattr(sys, "modules", dict(sys.modules))
-    return tmp_path
+    yield tmp_path
+    forget_modules_of(tmp_path)
 
 
 @pytest.fixture

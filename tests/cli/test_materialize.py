@@ -84,7 +84,10 @@ def test_verbose_gives_the_traceback(wa: Wa) -> None:
         (["-m", "nowhere/shop.py"], "Error: there is no file 'nowhere/shop.py'"),
         (["-m", "shop", "-s", "staging/ordres"], "Error: there is no asset 'staging/ordres'. Did you mean 'staging/orders'?"),
         (["-m", "shop", "-s", "group:mart"], "Error: there is no asset of group 'mart'. Did you mean 'marts'?"),
-        (["-m", "shop", "-s", "raw/events"], "Error: the selection 'raw/events' holds only sources, which something else fills"),
+        (
+            ["-m", "shop", "-s", "raw/events"],
+            "Error: the selection 'raw/events' holds only sources, which something else fills",
+        ),
         (["-m", "shop", "--slect", "x"], "Error: No such option '--slect'. Did you mean '--select'?"),
         (["-m", "shop", "-c", "{"], "Error: --config cannot be read"),
         (["-m", "shop", "-c", "no.json"], "Error: --config: there is no file 'no.json'"),
@@ -115,9 +118,7 @@ def test_a_module_that_raises_is_named_with_its_place(wa: Wa, project: Path) -> 
 
 def test_all_faults_of_the_declarations_are_listed(wa: Wa, project: Path) -> None:
     (project / "faulty.py").write_text(
-        "from warehouse_assets import asset\n"
-        "@asset\ndef a(nothing): ...\n"
-        "@asset(name='a')\ndef again(): ...\n"
+        "from warehouse_assets import asset\n@asset\ndef a(nothing): ...\n@asset(name='a')\ndef again(): ...\n"
     )
 
     answer = wa("materialize", "-m", "faulty")

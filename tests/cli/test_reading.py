@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-
 Wa = Callable[..., Any]
 
 
-def test_list_names_assets_and_sources_before_anything_is_made(wa: Wa) -> None:
+def test_list_names_assets_and_sources_before_anything_is_made(wa: Wa, project: Path) -> None:
     answer = wa("list", "-m", "shop")
 
     assert answer.code == 0
     lines = [line.split() for line in answer.out.splitlines()]
     assert ["staging/orders", "staging", "polars", "never"] in lines
+    assert not (project / ".warehouse_assets").exists()
     assert ["raw/events", "default", "source"] in lines
 
 

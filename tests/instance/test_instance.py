@@ -208,3 +208,16 @@ class TestRuns:
         assert [run.run_id for run in instance.get_runs(statuses="FAILURE")] == ["r1"]
         assert [run.run_id for run in instance.get_runs(statuses=["QUEUED"], limit=1)] == ["r2"]
         assert [run.run_id for run in instance.get_runs(cursor="r1")] == ["r0"]
+
+
+def test_asking_for_a_record_without_making_one_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WAREHOUSE_ASSETS_HOME", raising=False)
+
+    with Instance.get(tmp_path, create=False) as instance:
+        assert instance.is_ephemeral
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setenv("WAREHOUSE_ASSETS_HOME", str(tmp_path / "home"))
+    with Instance.get(create=False) as instance:
+        assert instance.is_ephemeral
+    with Instance.get(), Instance.get(create=False) as instance:
+        assert not instance.is_ephemeral

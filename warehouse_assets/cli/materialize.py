@@ -46,7 +46,7 @@ def materialize(module: str, selection: str | None, config: str | None, threads:
     plan = Plan.build(definitions.graph, selected)
     executor = ThreadExecutor(threads) if threads or definitions.executor is None else definitions.executor
     out = console()
-    with open_instance() as instance, RunDisplay(out, len(plan.steps)) as display, _log_lines(out):
+    with open_instance(create=True) as instance, RunDisplay(out, len(plan.steps)) as display, _log_lines(out):
         try:
             result = definitions.materialize(
                 list(selected),
@@ -132,10 +132,10 @@ def _say_failures(result: RunResult, *, verbose: bool) -> None:
 
 def _users_frame(error: BaseException) -> str:
     """The last place in a person's own code that an error passed through."""
-    package = Path(__file__).parents[1]
+    ours = Path(__file__).parents[1], Path(__file__).parents[2] / "io_managers"
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if package not in Path(frame.filename).parents and "site-packages" not in frame.filename
+        if not any(folder in Path(frame.filename).parents for folder in ours) and "site-packages" not in frame.filename
     ]
     return f" ({relative_paths(frames[-1].filename)}:{frames[-1].lineno})" if frames else ""

@@ -66,11 +66,11 @@ def load(module: str, *, verbose: bool) -> Definitions:
         ) from error
 
 
-def open_instance() -> Instance:
-    """The instance of the project in the current folder."""
+def open_instance(*, create: bool = False) -> Instance:
+    """The instance of the project in the current folder; a command that only reads leaves no new one behind."""
     from warehouse_assets.instance import Instance
 
-    return Instance.get(Path.cwd())
+    return Instance.get(Path.cwd(), create=create)
 
 
 def find_key(definitions: Definitions, text: str) -> AssetKey:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,6 @@ class _StepView:
 
 @dataclass(slots=True)
 class _Totals:
-    done: int = 0
     rows: int = 0
     bytes: int = 0
     began: float = field(default_factory=time.time)
@@ -74,7 +74,6 @@ class RunDisplay:
                 self.totals.rows += view.rows or 0
                 self.totals.bytes += view.bytes or 0
             if event.event_type in _ENDINGS:
-                self.totals.done += 1
                 self._say(view)
             elif event.event_type == "STEP_UP_FOR_RETRY":
                 self.console.print(f"retry    {view.name}  {relative_paths(view.note)}", soft_wrap=True)
@@ -100,7 +99,9 @@ class RunDisplay:
             lines = [
                 Text(f"running  {view.name}  {seconds_text(now - view.began)}  {view.note}", style="cyan") for view in running
             ]
-            head = f"{totals.done} of {self.steps} done, {len(running)} running"
+            counts = Counter(view.status for view in self.views.values())
+            others = "".join(f", {counts[status]} {status}" for status in ("failed", "skipped", "running") if counts[status])
+            head = f"{counts['done']} of {self.steps} done{others}"
             size = f"{count_text(totals.rows)} rows, {byte_text(totals.bytes) or '0 B'}"
         return Group(*lines, Text(f"{head}  {size}  {seconds_text(now - totals.began)}", style="bold"))
 
@@ -109,7 +110,8 @@ class RunDisplay:
         table = new_table("asset", "", "rows", "bytes", "time", "stored as", numeric=("rows", "bytes", "time"))
         for view in self.views.values():
             took = seconds_text(view.ended - view.began) if view.ended and view.began else ""
-            table.add_row(view.name, view.status, count_text(view.rows), byte_text(view.bytes), took, view.place)
+            place = relative_paths(view.place)
+            table.add_row(view.name, view.status, count_text(view.rows), byte_text(view.bytes), took, place)
         self.console.print()
         self.console.print(table)
         totals = self.totals

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.definitions.specs import DEFAULT_IO_MANAGER_KEY
 from warehouse_assets.errors import InvalidDefinitionError, InvalidDefinitionsError, ResourceError
-from warehouse_assets.execution.resources import ResourcePool
+from warehouse_assets.execution.resources import DefaultIOManager, ResourcePool
 from warehouse_assets.execution.run import RunResult, execute_run
 from warehouse_assets.execution.tables import StoredTables
 from warehouse_assets.graph.asset_graph import AnyAsset, AssetGraph
 from warehouse_assets.graph.requirements import merge_resources, missing_resources, required_resources
 from warehouse_assets.graph.tables import check_table_names
-from warehouse_assets.io_manager.registry import default_io_manager
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey
 
 if TYPE_CHECKING:
@@ -117,12 +116,13 @@ class Definitions:
     @contextmanager
     def stored_tables(self, *, instance: Instance | None = None) -> Iterator[StoredTables]:
         """The stored tables of all assets and sources, while the block lasts."""
-        from warehouse_assets.instance import Instance
 
-        resources = dict(self.resources)
-        if DEFAULT_IO_MANAGER_KEY not in resources:
-            record = instance if instance is not None else Instance.get()
-            resources[DEFAULT_IO_MANAGER_KEY] = default_io_manager(str(record.storage_path))
+        def record() -> Instance:
+            from warehouse_assets.instance import Instance
+
+            return instance if instance is not None else Instance.get()
+
+        resources = {DEFAULT_IO_MANAGER_KEY: DefaultIOManager(record), **self.resources}
         pool = ResourcePool(resources, instance=instance)
         try:
             yield StoredTables(self.graph, pool, instance=instance)

@@ -16,7 +16,7 @@ from warehouse_assets.definitions.source import SourceAsset
 from warehouse_assets.definitions.specs import AssetSpec
 from warehouse_assets.errors import InvalidDefinitionError, close_matches
 
-__all__ = ["load_definitions"]
+__all__ = ["assets_in", "load_definitions"]
 
 
 def load_definitions(target: str, folder: Path | None = None) -> Definitions:
@@ -34,7 +34,7 @@ def load_definitions(target: str, folder: Path | None = None) -> Definitions:
         )
     if found:
         return next(iter(found.values()))
-    assets = list(_assets_in(module))
+    assets = list(assets_in(module))
     if not assets:
         raise InvalidDefinitionError(
             f"the module {target!r} declares no assets",
@@ -50,7 +50,8 @@ def _hint_of_submodule(module: ModuleType) -> str:
     return ""
 
 
-def _assets_in(module: ModuleType) -> Iterator[Any]:
+def assets_in(module: ModuleType) -> Iterator[Any]:
+    """The assets, sources and specs at the top level of a module, and in lists there, each once."""
     seen: set[int] = set()
     kinds = (AssetsDefinition, SourceAsset, AssetSpec)
     for name, value in vars(module).items():

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from warehouse_assets.definitions.assets import AssetOutput, AssetsDefinition
 from warehouse_assets.definitions.functions import UserFunction
 from warehouse_assets.definitions.naming import Faults
-from warehouse_assets.definitions.policies import RetryPolicy
 from warehouse_assets.definitions.specs import AssetIn, AssetSpec, CoercibleToDep
 from warehouse_assets.errors import InvalidDefinitionError, InvalidDefinitionsError
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey, CoercibleToKeyPrefix, key_prefix_segments
+
+if TYPE_CHECKING:
+    from warehouse_assets.definitions.policies import RetryPolicy
 
 __all__ = ["asset"]
 
@@ -108,6 +110,8 @@ def _build(
     function = UserFunction(fn)
     faults = Faults(f"asset {name or key or function.name!r}: ", function.place)
     asset_key = _key(function, name, key_prefix, key, faults)
+    if function.is_async:
+        faults.add("the function is asynchronous", hint="Declare it with def, and run what it awaits with asyncio.run.")
     bound = bind_ins(ins, function, faults) if ins else {}
     if io_manager_key is not None and io_manager_def is not None:
         faults.add("io_manager_key and io_manager_def are both given", hint="Give one of them.")

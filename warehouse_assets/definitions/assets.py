@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.definitions.functions import UserFunction
 from warehouse_assets.definitions.naming import Place
-from warehouse_assets.definitions.specs import DEFAULT_IO_MANAGER_KEY, AssetIn, AssetSpec, replace_spec
+from warehouse_assets.definitions.specs import DEFAULT_GROUP, DEFAULT_IO_MANAGER_KEY, AssetDep, AssetIn, AssetSpec, replace_spec
 from warehouse_assets.errors import InvalidDefinitionError
-from warehouse_assets.keys import AssetKey, CoercibleToKeyPrefix
+from warehouse_assets.keys import AssetKey
 
 if TYPE_CHECKING:
     from warehouse_assets.definitions.policies import RetryPolicy
@@ -146,9 +146,9 @@ class AssetsDefinition:
         return from_arguments | {dep.asset_key for spec in self.specs for dep in spec.deps}
 
     @property
-    def group_names_by_key(self) -> Mapping[AssetKey, str | None]:
-        """The group of each asset, as it was given."""
-        return {key: output.spec.group_name for key, output in self._by_key.items()}
+    def group_names_by_key(self) -> Mapping[AssetKey, str]:
+        """The group of each asset: "default" where none was given."""
+        return {key: output.spec.group_name or DEFAULT_GROUP for key, output in self._by_key.items()}
 
     @property
     def metadata_by_key(self) -> Mapping[AssetKey, Mapping[str, Any]]:
@@ -186,23 +186,28 @@ class AssetsDefinition:
         for name, output in self.outputs.items():
             internal = output.internal_deps
             if internal is not None:
-                internal = frozenset(renamed[key] for key in internal)
+                internal = frozenset(renamed.get(key, key) for key in internal)
             outputs[name] = AssetOutput(name, changed[name], output.is_required, output.stored, internal)
         return self._copy(outputs=outputs)
 
-    def with_attributes(
-        self, *, key_prefix: CoercibleToKeyPrefix | None = None, group_name: str | None = None
-    ) -> AssetsDefinition:
-        """A copy with a prefix before each key, or in another group."""
+    def with_attributes(self, *, new_keys: Mapping[AssetKey, AssetKey], group_name: str | None = None) -> AssetsDefinition:
+        """A copy in which keys are replaced, its own and those it depends on, or which is in another group."""
 
         def change(spec: AssetSpec) -> AssetSpec:
-            return replace_spec(spec, key=spec.key.with_prefix(key_prefix), group_name=group_name or spec.group_name)
+            deps = tuple(AssetDep(new_keys.get(d.asset_key, d.asset_key), d.partition_mapping) for d in spec.deps)
+            key = new_keys.get(spec.key, spec.key)
+            return replace_spec(spec, key=key, deps=deps, group_name=group_name or spec.group_name)
 
-        return self.map_specs(change)
+        ins = dict(self.ins)
+        for argument in self.arguments:
+            old = self.key_for_argument(argument) or AssetKey(argument)
+            if old in new_keys:
+                ins[argument] = ins.get(argument, AssetIn()).with_key(new_keys[old])
+        return self.map_specs(change)._copy(ins=ins)
 
-    def with_ins(self, ins: Mapping[str, AssetIn]) -> AssetsDefinition:
-        """A copy whose arguments are bound in another way."""
-        return self._copy(ins=ins)
+    def with_io_manager(self, manager: Any, ins: Mapping[str, AssetIn]) -> AssetsDefinition:
+        """A copy whose tables are held by `manager`, whichever was declared, and whose arguments are bound by `ins`."""
+        return self._copy(io_manager_def=manager, ins=ins)
 
     def _copy(self, **changes: Any) -> AssetsDefinition:
         values = {name: getattr(self, name) for name in self.__slots__ if name != "_by_key"}

@@ -6,15 +6,17 @@ are defined further down, and imports under `if TYPE_CHECKING:` all work.
 
 from __future__ import annotations
 
+import builtins
 import functools
 import inspect
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
-from warehouse_assets.definitions.naming import Place
+from warehouse_assets.definitions.naming import Place, caller_frame
 from warehouse_assets.errors import InvalidDefinitionError
 
 __all__ = ["Parameter", "Role", "UserFunction"]
@@ -24,6 +26,7 @@ T = TypeVar("T")
 Role: TypeAlias = Literal["context", "config", "resource", "input"]
 
 _MISSING = object()
+_WORD = re.compile(r"[^\W\d]\w*")
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
@@ -54,17 +57,24 @@ class _once(Generic[T]):
 class UserFunction:
     """A function that a person declared an asset, op or check with. What it says of itself is worked out on first use."""
 
-    __slots__ = ("__dict__", "fn", "place")
+    __slots__ = ("__dict__", "fn", "local_names", "place")
 
     def __init__(self, fn: Callable[..., Any]) -> None:
         self.fn = fn
         code = getattr(inspect.unwrap(fn), "__code__", None) if hasattr(fn, "__wrapped__") else getattr(fn, "__code__", None)
         self.place = Place.of(code) if code is not None else Place(getattr(fn, "__module__", "?"), 0)
+        self.local_names = _local_names(fn) if "<locals>" in getattr(fn, "__qualname__", "") else {}
 
     @property
     def name(self) -> str:
         """The function's name."""
         return getattr(self.fn, "__name__", type(self.fn).__name__)
+
+    @property
+    def is_async(self) -> bool:
+        """Whether calling the function gives a coroutine or an asynchronous generator, which nothing here would await."""
+        code = getattr(self.fn, "__code__", None)
+        return code is not None and bool(code.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR))
 
     @property
     def description(self) -> str | None:
@@ -170,10 +180,11 @@ class UserFunction:
 
     def _evaluate(self, name: str, text: str) -> Any:
         fn = inspect.unwrap(self.fn)
-        names = inspect.getclosurevars(fn).nonlocals if getattr(fn, "__closure__", None) else {}
+        closure = inspect.getclosurevars(fn).nonlocals if getattr(fn, "__closure__", None) else {}
+        names = {**self.local_names, **closure}
         scope = getattr(fn, "__globals__", {})
         try:
-            return eval(text, scope, dict(names))
+            return eval(text, scope, names)
         except NameError:
             pass
         except Exception as error:  # noqa: BLE001 - whatever an annotation raises is a fault of the declaration
@@ -190,6 +201,16 @@ class UserFunction:
             where=str(self.place),
             hint="Import what it names in the module, at the top or under `if TYPE_CHECKING:`.",
         )
+
+
+def _local_names(fn: Callable[..., Any]) -> dict[str, Any]:
+    """What the annotations of a nested function name in the function around it, which is not there to be asked later."""
+    annotations = getattr(fn, "__annotations__", None) or {}
+    texts = [text for text in annotations.values() if isinstance(text, str) and not hasattr(builtins, text)]
+    if not texts:
+        return {}
+    around = caller_frame().f_locals
+    return {name: around[name] for text in texts for name in _WORD.findall(text) if name in around}
 
 
 def _parameter_kind(annotation: Any) -> Role | None:

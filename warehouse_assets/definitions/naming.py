@@ -6,11 +6,11 @@ import keyword
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from types import CodeType
+from types import CodeType, FrameType
 
 from warehouse_assets.errors import InvalidDefinitionError, InvalidDefinitionsError
 
-__all__ = ["Faults", "Place", "caller_place"]
+__all__ = ["Faults", "Place", "caller_frame", "caller_place"]
 
 _PACKAGE = __name__.partition(".")[0]
 _NAME = re.compile(r"[\w.\-]+")
@@ -41,11 +41,17 @@ class Place:
         return f"Place({str(self)!r})"
 
 
-def caller_place() -> Place:
-    """The first place up the stack that is not in this package: where a person declared something."""
+def caller_frame() -> FrameType:
+    """The first frame up the stack that is not in this package: where a person declares something."""
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
         frame = frame.f_back
+    return frame
+
+
+def caller_place() -> Place:
+    """The place where a person declares something."""
+    frame = caller_frame()
     return Place(frame.f_code.co_filename, frame.f_lineno)
 
 

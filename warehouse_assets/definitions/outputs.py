@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey
 from warehouse_assets.metadata import MetadataValue, normalize_metadata
 
-__all__ = ["MaterializeResult", "ObserveResult", "Output"]
+__all__ = ["DataVersion", "MaterializeResult", "ObserveResult", "Output"]
 
 T = TypeVar("T")
 
@@ -22,6 +22,13 @@ class _NoValue:
 
 
 NO_VALUE: Any = _NoValue()
+
+
+@dataclass(frozen=True)
+class DataVersion:
+    """Which version the data of a table has: any text; equal texts mean equal data."""
+
+    value: str
 
 
 @dataclass(frozen=True)

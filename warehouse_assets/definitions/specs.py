@@ -67,6 +67,15 @@ class AssetIn:
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
+    def with_key(self, key: AssetKey) -> AssetIn:
+        """The same input, from another key."""
+        return AssetIn(
+            key,
+            metadata=self.metadata,
+            input_manager_key=self.input_manager_key,
+            partition_mapping=self.partition_mapping,
+        )
+
     def key_for(self, argument: str) -> AssetKey | None:
         """The key that is meant for this argument; None where the argument's name has to be looked up."""
         if self.key is not None:

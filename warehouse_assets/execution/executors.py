@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import itertools
 import os
 import queue
 import random
@@ -14,12 +13,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from warehouse_assets.errors import Failure, InvalidDefinitionError, RetryRequested
+from warehouse_assets.events import error_line
 from warehouse_assets.execution.state import Instruction, RunState, Skip, Start
 from warehouse_assets.execution.step import StepOutcome, execute_step
 
 if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
-
     from warehouse_assets.execution.plan import Step
     from warehouse_assets.execution.session import RunSession
 
@@ -39,9 +37,11 @@ class InProcessExecutor(Executor):
 
     def execute(self, session: RunSession, state: RunState) -> None:
         todo = _Agenda(session, state.start())
-        while (start := todo.pop()) is not None:
-            if start.delay:
-                time.sleep(max(0.0, start.delay))
+        while state.open:
+            start = todo.pop()
+            if start is None:
+                time.sleep(todo.seconds_to_wait or 0.0)
+                continue
             session.record(session.event("STEP_START", start.step))
             session.flush()
             outcome = execute_step(session, start.step, start.attempt)
@@ -61,37 +61,36 @@ class ThreadExecutor(Executor):
         self.max_workers = max_workers or max(2, os.cpu_count() or 1)
 
     def execute(self, session: RunSession, state: RunState) -> None:
-        from concurrent.futures import ThreadPoolExecutor
-
-        pool = ThreadPoolExecutor(self.max_workers, thread_name_prefix="step")
-        work = _ThreadedRun(session, state, pool, self.max_workers)
+        work = _ThreadedRun(session, state, self.max_workers)
         try:
             work.run()
         except KeyboardInterrupt:
             work.wind_down()
             raise
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            work.dismiss()
 
 
 class _ThreadedRun:
-    """The leading thread's view of a run in threads: it alone records, and asks the state what is next."""
+    """The leading thread's view of a run in threads: it alone records, and asks the state what is next.
 
-    def __init__(self, session: RunSession, state: RunState, pool: ThreadPoolExecutor, width: int) -> None:
+    The workers are daemon threads, so that a process that is told twice to stop does not wait for them.
+    """
+
+    def __init__(self, session: RunSession, state: RunState, width: int) -> None:
         self.session = session
         self.state = state
-        self.pool = pool
         self.width = width
-        self.todo = _Agenda(session, ())
+        self.todo = _Agenda(session, state.start())
         self.running: dict[int, Step] = {}
-        self.done: queue.SimpleQueue[tuple[Step, StepOutcome] | Start] = queue.SimpleQueue()
-        self.delayed = 0
+        self.workers: list[threading.Thread] = []
+        self.handed: queue.SimpleQueue[Start | None] = queue.SimpleQueue()
+        self.done: queue.SimpleQueue[tuple[Step, StepOutcome]] = queue.SimpleQueue()
 
     def run(self) -> None:
-        self._take(self.state.start())
         while self.state.open:
             self._start_ready()
-            self._conclude_next()
+            self._conclude_next(self.todo.seconds_to_wait)
         self.session.flush()
 
     def wind_down(self) -> None:
@@ -102,15 +101,10 @@ class _ThreadedRun:
         while self.running:
             self._conclude_next()
 
-    def _take(self, instructions: Iterable[Instruction]) -> None:
-        for instruction in instructions:
-            if isinstance(instruction, Start) and instruction.delay > 0:
-                self.delayed += 1
-                timer = threading.Timer(instruction.delay, self.done.put, [Start(instruction.step, instruction.attempt)])
-                timer.daemon = True
-                timer.start()
-            else:
-                self.todo.push([instruction])
+    def dismiss(self) -> None:
+        """Let the workers go once they have nothing to do."""
+        for _ in self.workers:
+            self.handed.put(None)
 
     def _start_ready(self) -> None:
         starts = []
@@ -120,37 +114,39 @@ class _ThreadedRun:
             starts.append(start)
         self.session.flush()
         for start in starts:
-            self.pool.submit(self._work, start)
+            self.handed.put(start)
+        while len(self.workers) < len(self.running):
+            self.workers.append(threading.Thread(target=self._work, name=f"step_{len(self.workers)}", daemon=True))
+            self.workers[-1].start()
 
-    def _work(self, start: Start) -> None:
+    def _work(self) -> None:
+        while (start := self.handed.get()) is not None:
+            try:
+                outcome = execute_step(self.session, start.step, start.attempt)
+            except BaseException as error:  # noqa: BLE001 - the leading thread must hear of it, whatever it is
+                outcome = StepOutcome(error=error)
+            self.done.put((start.step, outcome))
+
+    def _conclude_next(self, seconds: float | None = None) -> None:
+        """Wait, at most `seconds`, for a step to end, and conclude all that have."""
         try:
-            outcome = execute_step(self.session, start.step, start.attempt)
-        except BaseException as error:  # noqa: BLE001 - the leading thread must hear of it, whatever it is
-            outcome = StepOutcome(error=error)
-        self.done.put((start.step, outcome))
-
-    def _conclude_next(self) -> None:
-        item = self.done.get()
-        while True:
-            if isinstance(item, Start):
-                self.delayed -= 1
-                self.todo.push([item])
-            else:
-                step, outcome = item
-                del self.running[step.index]
-                self._take(_conclude(self.session, self.state, step, outcome))
-            if self.done.empty():
-                return
-            item = self.done.get()
+            ended = [self.done.get(timeout=seconds)]
+            while not self.done.empty():
+                ended.append(self.done.get())
+        except queue.Empty:
+            return
+        for step, outcome in ended:
+            del self.running[step.index]
+            self.todo.push(_conclude(self.session, self.state, step, outcome))
 
 
 class _Agenda:
-    """Steps that can start, those that stand first in the plan first; skips are recorded as they come."""
+    """Steps that can start, those that stand first in the plan first, once their delay is over; skips are recorded as they come."""
 
     def __init__(self, session: RunSession, instructions: Iterable[Instruction]) -> None:
         self._session = session
-        self._heap: list[tuple[int, int, Start]] = []
-        self._count = itertools.count()
+        self._ready: list[tuple[int, Start]] = []  # a step is in one of the two at most once
+        self._delayed: list[tuple[float, int, Start]] = []
         self.push(instructions)
 
     def push(self, instructions: Iterable[Instruction]) -> None:
@@ -158,11 +154,21 @@ class _Agenda:
             if isinstance(instruction, Skip):
                 message = f"skipped: {instruction.because.key} made no table"
                 self._session.record(self._session.event("STEP_SKIPPED", instruction.step, message=message))
+            elif instruction.delay > 0:
+                heapq.heappush(self._delayed, (time.monotonic() + instruction.delay, instruction.step.index, instruction))
             else:
-                heapq.heappush(self._heap, (instruction.step.index, next(self._count), instruction))
+                heapq.heappush(self._ready, (instruction.step.index, instruction))
 
     def pop(self) -> Start | None:
-        return heapq.heappop(self._heap)[2] if self._heap else None
+        while self._delayed and self._delayed[0][0] <= time.monotonic():
+            start = heapq.heappop(self._delayed)[2]
+            heapq.heappush(self._ready, (start.step.index, start))
+        return heapq.heappop(self._ready)[1] if self._ready else None
+
+    @property
+    def seconds_to_wait(self) -> float | None:
+        """The time until the next delay is over; None where nothing is delayed."""
+        return max(0.0, self._delayed[0][0] - time.monotonic()) if self._delayed else None
 
 
 def _conclude(session: RunSession, state: RunState, step: Step, outcome: StepOutcome) -> Iterable[Instruction]:
@@ -177,7 +183,7 @@ def _conclude(session: RunSession, state: RunState, step: Step, outcome: StepOut
     if delay is None:
         session.record_failure(step, error)
         return state.failed(step)
-    message = f"{type(error).__name__}: {error}; attempt {state.attempt(step) + 1} in {delay:g} s"
+    message = f"{error_line(error)}; attempt {state.attempt(step) + 1} in {delay:g} s"
     session.record(session.event("STEP_UP_FOR_RETRY", step, message=message))
     return state.retry(step, delay)
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
-from warehouse_assets.errors import InvalidConfigError, ResourceError, WarehouseAssetsError, close_matches
+from warehouse_assets.errors import ResourceError, WarehouseAssetsError, close_matches
+from warehouse_assets.events import error_line
 from warehouse_assets.io_manager.contexts import logger
+from warehouse_assets.io_manager.registry import default_io_manager
 from warehouse_assets.resources import InitResourceContext, Resource
 
-__all__ = ["ResourcePool", "Resources"]
+__all__ = ["DefaultIOManager", "ResourcePool", "Resources"]
 
 
 class Resources:
@@ -48,20 +50,18 @@ class ResourcePool:
         self,
         definitions: Mapping[str, Any],
         *,
-        config: Mapping[str, Any] | None = None,
         log: logging.Logger = logger,
         run_id: str | None = None,
         instance: Any = None,
     ) -> None:
         self._definitions = definitions
-        self._config = config or {}
         self._log = log
         self._run_id = run_id
         self._instance = instance
         self._values: dict[str, Any] = {}
         self._starting: list[str] = []
         self._lock = threading.RLock()
-        self._stack = ExitStack()
+        self._open: list[tuple[str, AbstractContextManager[Any]]] = []
 
     @property
     def names(self) -> Iterable[str]:
@@ -69,9 +69,10 @@ class ResourcePool:
         return self._definitions.keys()
 
     def start(self, names: Iterable[str]) -> None:
-        """Start these resources now."""
+        """Start these resources now, all but the default I/O manager, which may not be needed in the end."""
         for name in names:
-            self.get(name)
+            if not isinstance(self._definitions.get(name), DefaultIOManager):
+                self.get(name)
 
     def get(self, name: str) -> Any:
         """The resource of this name, started if it was not.
@@ -99,36 +100,43 @@ class ResourcePool:
         return Resources({name: self.get(name) for name in names})
 
     def _start(self, name: str, definition: Any) -> Any:
-        config = self._config.get(name)
         if not isinstance(definition, Resource):
-            if config is not None:
-                raise InvalidConfigError(f"the resource {name!r} takes no configuration")
             return definition
         try:
-            if config is not None:
-                definition = _configured(name, definition, config)
             definition = definition.resolve()
             needed = getattr(definition, "required_resource_keys", ())
-            context = InitResourceContext(
-                self._log, config, self.view(needed), self._run_id, self._instance, resource_name=name
-            )
-            return self._stack.enter_context(definition.yield_for_execution(context))
+            context = InitResourceContext(self._log, None, self.view(needed), self._run_id, self._instance, resource_name=name)
+            entered = definition.yield_for_execution(context)
+            value = entered.__enter__()
+            self._open.append((name, entered))
+            return value
         except WarehouseAssetsError as error:
             error.add_note(f"while starting the resource {name!r}")
             raise
         except Exception as error:
-            raise ResourceError(f"the resource {name!r} could not start: {type(error).__name__}: {error}") from error
+            raise ResourceError(f"the resource {name!r} could not start: {error_line(error)}") from error
 
     def close(self) -> None:
-        """Tear down what was started, last first; an error in one does not spare the others."""
-        self._stack.close()
+        """Tear down what was started, last first; an error in one does not spare the others, and the first is raised."""
+        errors: list[BaseException] = []
+        while self._open:
+            name, entered = self._open.pop()
+            try:
+                entered.__exit__(None, None, None)
+            except BaseException as error:  # noqa: BLE001 - the others have to be torn down too
+                error.add_note(f"while tearing down the resource {name!r}")
+                errors.append(error)
+        for other in errors[1:]:
+            errors[0].add_note(f"another failed too: {error_line(other)}")
+        if errors:
+            raise errors[0]
 
 
-def _configured(name: str, definition: Resource, config: Any) -> Resource:
-    with_config = getattr(definition, "with_config", None)
-    if with_config is not None:
-        return with_config(config)  # type: ignore[no-any-return]
-    configured = getattr(definition, "configured", None)
-    if configured is not None:
-        return configured(config)  # type: ignore[no-any-return]
-    raise InvalidConfigError(f"the resource {name!r} takes no configuration")
+class DefaultIOManager(Resource):
+    """The manager used where no other is given: made when it is first asked for, in the folder of the instance that `record` gives."""
+
+    def __init__(self, record: Callable[[], Any]) -> None:
+        self._record = record
+
+    def create_resource(self, context: InitResourceContext) -> Any:
+        return default_io_manager(str(self._record().storage_path))

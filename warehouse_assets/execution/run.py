@@ -7,24 +7,26 @@ import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from warehouse_assets.definitions.specs import DEFAULT_IO_MANAGER_KEY
+from warehouse_assets.definitions.specs import DEFAULT_IO_MANAGER_KEY, AssetIn
 from warehouse_assets.errors import InvalidInvocationError, ResourceError
-from warehouse_assets.events import AssetMaterialization, Event, RunRecord
+from warehouse_assets.events import AssetMaterialization, Event, RunRecord, error_line
 from warehouse_assets.execution.executors import Executor, InProcessExecutor
 from warehouse_assets.execution.plan import Plan, Step
-from warehouse_assets.execution.resources import ResourcePool
+from warehouse_assets.execution.resources import DefaultIOManager, ResourcePool
 from warehouse_assets.execution.run_config import CoercibleToRunConfig, RunConfig, validate_run_config
 from warehouse_assets.execution.session import Listener, RunSession
 from warehouse_assets.execution.state import RunState
 from warehouse_assets.graph.asset_graph import AnyAsset, AssetGraph
 from warehouse_assets.graph.requirements import merge_resources, missing_resources, required_resources
 from warehouse_assets.graph.tables import check_table_names
-from warehouse_assets.io_manager.registry import default_io_manager, io_manager_from_uri
+from warehouse_assets.io_manager.registry import io_manager_from_uri
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey
 
 if TYPE_CHECKING:
+    from warehouse_assets.definitions.assets import AssetsDefinition
     from warehouse_assets.graph.selection import CoercibleToAssetSelection
     from warehouse_assets.instance import Instance
+    from warehouse_assets.io_manager.base import IOManager
 
 __all__ = ["RunResult", "execute_run", "materialize", "materialize_to_memory"]
 
@@ -147,21 +149,25 @@ def materialize(
     )
 
 
-def materialize_to_memory(
-    assets: AnyAsset | Iterable[AnyAsset], *, resources: Mapping[str, Any] | None = None, **options: Any
-) -> RunResult:
+def materialize_to_memory(assets: AnyAsset | Iterable[AnyAsset], **options: Any) -> RunResult:
     """Make these assets without storing them: every table is kept in memory, whichever manager its asset names.
 
     Takes what `materialize` takes. Sources are still loaded by their own managers.
     """
     graph = AssetGraph.build(assets)
     memory = io_manager_from_uri("memory://")
-    given = dict(resources or {})
-    for node in graph:
-        if node.is_executable:
-            given[node.io_manager_key] = memory
-    selection = options.pop("selection", None)
-    return execute_run(graph, _selected(graph, selection), resources=given, **{"tags": {}, **options}, prefer_given=True)
+    kept: list[AnyAsset] = [_kept_by(memory, definition, graph) for definition in graph.bindings]
+    kept += [node.source or node.spec for node in graph if not (node.is_executable or node.is_stub)]
+    return materialize(kept, **options)
+
+
+def _kept_by(manager: IOManager, definition: AssetsDefinition, graph: AssetGraph) -> AssetsDefinition:
+    ins = dict(definition.ins)
+    for argument, key in graph.bindings[definition].items():
+        if argument in ins and graph.nodes[key].is_executable:
+            given = ins[argument]
+            ins[argument] = AssetIn(key, metadata=given.metadata, partition_mapping=given.partition_mapping)
+    return definition.with_io_manager(manager, ins)
 
 
 def _selected(graph: AssetGraph, selection: CoercibleToAssetSelection | None) -> Collection[AssetKey]:
@@ -183,7 +189,6 @@ def execute_run(
     raise_on_error: bool = True,
     executor: Executor | None = None,
     listeners: Sequence[Listener] = (),
-    prefer_given: bool = False,
     job_name: str | None = None,
 ) -> RunResult:
     """Plan a run, check all it needs, run it and record it. Nothing is recorded of a run that cannot start."""
@@ -193,16 +198,13 @@ def execute_run(
     config = RunConfig.of(run_config)
     definitions = [step.definition for step in plan.steps]
     nodes = _nodes_touched(graph, plan)
-    given = dict(resources) if prefer_given else merge_resources(graph, resources, nodes)
-    if prefer_given:
-        given = {**merge_resources(graph, {}, nodes), **given}
+    given = merge_resources(graph, resources, nodes)
     if faults := missing_resources(needed := required_resources(graph, definitions), given):
         raise ResourceError("; ".join(faults))
+    configs, given = validate_run_config(plan, config, given)
     check_table_names(graph, given)
-    configs = validate_run_config(plan, config, given)
     record = instance if instance is not None else Instance.ephemeral()
-    if DEFAULT_IO_MANAGER_KEY in needed and DEFAULT_IO_MANAGER_KEY not in given:
-        given[DEFAULT_IO_MANAGER_KEY] = default_io_manager(str(record.storage_path))
+    given.setdefault(DEFAULT_IO_MANAGER_KEY, DefaultIOManager(lambda: record))
     run = RunRecord(
         run_id=os.urandom(8).hex(),
         status="QUEUED",
@@ -212,7 +214,7 @@ def execute_run(
         asset_keys=plan.asset_keys,
         config=config.to_dict(),
     )
-    pool = ResourcePool(given, config=config.resources, run_id=run.run_id, instance=record)
+    pool = ResourcePool(given, run_id=run.run_id, instance=record)
     seen: list[Event] = []
     session = RunSession(
         graph=graph,
@@ -236,19 +238,20 @@ def _lead(session: RunSession, state: RunState, executor: Executor, needed: Mapp
     session.instance.create_run(session.run)
     session.record(session.event("RUN_START"))
     try:
-        session.pool.start(name for name in needed if name in session.pool.names)
-        executor.execute(session, state)
+        try:
+            session.pool.start(name for name in needed if name in session.pool.names)
+            executor.execute(session, state)
+        finally:
+            session.pool.close()
     except KeyboardInterrupt:
         done = len(state.steps_with("success", "no_output"))
         session.record(session.event("RUN_CANCELED", message=f"canceled after {done} of {len(session.plan.steps)} steps"))
         session.flush()
         raise
     except BaseException as error:
-        session.record(session.event("RUN_FAILURE", message=f"{type(error).__name__}: {error}"))
+        session.record(session.event("RUN_FAILURE", message=error_line(error)))
         session.flush()
         raise
-    finally:
-        session.pool.close()
     _record_end(session, state)
 
 
@@ -265,7 +268,7 @@ def _record_end(session: RunSession, state: RunState) -> None:
 def _raise_first(failures: Sequence[tuple[Step, BaseException]]) -> None:
     error = failures[0][1]
     for step, other in failures[1:]:
-        error.add_note(f"{step.key} failed too: {type(other).__name__}: {other}")
+        error.add_note(f"{step.key} failed too: {error_line(other)}")
     raise error
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from warehouse_assets.errors import InvalidConfigError, InvalidDefinitionError, close_matches
 from warehouse_assets.execution.plan import Plan, Step
+from warehouse_assets.resources import Resource
 
 __all__ = ["CoercibleToRunConfig", "RunConfig", "validate_run_config"]
 
@@ -68,14 +69,14 @@ def _plain(config: Any) -> Any:
     return dump(mode="json") if callable(dump) else config
 
 
-def validate_run_config(plan: Plan, config: RunConfig, resources: Iterable[str]) -> dict[str, Any]:
-    """The configuration object of each step that takes one, by step key; every fault is named at once.
+def validate_run_config(plan: Plan, config: RunConfig, resources: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The configuration object of each step that takes one, by step key, and the resources with theirs; all faults at once.
 
     Raises InvalidConfigError: unknown and missing fields, values of a wrong type, names of no asset or resource.
     """
     faults: list[str] = []
     steps: dict[str, Step] = {}
-    for step in plan.steps:
+    for step in plan.steps if config.ops else ():
         names = {step.key, step.definition.node_name, *(key.to_user_string() for key in step.asset_keys)}
         steps.update(dict.fromkeys(names, step))
     given: dict[str, Any] = {}
@@ -84,12 +85,12 @@ def validate_run_config(plan: Plan, config: RunConfig, resources: Iterable[str])
             given[steps[name].key] = value
         else:
             faults.append(f"it configures {name!r}, which is no asset of this run. {close_matches(name, list(steps)) or ''}")
-    known = set(resources)
-    faults += [
-        f"it configures the resource {name!r}, which is not given. {close_matches(name, known) or ''}"
-        for name in config.resources
-        if name not in known
-    ]
+    configured = dict(resources)
+    for name, value in config.resources.items():
+        try:
+            configured[name] = _configured(name, resources, value)
+        except InvalidConfigError as error:
+            faults.append(str(error))
     configs: dict[str, Any] = {}
     for step in plan.steps:
         try:
@@ -100,7 +101,18 @@ def validate_run_config(plan: Plan, config: RunConfig, resources: Iterable[str])
     if faults:
         text = faults[0] if len(faults) == 1 else "\n" + "\n".join(f"  - {fault.strip()}" for fault in faults)
         raise InvalidConfigError(f"the run configuration does not fit: {text.strip(' ')}")
-    return configs
+    return configs, configured
+
+
+def _configured(name: str, resources: Mapping[str, Any], config: Any) -> Any:
+    if name not in resources:
+        hint = close_matches(name, list(resources))
+        raise InvalidConfigError(f"it configures the resource {name!r}, which is not given", hint=hint)
+    resource = resources[name]
+    configure = getattr(resource, "with_config", None) or getattr(resource, "configured", None)
+    if not isinstance(resource, Resource) or configure is None:
+        raise InvalidConfigError(f"the resource {name!r} takes no configuration")
+    return configure(config)
 
 
 def _step_config(step: Step, given: Mapping[str, Any]) -> Any:

@@ -8,13 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from warehouse_assets.definitions.assets import AssetsDefinition
-from warehouse_assets.events import ErrorInfo, Event, EventType, RunRecord
+from warehouse_assets.events import ErrorInfo, Event, EventType, RunRecord, error_line
 from warehouse_assets.execution.plan import Plan, Step
 from warehouse_assets.execution.resources import ResourcePool, Resources
 from warehouse_assets.execution.tables import NO_RESOURCES, StoredTables
 from warehouse_assets.graph.asset_graph import AssetGraph
 from warehouse_assets.graph.requirements import input_manager_key
-from warehouse_assets.io_manager.base import IOManager
 from warehouse_assets.io_manager.contexts import OutputContext, logger
 from warehouse_assets.keys import AssetKey
 
@@ -76,7 +75,7 @@ class RunSession:
     def record_failure(self, step: Step, error: BaseException) -> None:
         """Take up that a step failed for good."""
         self.failures.append((step, error))
-        self.record(self.event("STEP_FAILURE", step, message=_one_line(error), data=ErrorInfo.of(error)))
+        self.record(self.event("STEP_FAILURE", step, message=error_line(error), data=ErrorInfo.of(error)))
 
     def report_progress(self, step: Step, done: float, total: float | None) -> None:
         """Tell those who watch how far a step is; this is not stored."""
@@ -111,10 +110,5 @@ class RunSession:
             type_hint=definition.function.annotation(argument),
             metadata=declared.metadata if declared is not None else None,
         )
-        manager: IOManager = self.pool.get(input_manager_key(self.graph.nodes[key], definition, argument))
+        manager = self.tables.manager(input_manager_key(self.graph.nodes[key], definition, argument))
         return manager.load_input(context)
-
-
-def _one_line(error: BaseException) -> str:
-    text = str(error).strip().partition("\n")[0]
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

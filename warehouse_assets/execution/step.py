@@ -47,7 +47,9 @@ def execute_step(session: RunSession, step: Step, attempt: int) -> StepOutcome:
         else:
             taker.take_returned(result)
         outcome.made_output = taker.finish()
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever user code raises fails its step, not the run
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - whatever user code raises fails its step, not the run
         error.add_note(f"in {_who(step)} ({step.definition.place})")
         outcome.error = error
     return outcome

@@ -43,7 +43,16 @@ class StoredTables:
 
     def manager_of(self, key: AssetKey) -> IOManager:
         """The manager that holds the table of an asset."""
-        manager: IOManager = self.pool.get(self.graph.nodes[key].io_manager_key)
+        return self.manager(self.graph.nodes[key].io_manager_key)
+
+    def manager(self, name: str) -> IOManager:
+        """The manager of this name; ResourceError for a resource that is none."""
+        manager = self.pool.get(name)
+        if not isinstance(manager, IOManager):
+            raise ResourceError(
+                f"the resource {name!r} is used as an I/O manager, and is of type {type(manager).__qualname__}",
+                hint="Give an object of a class derived from IOManager.",
+            )
         return manager
 
     def output_context(

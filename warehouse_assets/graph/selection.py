@@ -107,12 +107,12 @@ class AssetSelection(ABC):
 
     def upstream(self, depth: int | None = None, include_self: bool = True) -> AssetSelection:
         """These assets and what they depend on, at most `depth` steps away."""
-        whole = Around(self, up=depth if depth is not None else -1)
+        whole = self if depth == 0 else Around(self, up=-1 if depth is None else depth)
         return whole if include_self else whole - self
 
     def downstream(self, depth: int | None = None, include_self: bool = True) -> AssetSelection:
         """These assets and what depends on them, at most `depth` steps away."""
-        whole = Around(self, down=depth if depth is not None else -1)
+        whole = self if depth == 0 else Around(self, down=-1 if depth is None else depth)
         return whole if include_self else whole - self
 
     def roots(self) -> AssetSelection:

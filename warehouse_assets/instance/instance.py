@@ -66,19 +66,22 @@ class Instance:
         return cls(SqliteEventLog(folder / "record.db"), folder)
 
     @classmethod
-    def get(cls, project_dir: str | os.PathLike[str] | None = None) -> Instance:
+    def get(cls, project_dir: str | os.PathLike[str] | None = None, *, create: bool = True) -> Instance:
         """The record of this project: in the folder that WAREHOUSE_ASSETS_HOME names, or in `.warehouse_assets` beside it.
 
         The project is the nearest folder, from `project_dir` or the current one upwards, that has a `.warehouse_assets` or a
-        `pyproject.toml`; where there is none, it is the folder that the search began with.
+        `pyproject.toml`; where there is none, it is the folder that the search began with. With `create=False` nothing is made:
+        where there is no record yet, an empty one in memory stands for it.
         """
         if home := os.environ.get(HOME_VARIABLE):
-            return cls.local(home)
+            return cls.local(home) if create or Path(home).exists() else cls.ephemeral()
         start = Path(project_dir or os.curdir).absolute()
         marks = (FOLDER_NAME, "pyproject.toml")
         project = next((f for f in (start, *start.parents) if any((f / mark).exists() for mark in marks)), start)
         folder = project / FOLDER_NAME
         if not folder.exists():
+            if not create:
+                return cls.ephemeral()
             folder.mkdir(parents=True)
             (folder / ".gitignore").write_text("*\n")
         return cls.local(folder)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.io_manager.base import IOManager, IOManagerDefinition, io_manager
@@ -29,6 +31,16 @@ __all__ = [
     "io_manager",
     "io_manager_from_uri",
 ]
+
+
+class _CallablePackage(ModuleType):
+    """This package as the decorator of the same name, which `from warehouse_assets import io_manager` may mean."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return io_manager(*args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _CallablePackage
 
 
 def __getattr__(name: str) -> Any:

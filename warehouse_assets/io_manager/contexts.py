@@ -24,7 +24,7 @@ _NOTHING: Mapping[Any, Any] = {}
 class OutputContext:
     """What an I/O manager knows of the output it stores, and what it can say about it.
 
-    `definition_metadata` is the asset's own metadata, `type_hint` the annotation of the function's return value or None.
+    `definition_metadata` is the asset's own metadata.
     `sources` are the tables that a SQL output may read, by the key of their asset: those the asset depends on.
     """
 
@@ -42,7 +42,6 @@ class OutputContext:
         "run_id",
         "sources",
         "step_key",
-        "type_hint",
         "version",
     )
 
@@ -54,7 +53,6 @@ class OutputContext:
         step_key: str | None = None,
         run_id: str | None = None,
         definition_metadata: Mapping[str, Any] = _NOTHING,
-        type_hint: Any = None,
         resources: Any = None,
         resource_config: Any = None,
         log: logging.Logger = logger,
@@ -69,7 +67,6 @@ class OutputContext:
         self.step_key = step_key
         self.run_id = run_id
         self.definition_metadata = definition_metadata
-        self.type_hint = type_hint
         self.resources = resources
         self.resource_config = resource_config
         self.log = log

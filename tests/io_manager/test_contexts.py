@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from warehouse_assets import AssetKey, InputContext, MetadataValue, OutputContext
+from warehouse_assets.errors import InvalidMetadataError
+
+KEY = AssetKey(["staging", "orders"])
+
+
+@pytest.mark.semantics(23)
+def test_what_is_said_of_a_write_is_collected() -> None:
+    context = OutputContext(KEY)
+    context.add_output_metadata({"rows": 3})
+    context.add_output_metadata({"path": "x"})
+
+    assert context.output_metadata == {"rows": MetadataValue.int(3), "path": MetadataValue.text("x")}
+
+
+@pytest.mark.semantics(23)
+def test_the_same_metadata_twice_is_an_error_and_changes_nothing() -> None:
+    context = OutputContext(KEY)
+    context.add_output_metadata({"rows": 3})
+
+    with pytest.raises(InvalidMetadataError, match=r"manager of asset 'staging/orders' set the metadata \['rows'\] twice"):
+        context.add_output_metadata({"rows": 4, "more": 5})
+
+    assert context.output_metadata == {"rows": MetadataValue.int(3)}
+
+
+@pytest.mark.parametrize("make", [OutputContext, InputContext], ids=["output", "input"])
+@pytest.mark.parametrize("partitions", [(), ("a",), ("a", "b")], ids=len)
+def test_a_context_knows_its_partitions(make: Any, partitions: tuple[str, ...]) -> None:
+    context = make(KEY, partition_keys=partitions)
+
+    assert (context.has_asset_partitions, context.has_partition_key) == (bool(partitions), len(partitions) == 1)
+    assert context.asset_partition_keys == partitions
+    if len(partitions) == 1:
+        assert context.partition_key == context.asset_partition_key == "a"
+    else:
+        with pytest.raises(LookupError, match=r"'staging/orders' has (no partition|2 partitions) here, not one"):
+            context.partition_key  # noqa: B018
+
+
+@pytest.mark.semantics(24, 43)
+@pytest.mark.parametrize(
+    ("own", "upstream", "columns"),
+    [
+        ({}, {}, None),
+        ({"columns": ["a", "b"]}, {}, ("a", "b")),
+        ({}, {"columns": ("a",)}, ("a",)),
+        ({"columns": ["a"]}, {"columns": ["a", "b"]}, ("a",)),
+    ],
+    ids=str,
+)
+def test_the_columns_to_read_are_those_of_the_input_or_of_the_source(own: Any, upstream: Any, columns: Any) -> None:
+    context = InputContext(KEY, metadata=own, upstream_output=OutputContext(KEY, definition_metadata=upstream))
+
+    assert (context.columns, context.definition_metadata) == (columns, own)
+
+
+@pytest.mark.parametrize("columns", ["a", 3, [1], {"a": "b"}], ids=repr)
+def test_columns_that_are_no_list_of_names_are_an_error(columns: Any) -> None:
+    with pytest.raises(InvalidMetadataError, match="'staging/orders' is not a list of column names"):
+        InputContext(KEY, metadata={"columns": columns}).columns  # noqa: B018
+
+
+def test_contexts_can_be_made_from_a_key_alone() -> None:
+    context = InputContext(KEY)
+
+    assert (context.upstream_output.asset_key, context.type_hint, context.partition_keys) == (KEY, None, ())

@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import datetime as dt
+import pickle
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from warehouse_assets import SQL, AssetKey, Table
+from warehouse_assets.errors import InvalidSQLError
+
+ORDERS = AssetKey(["staging", "orders"])
+LINES = AssetKey("lines")
+
+
+def answer(query: SQL, **tables: str) -> list[tuple[Any, ...]]:
+    """The rows of a query, on real DuckDB, over tables given by the SQL that makes them."""
+    with duckdb.connect() as connection:
+        for name, made_by in tables.items():
+            connection.execute(f'create table "{name}" as {made_by}')
+        text, parameters = query.render()
+        return connection.execute(text, parameters).fetchall()
+
+
+@pytest.mark.parametrize(
+    ("query", "text", "parameters"),
+    [
+        (SQL("select 1"), "select 1", {}),
+        (SQL("select {a: 1} as s"), "select {a: 1} as s", {}),
+        (SQL("select * from {t}", t=Table(ORDERS)), 'select * from "staging"."orders"', {}),
+        (SQL("select {x}, {x}", x=1), "select $x, $x", {"x": 1}),
+        (SQL("select {y: 1}, {x}", x=1), "select {y: 1}, $x", {"x": 1}),
+        (SQL("select * from {q} t", q=SQL("select {x};", x=1)), "select * from (select $x\n) t", {"x": 1}),
+        (
+            SQL("from {p}, {q} where z = {x}", p=SQL("select {x}", x=1), q=SQL("select {x}", x=2), x=3),
+            "from (select $x\n), (select $x_2\n) where z = $x_3",
+            {"x": 1, "x_2": 2, "x_3": 3},
+        ),
+        (SQL("select {x}, {q}", x=1, q=SQL("select {x_2}, {x}", x=2, x_2=3)), None, {"x": 1, "x_2": 3, "x_3": 2}),
+    ],
+    ids=str,
+)
+def test_values_are_bound_and_never_pasted(query: SQL, text: str | None, parameters: dict[str, Any]) -> None:
+    rendered = query.render()
+
+    assert rendered == (text or rendered[0], parameters)
+
+
+HOSTILE = [
+    "'; drop table orders; --",
+    "{x}",
+    "$x",
+    '"',
+    "\\",
+    "\n",
+    "",
+    None,
+    1,
+    2.5,
+    True,
+    dt.date(2026, 1, 2),
+    b"\x00",
+    [1, 2],
+]
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=repr)
+def test_a_hostile_value_arrives_as_it_is(value: Any) -> None:
+    assert answer(SQL("select {x}", x=value)) == [(value,)]
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=9))
+def test_a_hostile_table_name_is_quoted(name: str) -> None:
+    quoted = SQL("select * from {t}", t=Table(AssetKey(name)))
+
+    with duckdb.connect() as connection:
+        connection.execute(f"create table {Table(AssetKey(name))} as select 1 as x")
+
+        assert connection.execute(quoted.render()[0]).fetchall() == [(1,)]
+
+
+@given(st.text(st.sampled_from("ab\"'.; \n$-/*"), min_size=1, max_size=9))
+def test_a_hostile_table_name_is_found_again(name: str) -> None:
+    key = AssetKey(["main", name])
+
+    resolved = SQL("with x as (select 1) select * from {t} -- {t}", t=Table(key)).resolve({key: None})
+
+    assert resolved.tables == (key,)
+
+
+def test_a_query_inside_a_query_may_end_in_a_comment() -> None:
+    assert answer(SQL("select count(*) from {q}", q=SQL("select * from t -- all of them")), t="select 1") == [(1,)]
+
+
+def test_what_stands_in_a_comment_is_left_alone() -> None:
+    query = SQL("select {x} -- {y} {t}\n/* {x} {q} */ from {q}", x=1, y=2, q=SQL("select 1\n--"), t=Table(AssetKey("a\nb")))
+
+    resolved = query.resolve({})
+
+    assert resolved.template == "select $x -- {y} {t}\n/* {x} {q} */ from (select 1\n--\n)"
+    assert resolved.parameters == {"x": 1}
+
+
+def test_the_tables_are_listed_each_once() -> None:
+    query = SQL("select * from {t} a join lines on true join staging.orders", t=Table(ORDERS))
+
+    assert query.tables() == (("staging", "orders"), ("lines",))
+
+
+def test_tables_are_matched_with_assets_and_named_as_the_engine_knows_them() -> None:
+    query = SQL("select orders.id from staging.orders join Lines using (id) where id > {least}", least=3)
+
+    resolved = query.resolve({ORDERS: None, LINES: None, AssetKey("unused"): None})
+
+    assert (resolved.tables, dict(resolved.parameters)) == ((ORDERS, LINES), {"least": 3})
+    assert resolved.text({ORDERS: '"x"', LINES: "scan('l')"}) == (
+        'select orders.id from "x" as "orders" join scan(\'l\') as "Lines" using (id) where id > $least'
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        (
+            SQL("select *\nfrom staging.ordrs"),
+            "reads the table 'staging.ordrs' (line 2), which is not among its dependencies. Did you mean 'staging/orders'?",
+        ),
+        (
+            SQL("select * from elsewhere"),
+            "Declare it with deps=[…] or an argument annotated Table. Declared are lines, staging/orders.",
+        ),
+        (SQL("select 1; select 2"), "the SQL of asset 'bills': it holds 2 statements, where one query is expected"),
+        (
+            SQL("select '{x}'", x=1),
+            "the SQL of asset 'bills': it has {x} inside quotes, where no value can be put. Leave the quotes out.",
+        ),
+        (SQL('select "{x}"', x=1), "the SQL of asset 'bills': it has {x} inside quotes"),
+        (
+            SQL("select * from {q}", q=SQL("select '{t}'", t=Table(ORDERS))),
+            "the SQL of asset 'bills': it has {t} inside quotes",
+        ),
+        (SQL("select '{x}", x=1), "the SQL of asset 'bills': it cannot be read"),
+    ],
+    ids=["close", "unknown", "two", "literal", "identifier", "nested", "torn"],
+)
+def test_what_is_wrong_names_the_asset(query: SQL, message: str) -> None:
+    with pytest.raises(InvalidSQLError) as caught:
+        query.resolve({ORDERS: None, LINES: None}, asset_key=AssetKey("bills"))
+
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["select * from 'x.parquet'", "select * from information_schema.tables", "select * from range(3)"]
+)
+def test_what_belongs_to_the_engine_needs_no_asset(text: str) -> None:
+    assert SQL(text).resolve({}).tables == ()
+
+
+def test_an_asset_that_has_the_name_of_a_common_table_expression_is_not_read() -> None:
+    resolved = SQL("with lines as (select 1 as id) select * from lines join staging.orders").resolve(
+        {ORDERS: None, LINES: None}
+    )
+
+    assert resolved.tables == (ORDERS,)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: SQL("select {a}", b=1), "the SQL has no place for 'b'. Write it in braces"),
+        (lambda: SQL("select {since}", sinse=1), "the SQL has no place for 'sinse'. Did you mean 'since'?"),
+        (lambda: SQL(3), "SQL is made from text"),  # type: ignore[arg-type]
+    ],
+    ids=["unused", "typo", "number"],
+)
+def test_sql_that_cannot_be_meant_is_refused(make: Any, message: str) -> None:
+    with pytest.raises(InvalidSQLError) as caught:
+        make()
+
+    assert str(caught.value).startswith(message)
+
+
+def test_sql_is_a_value_that_shows_itself() -> None:
+    query = SQL("select {x}", x=1)
+
+    assert (pickle.loads(pickle.dumps(query)), repr(query)) == (query, "SQL('select $x', x=1)")
+    assert query != SQL("select {x}", x=2)
