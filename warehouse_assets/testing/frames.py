@@ -17,7 +17,7 @@ def _column(values: list[Any], dtype: Any) -> pl.DataFrame:
     return pl.DataFrame({"value": pl.Series(values, dtype=dtype)})
 
 
-_MOMENTS = [dt.datetime(1900, 1, 1), None, dt.datetime(2013, 3, 31, 2, 30, 0, 123_000)]
+_MOMENTS = [dt.datetime.fromisoformat("1900-01-01"), None, dt.datetime.fromisoformat("2013-03-31T02:30:00.123")]
 _SPANS = [dt.timedelta(days=-40, milliseconds=1), None, dt.timedelta(0)]
 _BERLIN = "Europe/Berlin"
 
@@ -44,7 +44,7 @@ _PLAIN = {
     "list of categories": _column([["a", None], None, []], pl.List(pl.Categorical)),
     "list of durations": _column([_SPANS, None, []], pl.List(pl.Duration("ms"))),
     "list of lists": _column([[[1], None], None, []], pl.List(pl.List(pl.Int16))),
-    "list of moments": _column([[dt.datetime(2020, 1, 1)], None, []], pl.List(pl.Datetime("ms"))),
+    "list of moments": _column([_MOMENTS, None, []], pl.List(pl.Datetime("ms"))),
     "array": _column([[1, None], None, [3, 4]], pl.Array(pl.Int32, 2)),
     "moment ms": _column(_MOMENTS, pl.Datetime("ms")),
     "moment ns": _column(_MOMENTS, pl.Datetime("ns")),

@@ -117,9 +117,7 @@ class FrameContract(Contract):
         store(manager, frame)
         table = pl.DataFrame(load(manager, pa.Table))
 
-        assert_frame_equal(
-            table.cast(pl.List(pl.String)).cast(frame.schema) if "list" in name else table.cast(frame.schema), frame
-        )
+        assert_frame_equal(table.cast(frame.schema), frame)
 
     def test_anything_with_an_arrow_stream_can_be_stored(self, manager: IOManager) -> None:
         class Foreign:
@@ -266,6 +264,19 @@ class TableContract(FrameContract):
 
         assert load(manager)["id"].to_list() == [1, 2, 3]
 
+    def test_a_stream_is_read_a_batch_at_a_time(self, manager: IOManager) -> None:
+        alive: list[int] = []
+
+        def counted() -> Iterator[pa.RecordBatch]:
+            for _ in range(40):
+                alive.append(pa.total_allocated_bytes())
+                yield pa.record_batch({"id": pa.array(range(100_000), pa.int64())})
+
+        before = pa.total_allocated_bytes()
+        store(manager, pa.RecordBatchReader.from_batches(pa.schema({"id": pa.int64()}), counted()))
+
+        assert max(alive) - before < 40 * 100_000 * 8 / 2
+
 
 class AtomicContract(Contract):
     """A write happens at once or not at all; the manager's repr builds it again in another process."""
@@ -346,19 +357,6 @@ class AtomicContract(Contract):
         assert_frame_equal(load(manager, pl.DataFrame), ORDERS)
         assert self.debris(manager) == set()
 
-    def test_a_stream_is_read_a_batch_at_a_time(self, manager: IOManager) -> None:
-        alive: list[int] = []
-
-        def counted() -> Iterator[pa.RecordBatch]:
-            for _ in range(40):
-                alive.append(pa.total_allocated_bytes())
-                yield pa.record_batch({"id": pa.array(range(100_000), pa.int64())})
-
-        before = pa.total_allocated_bytes()
-        store(manager, pa.RecordBatchReader.from_batches(pa.schema({"id": pa.int64()}), counted()))
-
-        assert max(alive) - before < 40 * 100_000 * 8 / 2
-
     def _run(self, manager: IOManager, script: str) -> subprocess.CompletedProcess[str]:
         prelude = f"""
             import os, signal
@@ -392,11 +390,11 @@ class SQLContract(Contract):
 
     def test_sql_reads_a_table_of_another_store(self, manager: IOManager) -> None:
         store(manager, ORDERS)
-        elsewhere = AssetKey(["else", "where"])
+        elsewhere = AssetKey(["names", "english"])
         store(
             manager,
             SQL(
-                "select id, name, b.name as again from shop.orders join else.where a using (id) join else.where b using (id, name)"
+                "select id, name, b.name as again from shop.orders join names.english a using (id) join names.english b using (id, name)"
             ),
             AssetKey("made"),
             sources={KEY: source(manager, KEY), elsewhere: source(_Elsewhere(), elsewhere)},

@@ -1,0 +1,33 @@
+"""I/O managers: where tables live. Each is imported when it is first asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from io_managers.duckdb import DuckDBIOManager
+    from io_managers.fsspec import FsspecIOManager
+    from io_managers.memory import InMemoryIOManager
+    from io_managers.parquet import ParquetIOManager
+    from io_managers.table import TableIOManager
+
+__all__ = ["DuckDBIOManager", "FsspecIOManager", "InMemoryIOManager", "ParquetIOManager", "TableIOManager"]
+
+_MODULES = {
+    "DuckDBIOManager": "duckdb",
+    "FsspecIOManager": "fsspec",
+    "InMemoryIOManager": "memory",
+    "ParquetIOManager": "parquet",
+    "TableIOManager": "table",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,141 @@
+"""DuckDB as an engine: SQL over tables wherever they live, and results that keep what they need open."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import itertools
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import duckdb
+
+from io_managers.database import in_memory
+from io_managers.duckdb_types import Column
+from warehouse_assets.errors import InvalidSQLError
+from warehouse_assets.io_manager import InputContext, ScansInDuckDB, TableSource
+from warehouse_assets.keys import AssetKey
+from warehouse_assets.sql import SQL
+from warehouse_assets.tables import quote_identifier
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
+
+__all__ = [
+    "bound",
+    "closing_with",
+    "collected",
+    "owned_reader",
+    "relation_of",
+    "sql_errors",
+    "temporary_name",
+]
+
+T = TypeVar("T")
+
+_names = itertools.count(1)
+
+
+def closing_with(owner: T, close: Callable[[], Any]) -> T:
+    """`owner`, with `close` called when it is collected, or at the end of the process."""
+    weakref.finalize(owner, close)
+    return owner
+
+
+def owned_reader(reader: pa.RecordBatchReader, close: Callable[[], Any]) -> pa.RecordBatchReader:
+    """The same batches, with `close` called after the last one, or when the result is dropped."""
+    import pyarrow as pa
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        yield from reader
+        close()
+
+    return closing_with(pa.RecordBatchReader.from_batches(reader.schema, batches()), close)
+
+
+def temporary_name() -> str:
+    """A name for what is brought into a connection for one statement; no two are the same."""
+    return f"_upstream_{next(_names)}"
+
+
+def relation_of(table: Any) -> duckdb.DuckDBPyRelation:
+    """An Arrow table as a DuckDB relation that keeps a database of its own."""
+    connection = in_memory()
+    return closing_with(connection.from_arrow(table), connection.close)
+
+
+@contextlib.contextmanager
+def bound(
+    sql: SQL,
+    sources: Mapping[AssetKey, TableSource],
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    asset_key: AssetKey | None = None,
+    default_schema: str | None = None,
+    in_place: Callable[[TableSource], str | None] = lambda source: None,
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The text of `sql` as this connection can run it inside the block, and its parameters.
+
+    `in_place` gives the name of a table that the connection already sees. Others are read where they are, if their store lets
+    DuckDB do so, or brought in as an Arrow stream.
+    """
+    resolved = sql.resolve(sources, asset_key=asset_key, default_schema=default_schema)
+    uses = [key for _, key in resolved.references]
+    with contextlib.ExitStack() as stack:
+        names = {}
+        for key in resolved.tables:
+            source = sources[key]
+            name = in_place(source)
+            if name is None and isinstance(source.io_manager, ScansInDuckDB):
+                name = source.io_manager.duckdb_scan(connection, source.context)
+            if name is None:
+                name = stack.enter_context(_brought_in(connection, source, once=uses.count(key) == 1))
+            names[key] = name
+        with sql_errors(asset_key):
+            yield resolved.text(names), dict(resolved.parameters)
+
+
+@contextlib.contextmanager
+def _brought_in(connection: duckdb.DuckDBPyConnection, source: TableSource, *, once: bool) -> Iterator[str]:
+    import pyarrow as pa
+
+    context: InputContext = copy.copy(source.context)
+    context.type_hint = pa.RecordBatchReader
+    name = temporary_name()
+    with source.io_manager.load_input(context) as reader:
+        connection.register(name, reader)
+        try:
+            if not once:  # a stream can be read once only
+                connection.execute(f"create temp table {name}_copy as from {name}")
+            yield quote_identifier(name if once else f"{name}_copy")
+        finally:
+            connection.unregister(name)
+            if not once:
+                connection.execute(f"drop table if exists {name}_copy")
+
+
+@contextlib.contextmanager
+def sql_errors(asset_key: AssetKey | None) -> Iterator[None]:
+    """Turn what DuckDB says of faulty SQL into InvalidSQLError, naming the asset."""
+    try:
+        yield
+    except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException, duckdb.SyntaxException) as error:
+        whose = f"the SQL of asset {asset_key.to_user_string()!r}" if asset_key else "the SQL"
+        message, _, _ = str(error).partition("\n\nLINE ")  # of the statement that was built around it
+        raise InvalidSQLError(f"{whose}: {message}") from None
+
+
+def collected(sql: SQL, sources: Mapping[AssetKey, TableSource], asset_key: AssetKey) -> pl.DataFrame:
+    """The answer to `sql`, from an embedded database, for stores that keep whole values."""
+    with (
+        contextlib.closing(in_memory()) as connection,
+        bound(sql, sources, connection, asset_key=asset_key) as (text, parameters),
+    ):
+        relation = connection.sql(text, params=parameters)
+        columns = [
+            Column.of(name, str(kind), None, polars=True) for name, kind in zip(relation.columns, relation.types, strict=True)
+        ]
+        frame: pl.DataFrame = relation.project(", ".join(column.sql for column in columns)).pl()
+        return frame.with_columns(column.expression for column in columns if column.casts)

@@ -1,0 +1,12 @@
+from __future__ import annotations
+
+import pytest
+
+from io_managers.memory import InMemoryIOManager
+from warehouse_assets.testing.io_manager import FrameContract, SQLContract, ValueContract
+
+
+class TestInMemoryIOManager(FrameContract, ValueContract, SQLContract):
+    @pytest.fixture
+    def manager(self):
+        return InMemoryIOManager()
