@@ -25,18 +25,18 @@ bench: $(VENV)/.demo  ## every benchmark, some ten minutes
 clean:
 	rm -rf build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
-$(VENV)/.demo: pyproject.toml | $(VENV)/.venv
+$(VENV)/.demo: pyproject.toml | $(VENV)/.made
 	@echo "Installing what the demo needs into $(VENV)"
 	@$(PIP) install --editable '.[duckdb,parquet]' --group demo
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml | $(VENV)/.venv
+$(VENV)/.dev: pyproject.toml | $(VENV)/.made
 	@echo "Installing what the tests need into $(VENV)"
 	@$(PIP) install --editable '.[duckdb,pandas,parquet,s3]' --group test --group lint
 	@touch $@
 
 # Debian and Ubuntu ship Python without its venv module; pip older than 25.1 knows no dependency groups.
-$(VENV)/.venv:
+$(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed: make PYTHON=python3.13"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \

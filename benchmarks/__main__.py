@@ -1,0 +1,93 @@
+"""The command line of the benchmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmarks import io as io_benchmark
+from benchmarks import load as load_benchmark
+from benchmarks import overhead as overhead_benchmark
+from benchmarks import startup as startup_benchmark
+from benchmarks.harness import Report, write_json
+
+ROWS = 10_000_000
+FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.group(context_settings={"show_default": True})
+def main() -> None:
+    """Measure what this project costs over the same work done without it."""
+
+
+def repeated(default: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The options that every benchmark has."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        command = click.option("--json", "file", type=FILE, help="Also write the numbers to this file.")(command)
+        return click.option("--repeat", type=click.IntRange(min=1), default=default, help="How often to measure.")(command)
+
+    return decorate
+
+
+def finish(reports: Sequence[Report], file: Path | None) -> None:
+    """Write the JSON that was asked for."""
+    if file is not None:
+        write_json(reports, file)
+
+
+def show(report: Report) -> Report:
+    """Print a report as soon as it is there."""
+    click.echo(f"{report}\n")
+    return report
+
+
+@main.command()
+@repeated(5)
+def overhead(repeat: int, file: Path | None) -> None:
+    """Running and recording empty assets, against a bare loop over the same graph."""
+    finish([show(overhead_benchmark.overhead(repeat))], file)
+
+
+@main.command()
+@repeated(5)
+def load(repeat: int, file: Path | None) -> None:
+    """Defining and sorting 10,000 assets with two dependencies each."""
+    finish([show(load_benchmark.load(repeat))], file)
+
+
+@main.command()
+@repeated(15)
+def startup(repeat: int, file: Path | None) -> None:
+    """Starting: the imports and the command line, against bare Python."""
+    finish([show(startup_benchmark.startup(repeat))], file)
+
+
+@main.command()
+@repeated(5)
+@click.option("--rows", type=click.IntRange(min=1), default=ROWS, help="How many rows to make up.")
+@click.option("--data", type=click.Path(exists=True, path_type=Path, dir_okay=False), help="A Parquet file to use instead.")
+@click.option("--manager", help="module:factory, called with a folder, of an I/O manager to measure against plain Parquet.")
+def io(repeat: int, rows: int, data: Path | None, manager: str | None, file: Path | None) -> None:
+    """Writing and reading tables through I/O managers, against polars and DuckDB called directly."""
+    finish([show(io_benchmark.io(rows, repeat, data, manager))], file)
+
+
+@main.command("all")
+@click.option("--json", "file", type=FILE, help="Also write the numbers to this file.")
+def every(file: Path | None) -> None:
+    """All of them, as they are by default."""
+    reports = [
+        show(startup_benchmark.startup(15)),
+        show(load_benchmark.load(5)),
+        show(overhead_benchmark.overhead(5)),
+        show(io_benchmark.io(ROWS, 5, None, None)),
+    ]
+    finish(reports, file)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m benchmarks")

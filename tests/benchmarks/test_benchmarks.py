@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+
+def benchmark(folder: Path, *arguments: str) -> list[dict[str, Any]]:
+    file = folder / "numbers.json"
+    command = [sys.executable, "-m", "benchmarks", *arguments, "--repeat", "1", "--json", str(file)]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], check=True, stdout=subprocess.PIPE, text=True)
+    document = json.loads(file.read_text())
+    (report,) = document["reports"]
+    assert report["title"] in done.stdout
+    assert {"machine", "measured", "versions"} <= document.keys()
+    rows: list[dict[str, Any]] = report["rows"]
+    return rows
+
+
+def test_overhead_measures_each_graph_with_both_records(tmp_path: Path) -> None:
+    rows = benchmark(tmp_path, "overhead")
+
+    assert [row["graph"] for row in rows] == ["chain of 100", "fan-out of 1,000", "chain of 10,000"]
+    assert all(row[f"{record} ms"] > row[f"bare, {record} ms"] > 0 for row in rows for record in ("memory", "SQLite"))
+
+
+def test_load_measures_against_graphlib(tmp_path: Path) -> None:
+    bare, ours = benchmark(tmp_path, "load")
+
+    assert 0 < bare["seconds"] < ours["seconds"]
+
+
+def test_startup_names_the_large_libraries(tmp_path: Path) -> None:
+    rows = benchmark(tmp_path, "startup")
+
+    assert rows[0]["command"] == "python"
+    assert [row["large libraries loaded"] for row in rows] == ["none"] * 4
+
+
+def test_io_measures_both_stores_frames_and_operations(tmp_path: Path) -> None:
+    rows = benchmark(tmp_path, "io", "--rows", "1000")
+
+    cases = [(row["store"], row["frame"], row["operation"]) for row in rows]
+    assert cases == [
+        (store, frame, operation)
+        for store in ("duckdb", "parquet")
+        for frame in ("eager", "lazy")
+        for operation in ("write", "rewrite", "read")
+    ]
+    assert all(row["ratio"] > 0 and row["manager peak MB"] > 0 for row in rows)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    file = tmp_path / "own.parquet"
+    pl.DataFrame({"id": range(100), "name": [str(i) for i in range(100)]}).write_parquet(file)
+    return file
+
+
+def test_io_takes_data_and_a_manager_of_ones_own(tmp_path: Path, data: Path) -> None:
+    rows = benchmark(tmp_path, "io", "--data", str(data), "--manager", "tests.benchmarks.managers:lake")
+
+    assert [row["store"] for row in rows] == ["tests.benchmarks.managers:lake"] * 6
