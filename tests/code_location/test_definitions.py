@@ -43,7 +43,7 @@ def test_all_faults_are_reported_at_once() -> None:
 
 @pytest.mark.semantics(30)
 def test_resources_that_are_missing_are_named_with_who_needs_them() -> None:
-    with pytest.raises(InvalidDefinitionError, match="'shelf' is the I/O manager of asset 'numbers'.*Did you mean 'shelv'"):
+    with pytest.raises(InvalidDefinitionError, match=r"'shelf' is the I/O manager of asset 'numbers'.*Did you mean 'shelv'"):
         Definitions([numbers], resources={"shelv": Shelf()})
 
 
