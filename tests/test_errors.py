@@ -34,6 +34,7 @@ BUILTINS = {
     "InvalidOutputError": TypeError,
     "InvalidSQLError": ValueError,
     "InvalidSelectionError": ValueError,
+    "PartitionNotFoundError": LookupError,
     "ResourceError": LookupError,
     "RunNotFoundError": LookupError,
     "SchemaChangedError": ValueError,

@@ -19,6 +19,19 @@ if TYPE_CHECKING:
     from warehouse_assets.config import PermissiveConfig as PermissiveConfig
     from warehouse_assets.definitions.asset import asset as asset
     from warehouse_assets.definitions.assets import AssetsDefinition as AssetsDefinition
+    from warehouse_assets.definitions.graph_assets import graph_asset as graph_asset
+    from warehouse_assets.definitions.graph_assets import graph_multi_asset as graph_multi_asset
+    from warehouse_assets.definitions.graphs import GraphDefinition as GraphDefinition
+    from warehouse_assets.definitions.graphs import GraphIn as GraphIn
+    from warehouse_assets.definitions.graphs import GraphOut as GraphOut
+    from warehouse_assets.definitions.graphs import graph as graph
+    from warehouse_assets.definitions.multi_asset import AssetOut as AssetOut
+    from warehouse_assets.definitions.multi_asset import multi_asset as multi_asset
+    from warehouse_assets.definitions.ops import In as In
+    from warehouse_assets.definitions.ops import Nothing as Nothing
+    from warehouse_assets.definitions.ops import OpDefinition as OpDefinition
+    from warehouse_assets.definitions.ops import Out as Out
+    from warehouse_assets.definitions.ops import op as op
     from warehouse_assets.definitions.outputs import DataVersion as DataVersion
     from warehouse_assets.definitions.outputs import MaterializeResult as MaterializeResult
     from warehouse_assets.definitions.outputs import ObserveResult as ObserveResult
@@ -37,12 +50,13 @@ if TYPE_CHECKING:
     from warehouse_assets.events import AssetMaterialization as AssetMaterialization
     from warehouse_assets.events import AssetObservation as AssetObservation
     from warehouse_assets.execution.context import AssetExecutionContext as AssetExecutionContext
+    from warehouse_assets.execution.context import OpExecutionContext as OpExecutionContext
     from warehouse_assets.execution.executors import InProcessExecutor as InProcessExecutor
     from warehouse_assets.execution.executors import ThreadExecutor as ThreadExecutor
+    from warehouse_assets.execution.materialize import materialize as materialize
+    from warehouse_assets.execution.materialize import materialize_to_memory as materialize_to_memory
     from warehouse_assets.execution.observe import observe as observe
     from warehouse_assets.execution.run import RunResult as RunResult
-    from warehouse_assets.execution.run import materialize as materialize
-    from warehouse_assets.execution.run import materialize_to_memory as materialize_to_memory
     from warehouse_assets.execution.run_config import RunConfig as RunConfig
     from warehouse_assets.graph.selection import AssetSelection as AssetSelection
     from warehouse_assets.instance import Instance as Instance
@@ -56,6 +70,33 @@ if TYPE_CHECKING:
     from warehouse_assets.keys import AssetKey as AssetKey
     from warehouse_assets.metadata import ColumnLineage as ColumnLineage
     from warehouse_assets.metadata import MetadataValue as MetadataValue
+    from warehouse_assets.partitions.clock import TimeWindow as TimeWindow
+    from warehouse_assets.partitions.cron import ScheduleType as ScheduleType
+    from warehouse_assets.partitions.definition import PartitionKeyRange as PartitionKeyRange
+    from warehouse_assets.partitions.definition import PartitionsDefinition as PartitionsDefinition
+    from warehouse_assets.partitions.dynamic import DynamicPartitionsDefinition as DynamicPartitionsDefinition
+    from warehouse_assets.partitions.mapping import AllPartitionMapping as AllPartitionMapping
+    from warehouse_assets.partitions.mapping import IdentityPartitionMapping as IdentityPartitionMapping
+    from warehouse_assets.partitions.mapping import LastPartitionMapping as LastPartitionMapping
+    from warehouse_assets.partitions.mapping import PartitionMapping as PartitionMapping
+    from warehouse_assets.partitions.mapping import PartitionsPair as PartitionsPair
+    from warehouse_assets.partitions.mapping import SpecificPartitionsPartitionMapping as SpecificPartitionsPartitionMapping
+    from warehouse_assets.partitions.mapping import StaticPartitionMapping as StaticPartitionMapping
+    from warehouse_assets.partitions.mapping import UpstreamPartitions as UpstreamPartitions
+    from warehouse_assets.partitions.multi import MultiPartitionKey as MultiPartitionKey
+    from warehouse_assets.partitions.multi import MultiPartitionsDefinition as MultiPartitionsDefinition
+    from warehouse_assets.partitions.multi_mapping import DimensionPartitionMapping as DimensionPartitionMapping
+    from warehouse_assets.partitions.multi_mapping import MultiPartitionMapping as MultiPartitionMapping
+    from warehouse_assets.partitions.multi_mapping import (
+        MultiToSingleDimensionPartitionMapping as MultiToSingleDimensionPartitionMapping,
+    )
+    from warehouse_assets.partitions.periodic import DailyPartitionsDefinition as DailyPartitionsDefinition
+    from warehouse_assets.partitions.periodic import HourlyPartitionsDefinition as HourlyPartitionsDefinition
+    from warehouse_assets.partitions.periodic import MonthlyPartitionsDefinition as MonthlyPartitionsDefinition
+    from warehouse_assets.partitions.periodic import WeeklyPartitionsDefinition as WeeklyPartitionsDefinition
+    from warehouse_assets.partitions.static import StaticPartitionsDefinition as StaticPartitionsDefinition
+    from warehouse_assets.partitions.time_window import TimeWindowPartitionsDefinition as TimeWindowPartitionsDefinition
+    from warehouse_assets.partitions.time_window_mapping import TimeWindowPartitionMapping as TimeWindowPartitionMapping
     from warehouse_assets.resources import EnvVar as EnvVar
     from warehouse_assets.resources import InitResourceContext as InitResourceContext
     from warehouse_assets.resources import ResourceDefinition as ResourceDefinition
@@ -66,12 +107,14 @@ if TYPE_CHECKING:
     from warehouse_assets.tables import TableSchema as TableSchema
 
 _HOMES = {
+    "AllPartitionMapping": "partitions.mapping",
     "AssetDep": "definitions.specs",
     "AssetExecutionContext": "execution.context",
     "AssetIn": "definitions.specs",
     "AssetKey": "keys",
     "AssetMaterialization": "events",
     "AssetObservation": "events",
+    "AssetOut": "definitions.multi_asset",
     "AssetSelection": "graph.selection",
     "AssetSpec": "definitions.specs",
     "AssetsDefinition": "definitions.assets",
@@ -80,22 +123,45 @@ _HOMES = {
     "Config": "config",
     "ConfigurableIOManager": "io_manager.configurable",
     "ConfigurableResource": "config",
+    "DailyPartitionsDefinition": "partitions.periodic",
     "DataVersion": "definitions.outputs",
     "Definitions": "code_location.definitions",
+    "DimensionPartitionMapping": "partitions.multi_mapping",
+    "DynamicPartitionsDefinition": "partitions.dynamic",
     "EnvVar": "resources",
     "Failure": "errors",
+    "GraphDefinition": "definitions.graphs",
+    "GraphIn": "definitions.graphs",
+    "GraphOut": "definitions.graphs",
+    "HourlyPartitionsDefinition": "partitions.periodic",
     "IOManager": "io_manager.base",
     "IOManagerDefinition": "io_manager.base",
+    "IdentityPartitionMapping": "partitions.mapping",
+    "In": "definitions.ops",
     "InProcessExecutor": "execution.executors",
     "InitResourceContext": "resources",
     "InputContext": "io_manager.contexts",
     "Instance": "instance",
     "Jitter": "definitions.policies",
+    "LastPartitionMapping": "partitions.mapping",
     "MaterializeResult": "definitions.outputs",
     "MetadataValue": "metadata",
+    "MonthlyPartitionsDefinition": "partitions.periodic",
+    "MultiPartitionKey": "partitions.multi",
+    "MultiPartitionMapping": "partitions.multi_mapping",
+    "MultiPartitionsDefinition": "partitions.multi",
+    "MultiToSingleDimensionPartitionMapping": "partitions.multi_mapping",
+    "Nothing": "definitions.ops",
     "ObserveResult": "definitions.outputs",
+    "OpDefinition": "definitions.ops",
+    "OpExecutionContext": "execution.context",
+    "Out": "definitions.ops",
     "Output": "definitions.outputs",
     "OutputContext": "io_manager.contexts",
+    "PartitionKeyRange": "partitions.definition",
+    "PartitionMapping": "partitions.mapping",
+    "PartitionsDefinition": "partitions.definition",
+    "PartitionsPair": "partitions.mapping",
     "PermissiveConfig": "config",
     "ResourceDefinition": "resources",
     "RetryPolicy": "definitions.policies",
@@ -103,23 +169,37 @@ _HOMES = {
     "RunConfig": "execution.run_config",
     "RunResult": "execution.run",
     "SQL": "sql.value",
+    "ScheduleType": "partitions.cron",
     "SourceAsset": "definitions.source",
+    "SpecificPartitionsPartitionMapping": "partitions.mapping",
+    "StaticPartitionMapping": "partitions.mapping",
+    "StaticPartitionsDefinition": "partitions.static",
     "Table": "tables",
     "TableColumn": "tables",
     "TableSchema": "tables",
     "ThreadExecutor": "execution.executors",
+    "TimeWindow": "partitions.clock",
+    "TimeWindowPartitionMapping": "partitions.time_window_mapping",
+    "TimeWindowPartitionsDefinition": "partitions.time_window",
+    "UpstreamPartitions": "partitions.mapping",
     "WarehouseAssetsError": "errors",
+    "WeeklyPartitionsDefinition": "partitions.periodic",
     "asset": "definitions.asset",
+    "graph": "definitions.graphs",
+    "graph_asset": "definitions.graph_assets",
+    "graph_multi_asset": "definitions.graph_assets",
     "io_manager": "io_manager.base",
     "io_manager_from_uri": "io_manager.registry",
     "load_assets_from_current_module": "code_location.loaders",
     "load_assets_from_modules": "code_location.loaders",
     "load_assets_from_package_module": "code_location.loaders",
     "load_assets_from_package_name": "code_location.loaders",
-    "materialize": "execution.run",
-    "materialize_to_memory": "execution.run",
+    "materialize": "execution.materialize",
+    "materialize_to_memory": "execution.materialize",
+    "multi_asset": "definitions.multi_asset",
     "observable_source_asset": "definitions.source",
     "observe": "execution.observe",
+    "op": "definitions.ops",
     "resource": "resources",
 }
 

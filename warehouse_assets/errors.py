@@ -6,6 +6,7 @@ WarehouseAssetsError
 ├── InvalidInvocationError (TypeError)          a definition called in a way it does not allow
 ├── InvalidConfigError (ValueError)             run configuration that fits no asset or resource
 ├── InvalidSelectionError (ValueError)          a selection that cannot be read, or selects what is not there
+├── PartitionNotFoundError (LookupError)        a partition that its definition does not have
 ├── ResourceError (LookupError)                 a resource that is missing, conflicting or cannot start
 ├── ExtraRequiredError (ImportError)            an optional dependency that is not installed
 ├── InvalidMetadataError (TypeError)            metadata of an unknown type, or set twice
@@ -47,6 +48,7 @@ __all__ = [
     "InvalidOutputError",
     "InvalidSQLError",
     "InvalidSelectionError",
+    "PartitionNotFoundError",
     "ResourceError",
     "RetryRequested",
     "RunCanceledError",
@@ -120,6 +122,10 @@ class InvalidConfigError(WarehouseAssetsError, ValueError):
 
 class InvalidSelectionError(WarehouseAssetsError, ValueError):
     """A selection that cannot be read, or that names what is not there."""
+
+
+class PartitionNotFoundError(WarehouseAssetsError, LookupError):
+    """A partition that its definition does not have, or does not have yet; suggests what may have been meant."""
 
 
 class ResourceError(WarehouseAssetsError, LookupError):

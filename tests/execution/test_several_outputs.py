@@ -55,7 +55,7 @@ def test_they_have_keys_and_no_single_one() -> None:
     ("given", "message"),
     [
         (lambda: 1, "has 2 outputs, and one value was returned"),
-        (lambda: (1, 2, 3), "has 2 outputs, and one value was returned"),
+        (lambda: (1, 2, 3), "has 2 outputs, and a tuple of 3 was returned"),
         (lambda: iter_of(Output(1, "a")), "gave no value for x/b"),
         (lambda: iter_of(MaterializeResult(value=1)), "makes several assets, and a result does not say which it is of"),
     ],

@@ -11,9 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.definitions.specs import DEFAULT_IO_MANAGER_KEY
 from warehouse_assets.errors import InvalidDefinitionError, InvalidDefinitionsError, ResourceError
-from warehouse_assets.execution.resources import DefaultIOManager, ResourcePool
-from warehouse_assets.execution.run import RunResult, execute_run
-from warehouse_assets.execution.tables import StoredTables
 from warehouse_assets.graph.asset_graph import AnyAsset, AssetGraph
 from warehouse_assets.graph.requirements import merge_resources, missing_resources, required_resources
 from warehouse_assets.graph.tables import check_table_names
@@ -21,6 +18,8 @@ from warehouse_assets.keys import AssetKey, CoercibleToAssetKey
 
 if TYPE_CHECKING:
     from warehouse_assets.execution.executors import Executor
+    from warehouse_assets.execution.run import RunResult
+    from warehouse_assets.execution.tables import StoredTables
     from warehouse_assets.graph.selection import CoercibleToAssetSelection
     from warehouse_assets.instance import Instance
 
@@ -87,6 +86,7 @@ class Definitions:
         self, selection: CoercibleToAssetSelection | None = None, *, instance: Instance | None = None, **options: Any
     ) -> RunResult:
         """Make the selected assets, or all of them, with the resources given here. Takes what `materialize` takes."""
+        from warehouse_assets.execution.run import execute_run
         from warehouse_assets.graph.selection import select_executable
 
         options.setdefault("executor", self.executor)
@@ -116,6 +116,9 @@ class Definitions:
     @contextmanager
     def stored_tables(self, *, instance: Instance | None = None) -> Iterator[StoredTables]:
         """The stored tables of all assets and sources, while the block lasts."""
+
+        from warehouse_assets.execution.resources import DefaultIOManager, ResourcePool
+        from warehouse_assets.execution.tables import StoredTables
 
         def record() -> Instance:
             from warehouse_assets.instance import Instance

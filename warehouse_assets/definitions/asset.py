@@ -9,7 +9,7 @@ from warehouse_assets.definitions.assets import AssetOutput, AssetsDefinition
 from warehouse_assets.definitions.functions import UserFunction
 from warehouse_assets.definitions.naming import Faults
 from warehouse_assets.definitions.specs import AssetIn, AssetSpec, CoercibleToDep
-from warehouse_assets.errors import InvalidDefinitionError, InvalidDefinitionsError
+from warehouse_assets.errors import InvalidDefinitionError
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey, CoercibleToKeyPrefix, key_prefix_segments
 
 if TYPE_CHECKING:
@@ -109,15 +109,13 @@ def _build(
 ) -> AssetsDefinition:
     function = UserFunction(fn)
     faults = Faults(f"asset {name or key or function.name!r}: ", function.place)
-    asset_key = _key(function, name, key_prefix, key, faults)
-    if function.is_async:
-        faults.add("the function is asynchronous", hint="Declare it with def, and run what it awaits with asyncio.run.")
+    asset_key = declared_key(function, name, key_prefix, key, faults)
+    function.check(faults)
     bound = bind_ins(ins, function, faults) if ins else {}
     if io_manager_key is not None and io_manager_def is not None:
         faults.add("io_manager_key and io_manager_def are both given", hint="Give one of them.")
-    spec = None
-    try:
-        spec = AssetSpec(
+    spec = faults.attempt(
+        lambda: AssetSpec(
             asset_key,
             deps=deps,
             description=description if description is not None else function.description,
@@ -134,10 +132,7 @@ def _build(
             io_manager_key=io_manager_key,
             place=function.place,
         )
-    except InvalidDefinitionsError as error:
-        faults.errors += error.exceptions  # type: ignore[arg-type]
-    except InvalidDefinitionError as error:
-        faults.errors.append(error)
+    )
     if spec is None or faults.errors:
         faults.raise_any(f"asset {asset_key.to_user_string()!r}")
     assert spec is not None
@@ -159,13 +154,14 @@ def _build(
     )
 
 
-def _key(
+def declared_key(
     function: UserFunction,
     name: str | None,
     key_prefix: CoercibleToKeyPrefix | None,
     key: CoercibleToAssetKey | None,
     faults: Faults,
 ) -> AssetKey:
+    """The key of the asset that a function makes: its name after `key_prefix`, or `name`, or `key`."""
     if key is not None:
         if name is not None or key_prefix is not None:
             faults.add("key is given together with name or key_prefix", hint="Give either.")
@@ -182,7 +178,7 @@ def _key(
 
 def bind_ins(ins: Mapping[str, AssetIn | CoercibleToAssetKey], function: UserFunction, faults: Faults) -> Mapping[str, AssetIn]:
     """The declared inputs by argument; naming no argument of the function is a fault."""
-    names = {parameter.name for parameter in function.parameters}
+    names = set(function.names)
     bound = {}
     for argument, value in ins.items():
         if argument not in names and not function.takes_any_keyword:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.definitions.functions import UserFunction
@@ -13,6 +13,8 @@ from warehouse_assets.errors import InvalidDefinitionError
 from warehouse_assets.keys import AssetKey
 
 if TYPE_CHECKING:
+    from warehouse_assets.definitions.graphs import GraphDefinition
+    from warehouse_assets.definitions.ops import OpDefinition
     from warehouse_assets.definitions.policies import RetryPolicy
     from warehouse_assets.definitions.source import SourceAsset
 
@@ -25,22 +27,23 @@ _NOTHING: Mapping[str, Any] = {}
 class AssetOutput:
     """One output of a definition: the asset it makes, whether it has to, and what the asset is made from.
 
-    `stored` is whether the I/O manager is called: not for a function annotated `-> None`. `internal_deps` are keys of the same
-    definition; None means that the output depends on all inputs of the definition.
+    `stored` is whether the I/O manager is called: not for a function annotated `-> None`. `inputs` are the arguments that it is
+    made from (None: all of the definition), `internal_deps` the keys of the same definition.
     """
 
     name: str
     spec: AssetSpec
     is_required: bool = True
     stored: bool = True
-    internal_deps: frozenset[AssetKey] | None = None
+    internal_deps: frozenset[AssetKey] = frozenset()
+    inputs: frozenset[str] | None = None
 
 
 class AssetsDefinition:
     """One or more assets and the function that makes them, as `@asset` and its relatives build it.
 
     Shows itself by `key` and `keys`, `specs`, `dependency_keys`, and by mappings such as `metadata_by_key`. Calling it calls the
-    function.
+    function. One with a `graph` runs the ops of it instead.
     """
 
     __slots__ = (
@@ -49,6 +52,7 @@ class AssetsDefinition:
         "can_subset",
         "check_specs",
         "function",
+        "graph",
         "ins",
         "io_manager_def",
         "node_name",
@@ -78,6 +82,7 @@ class AssetsDefinition:
         op_tags: Mapping[str, Any] = _NOTHING,
         pool: str | None = None,
         can_subset: bool = False,
+        graph: GraphDefinition | None = None,
     ) -> None:
         self.function = function
         self.outputs = outputs
@@ -93,7 +98,26 @@ class AssetsDefinition:
         self.op_tags = op_tags
         self.pool = pool
         self.can_subset = can_subset
+        self.graph = graph
         self._by_key = {output.spec.key: output for output in outputs.values()}
+
+    @classmethod
+    def from_graph(cls, graph_def: GraphDefinition, **options: Any) -> AssetsDefinition:
+        """The assets that a graph makes, one for each of its outputs, from those of the names of its inputs.
+
+        `keys_by_input_name` and `keys_by_output_name` give other keys, `key_prefix` stands before those of the outputs. With
+        `can_subset` a selection of the assets runs only the ops that it needs. The other options are those of `assets_from`.
+        """
+        from warehouse_assets.definitions.graph_assets import assets_from
+
+        return assets_from(graph_def, **options)
+
+    @classmethod
+    def from_op(cls, op_def: OpDefinition, **options: Any) -> AssetsDefinition:
+        """The assets that an op makes, one for each of its outputs. Takes what `from_graph` takes."""
+        from warehouse_assets.definitions.graph_assets import assets_from
+
+        return assets_from(op_def, **options)
 
     # what it is
 
@@ -142,8 +166,20 @@ class AssetsDefinition:
     @property
     def dependency_keys(self) -> Set[AssetKey]:
         """The keys it depends on; an argument whose key is not given stands for the key of its name."""
-        from_arguments = {self.key_for_argument(name) or AssetKey(name) for name in self.arguments}
-        return from_arguments | {dep.asset_key for spec in self.specs for dep in spec.deps}
+        return {key for keys in self.asset_deps.values() for key in keys}
+
+    @property
+    def asset_deps(self) -> Mapping[AssetKey, Set[AssetKey]]:
+        """The keys that each of its assets depends on, those of the same definition included."""
+        by_argument = {name: self.key_for_argument(name) or AssetKey(name) for name in self.arguments}
+        return {
+            key: {
+                *(dep.asset_key for dep in output.spec.deps),
+                *(by_argument[name] for name in by_argument if output.inputs is None or name in output.inputs),
+                *output.internal_deps,
+            }
+            for key, output in self._by_key.items()
+        }
 
     @property
     def group_names_by_key(self) -> Mapping[AssetKey, str]:
@@ -184,10 +220,8 @@ class AssetsDefinition:
         renamed = {self.outputs[name].spec.key: spec.key for name, spec in changed.items()}
         outputs = {}
         for name, output in self.outputs.items():
-            internal = output.internal_deps
-            if internal is not None:
-                internal = frozenset(renamed.get(key, key) for key in internal)
-            outputs[name] = AssetOutput(name, changed[name], output.is_required, output.stored, internal)
+            internal = frozenset(renamed.get(key, key) for key in output.internal_deps)
+            outputs[name] = replace(output, spec=changed[name], internal_deps=internal)
         return self._copy(outputs=outputs)
 
     def with_attributes(self, *, new_keys: Mapping[AssetKey, AssetKey], group_name: str | None = None) -> AssetsDefinition:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
-from warehouse_assets.definitions.naming import Place, caller_frame
+from warehouse_assets.definitions.naming import Faults, Place, caller_frame
 from warehouse_assets.errors import InvalidDefinitionError
 
 __all__ = ["Parameter", "Role", "UserFunction"]
@@ -76,11 +76,21 @@ class UserFunction:
         code = getattr(self.fn, "__code__", None)
         return code is not None and bool(code.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR))
 
+    def check(self, faults: Faults) -> None:
+        """Note what no function that people declare something with can be."""
+        if self.is_async:
+            faults.add("the function is asynchronous", hint="Declare it with def, and run what it awaits with asyncio.run.")
+
     @property
     def description(self) -> str | None:
         """The docstring, cleaned of its indentation."""
         doc = getattr(self.fn, "__doc__", None)
         return inspect.cleandoc(doc) if doc else None
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the parameters, in order; no annotation is resolved for them."""
+        return [name for name, _ in self._signature[0]]
 
     @_once
     def parameters(self) -> tuple[Parameter, ...]:

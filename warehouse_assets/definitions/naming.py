@@ -5,12 +5,15 @@ from __future__ import annotations
 import keyword
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import CodeType, FrameType
+from typing import TypeVar
 
 from warehouse_assets.errors import InvalidDefinitionError, InvalidDefinitionsError
 
 __all__ = ["Faults", "Place", "caller_frame", "caller_place"]
+
+T = TypeVar("T")
 
 _PACKAGE = __name__.partition(".")[0]
 _NAME = re.compile(r"[\w.\-]+")
@@ -72,6 +75,16 @@ class Faults:
             InvalidDefinitionError(self.prefix + message, where=str(place) if place is not None else None, hint=hint)
         )
 
+    def attempt(self, build: Callable[[], T]) -> T | None:
+        """What `build` gives; None where the declaration is faulty, which is noted."""
+        try:
+            return build()
+        except InvalidDefinitionsError as error:
+            self.errors += error.exceptions  # type: ignore[arg-type]
+        except InvalidDefinitionError as error:
+            self.errors.append(error)
+        return None
+
     def raise_any(self, what: str = "the declaration") -> None:
         """Raise what was noted: one fault as itself, several as a group."""
         if len(self.errors) == 1:
@@ -88,6 +101,13 @@ class Faults:
             )
         elif keyword.iskeyword(name) or name in _RESERVED:
             self.add(f"the {what} {name!r} is reserved", hint="Choose another name.")
+
+    def check_identifier(self, name: str, what: str) -> None:
+        """The name of an op, a graph or one of their outputs: one that Python code can use."""
+        if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name) or name in _RESERVED:
+            self.add(
+                f"the {what} {name!r} is not allowed", hint='It is letters, digits and "_", and no word with a meaning here.'
+            )
 
     def check_segments(self, segments: Iterable[str], what: str) -> None:
         """The segments of a key or prefix that was given as text."""

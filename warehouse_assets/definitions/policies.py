@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from warehouse_assets.errors import InvalidDefinitionError
+from warehouse_assets.errors import Failure, InvalidDefinitionError, RetryRequested
 
-__all__ = ["Backoff", "Jitter", "RetryPolicy"]
+__all__ = ["Backoff", "Jitter", "RetryPolicy", "retry_delay"]
 
 
 class Backoff(Enum):
@@ -57,3 +57,12 @@ class RetryPolicy:
         if self.jitter is Jitter.PLUS_MINUS:
             return max(0.0, delay + (2 * chance - 1) * (self.delay or 0))
         return delay
+
+
+def retry_delay(policy: RetryPolicy | None, attempt: int, error: BaseException, chance: float) -> float | None:
+    """The seconds to wait after a failed attempt (1 is the first) before the next one; None where it has failed for good."""
+    if isinstance(error, RetryRequested):
+        return float(error.seconds_to_wait or 0) if attempt <= error.max_retries else None
+    if policy is None or attempt > policy.max_retries or (isinstance(error, Failure) and not error.allow_retries):
+        return None
+    return policy.seconds_before(attempt, chance)

@@ -13,10 +13,11 @@ from warehouse_assets.metadata import MetadataValue, normalize_metadata
 
 if TYPE_CHECKING:
     from warehouse_assets.definitions.assets import AssetsDefinition
+    from warehouse_assets.definitions.ops import OpDefinition
     from warehouse_assets.events import RunRecord
     from warehouse_assets.execution.session import RunSession
 
-__all__ = ["AssetExecutionContext"]
+__all__ = ["AssetExecutionContext", "OpExecutionContext"]
 
 
 class AssetExecutionContext:
@@ -102,6 +103,15 @@ class AssetExecutionContext:
         """The outputs that are to be yielded."""
         return frozenset(self.assets_def.output_for(key).name for key in self._selected)
 
+    def asset_key_for_output(self, output_name: str = "result") -> AssetKey:
+        """The asset that an output makes; InvalidInvocationError for an output that is not there."""
+        outputs = self.assets_def.outputs
+        if output_name not in outputs:
+            raise InvalidInvocationError(
+                f"{self.assets_def.node_name!r} has no output {output_name!r}; it has {sorted(outputs)}"
+            )
+        return outputs[output_name].spec.key
+
     @property
     def op_execution_context(self) -> AssetExecutionContext:
         """This context: there is only one."""
@@ -121,11 +131,7 @@ class AssetExecutionContext:
         if asset_key is not None:
             key = AssetKey.coerce(asset_key)
         elif output_name is not None:
-            if output_name not in self.assets_def.outputs:
-                raise InvalidInvocationError(
-                    f"{self.assets_def.node_name!r} has no output {output_name!r}; it has {sorted(self.assets_def.outputs)}"
-                )
-            key = self.assets_def.outputs[output_name].spec.key
+            key = self.asset_key_for_output(output_name)
         else:
             key = self._one_key()
         if key not in self._selected:
@@ -168,3 +174,58 @@ class AssetExecutionContext:
         if self._session is None:
             raise InvalidInvocationError("this context was built by hand and belongs to no run")
         return self._session
+
+
+class OpExecutionContext(AssetExecutionContext):
+    """What the function of an op knows of its run, given to a first parameter named `context`."""
+
+    __slots__ = ("_output_metadata", "_selected_outputs", "op")
+
+    def __init__(
+        self,
+        around: AssetExecutionContext,
+        *,
+        op: OpDefinition,
+        selected: frozenset[str],
+        resources: Any = None,
+        op_config: Any = None,
+        retry_number: int = 0,
+    ) -> None:
+        super().__init__(
+            assets_def=around.assets_def,
+            selected=around._selected,
+            session=around._session,
+            step_key=around.step_key,
+            resources=resources,
+            op_config=op_config,
+            retry_number=retry_number,
+            log=around.log,
+            report=around._report,
+        )
+        self.op = op
+        self._metadata = around._metadata  # what an op says of an asset is said for the step
+        self._data_versions = around._data_versions
+        self._selected_outputs = selected
+        self._output_metadata: dict[str, dict[str, MetadataValue]] = {}
+
+    @property
+    def selected_output_names(self) -> frozenset[str]:
+        """The outputs of the op that are needed."""
+        return self._selected_outputs
+
+    def add_output_metadata(
+        self, metadata: Mapping[str, Any], output_name: str | None = None, asset_key: CoercibleToAssetKey | None = None
+    ) -> None:
+        """Record metadata with an output of the op, or with an asset; that of an output counts where it becomes an asset."""
+        if asset_key is not None:
+            super().add_output_metadata(metadata, asset_key=asset_key)
+            return
+        if output_name is None and len(self.op.outs) == 1:
+            output_name = next(iter(self.op.outs))
+        if output_name is None or output_name not in self.op.outs:
+            raise InvalidInvocationError(f"the op {self.op.name!r} has no output {output_name!r}; it has {list(self.op.outs)}")
+        self._output_metadata.setdefault(output_name, {}).update(normalize_metadata(metadata))
+
+    def metadata_of(self, output_name: str) -> Mapping[str, MetadataValue]:
+        """What was recorded so far for an output of the op."""
+        return self._output_metadata.get(output_name, {})

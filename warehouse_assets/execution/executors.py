@@ -12,10 +12,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from warehouse_assets.errors import Failure, InvalidDefinitionError, RetryRequested
+from warehouse_assets.definitions.policies import retry_delay
+from warehouse_assets.errors import InvalidDefinitionError, RetryRequested
 from warehouse_assets.events import error_line
 from warehouse_assets.execution.state import Instruction, RunState, Skip, Start
 from warehouse_assets.execution.step import StepOutcome, execute_step
+from warehouse_assets.keys import user_strings
 
 if TYPE_CHECKING:
     from warehouse_assets.execution.plan import Step
@@ -176,9 +178,8 @@ def _conclude(session: RunSession, state: RunState, step: Step, outcome: StepOut
     session.record(*outcome.events)
     error = outcome.error
     if error is None:
-        message = None if outcome.made_output else "no output"
-        session.record(session.event("STEP_SUCCESS", step, message=message))
-        return state.succeeded(step, made_output=outcome.made_output)
+        session.record(session.event("STEP_SUCCESS", step, message=_no_output(step, outcome)))
+        return state.succeeded(step, outcome.missing)
     delay = _retry_delay(step, state.attempt(step), error)
     if delay is None:
         session.record_failure(step, error)
@@ -188,11 +189,14 @@ def _conclude(session: RunSession, state: RunState, step: Step, outcome: StepOut
     return state.retry(step, delay)
 
 
+def _no_output(step: Step, outcome: StepOutcome) -> str | None:
+    if not outcome.missing:
+        return None
+    return "no output" if len(outcome.missing) == len(step.outputs) else f"no output for {user_strings(outcome.missing)}"
+
+
 def _retry_delay(step: Step, attempt: int, error: BaseException) -> float | None:
     """The seconds to wait before the next attempt; None where the step has failed for good."""
-    if isinstance(error, RetryRequested):
-        return float(error.seconds_to_wait or 0) if attempt <= error.max_retries else None
-    policy = step.definition.retry_policy
-    if policy is None or attempt > policy.max_retries or (isinstance(error, Failure) and not error.allow_retries):
-        return None
-    return policy.seconds_before(attempt, random.random())
+    if step.definition.graph is not None and isinstance(error, RetryRequested):
+        return None  # by an op, which was run again as often as it asked for
+    return retry_delay(step.definition.retry_policy, attempt, error, random.random())

@@ -18,7 +18,8 @@ __all__ = ["Plan", "Step"]
 class Step:
     """One call of one definition: `index` is its place in the plan, `upstream` and `downstream` are indexes of other steps.
 
-    `outputs` are those that are selected.
+    `outputs` are those that are selected, in the order of their dependencies. `consumers` says of a definition of several assets
+    which steps need which of them.
     """
 
     index: int
@@ -27,6 +28,13 @@ class Step:
     outputs: tuple[AssetOutput, ...]
     upstream: tuple[int, ...] = ()
     downstream: list[int] = field(default_factory=list)
+    consumers: dict[AssetKey, set[int]] = field(default_factory=dict)
+
+    def consumers_of(self, keys: Collection[AssetKey]) -> Collection[int]:
+        """The indexes of the steps that need one of these assets, which this step makes."""
+        if len(self.outputs) == 1:
+            return self.downstream
+        return {index for key in keys for index in self.consumers.get(key, ())}
 
     @property
     def asset_keys(self) -> tuple[AssetKey, ...]:
@@ -63,6 +71,9 @@ class Plan:
         for step in steps:
             for index in step.upstream:
                 steps[index].downstream.append(step.index)
+            for key in step.asset_keys if len(step.outputs) > 1 else ():
+                children = (graph.nodes[child] for child in graph.nodes[key].children if child in selected)
+                step.consumers[key] = {index_of[child.definition] for child in children if child.definition is not None}
         return cls(steps)
 
     @property

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from warehouse_assets.errors import InvalidConfigError, InvalidDefinitionError, close_matches
 from warehouse_assets.execution.plan import Plan, Step
 from warehouse_assets.resources import Resource
+
+if TYPE_CHECKING:
+    from warehouse_assets.definitions.functions import UserFunction
+    from warehouse_assets.definitions.graphs import GraphDefinition
 
 __all__ = ["CoercibleToRunConfig", "RunConfig", "validate_run_config"]
 
@@ -17,7 +21,8 @@ __all__ = ["CoercibleToRunConfig", "RunConfig", "validate_run_config"]
 class RunConfig:
     """Configuration by the name of what it is for: `ops` by asset, `resources` by resource; a Config object or a plain dict each.
 
-    The plain form is `{"ops": {"orders": {"config": {…}}}, "resources": {"io_manager": {"config": {…}}}}`.
+    The plain form is `{"ops": {"orders": {"config": {…}}}, "resources": {"io_manager": {"config": {…}}}}`; the ops of a graph are
+    configured as `{"ops": {"orders": {"ops": {"clean": {"config": {…}}}}}}`, or by a RunConfig in place of a Config.
     """
 
     ops: Mapping[str, Any] = field(default_factory=dict)
@@ -40,7 +45,7 @@ class RunConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """The plain form, as the record of the run keeps it: without that of resources, which may hold secrets."""
-        return {"ops": {name: {"config": _plain(config)} for name, config in self.ops.items()}} if self.ops else {}
+        return {"ops": {name: _plain(config) for name, config in self.ops.items()}} if self.ops else {}
 
 
 CoercibleToRunConfig: TypeAlias = "RunConfig | Mapping[str, Any] | None"
@@ -53,6 +58,8 @@ def _sections(name: str, section: Any) -> dict[str, Any]:
         raise InvalidConfigError(f"the section {name!r} of the run configuration is not a mapping")
     configs = {}
     for key, entry in section.items():
+        if name != "resources":
+            entry = _unfolded(f"{name}.{key}", entry)
         if isinstance(entry, Mapping):
             if unknown := entry.keys() - {"config"}:
                 raise InvalidConfigError(
@@ -64,9 +71,17 @@ def _sections(name: str, section: Any) -> dict[str, Any]:
     return configs
 
 
-def _plain(config: Any) -> Any:
+def _unfolded(name: str, value: Any) -> Any:
+    """The configuration of a graph as a RunConfig where it is given in the plain form; anything else as it is."""
+    is_plain = isinstance(value, Mapping) and value.keys() == {"ops"} and isinstance(value["ops"], Mapping)
+    return RunConfig(_sections(f"{name}.ops", value["ops"])) if is_plain else value
+
+
+def _plain(config: Any) -> dict[str, Any]:
+    if isinstance(config, RunConfig):
+        return config.to_dict()
     dump = getattr(config, "model_dump", None)
-    return dump(mode="json") if callable(dump) else config
+    return {"config": dump(mode="json") if callable(dump) else config}
 
 
 def validate_run_config(plan: Plan, config: RunConfig, resources: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -116,11 +131,59 @@ def _configured(name: str, resources: Mapping[str, Any], config: Any) -> Any:
 
 
 def _step_config(step: Step, given: Mapping[str, Any]) -> Any:
-    parameter = step.definition.function.config_parameter
+    if step.definition.graph is not None:
+        return _graph_config(step, step.definition.graph, given.get(step.key))
+    value, function = given.get(step.key), step.definition.function
+    if value is None and function.config_parameter is None:
+        return None
+    who = f"asset {step.asset_keys[0].to_user_string()!r}"
+    if isinstance(value, RunConfig):
+        raise InvalidConfigError(f"{who} is made by no graph, and has no ops to configure")
+    return _built(function, value, who)
+
+
+def _graph_config(step: Step, graph: GraphDefinition, value: Any) -> dict[str, Any]:
+    """The configuration object of each op that runs and takes one, by its name in the graph."""
+    who = f"graph {graph.name!r}"
+    value = _unfolded(graph.name, value)
+    if value and not isinstance(value, RunConfig):
+        raise InvalidConfigError(
+            f"{who} takes no configuration itself; its ops do", hint='Write {"ops": {"op": {"config": {…}}}}.'
+        )
+    given = dict(_flat(value)) if value else {}
+    names = list(graph.nodes)
+    faults = [
+        f"{who} has no op {name!r}. {close_matches(name, names) or f'It has {names}.'}" for name in given if name not in names
+    ]
+    configs = {}
+    for node in graph.nodes_for([output.name for output in step.outputs]):
+        try:
+            if (built := _built(node.op.function, given.get(node.name), f"op {node.name!r} of {who}")) is not None:
+                configs[node.name] = built
+        except InvalidConfigError as error:
+            faults.append(str(error))
+    if faults:
+        raise InvalidConfigError("; ".join(faults))
+    return configs
+
+
+def _flat(config: RunConfig, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The configuration of ops, also of those in inner graphs, by the name that each has in the whole."""
+    for name, value in config.ops.items():
+        value = _unfolded(prefix + name, value)
+        if isinstance(value, RunConfig):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def _built(function: UserFunction, value: Any, who: str) -> Any:
+    """The configuration object that a function takes; None for one that takes none and is given none."""
+    parameter = function.config_parameter
     if parameter is None:
-        return given.get(step.key)
+        return value
     cls = parameter[1]
-    value = given.get(step.key, {})
+    value = {} if value is None else value
     if cls is None:
         return dict(value) if isinstance(value, Mapping) else value
     from pydantic import ValidationError
@@ -133,4 +196,4 @@ def _step_config(step: Step, given: Mapping[str, Any]) -> Any:
         return cls.model_validate(value.model_dump() if hasattr(value, "model_dump") else value)
     except ValidationError as error:
         what = describe_validation_error(error, known=cls.model_fields)
-        raise InvalidConfigError(f"asset {step.asset_keys[0].to_user_string()!r}: {what}") from None
+        raise InvalidConfigError(f"{who}: {what}") from None

@@ -99,15 +99,15 @@ class RunSession:
             sources=self.tables.sources(self.graph.nodes[key].parents, step_key=step.key),
         )
 
-    def load_input(self, step: Step, argument: str, key: AssetKey) -> Any:
-        """The value of one argument of a step."""
+    def load_input(self, step: Step, argument: str, key: AssetKey, type_hint: Any = None) -> Any:
+        """The value of one argument of a step, as its annotation asks for, or `type_hint` where that is given."""
         definition = step.definition
         declared = definition.ins.get(argument)
         context = self.tables.input_context(
             key,
             step_key=step.key,
             argument=argument,
-            type_hint=definition.function.annotation(argument),
+            type_hint=type_hint if type_hint is not None else definition.function.annotation(argument),
             metadata=declared.metadata if declared is not None else None,
         )
         manager = self.tables.manager(input_manager_key(self.graph.nodes[key], definition, argument))

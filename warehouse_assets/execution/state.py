@@ -6,11 +6,12 @@ number of steps and dependencies.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from warehouse_assets.execution.plan import Plan, Step
+from warehouse_assets.keys import AssetKey
 
 __all__ = ["Instruction", "RunState", "Skip", "Start", "StepStatus"]
 
@@ -56,12 +57,10 @@ class RunState:
                 self.status[step.index] = "running"
                 yield Start(step)
 
-    def succeeded(self, step: Step, *, made_output: bool = True) -> list[Instruction]:
-        """A step ended well. Without an output, what is downstream is skipped."""
-        self._close(step, "success" if made_output else "no_output")
-        if not made_output:
-            return list(self._skip_downstream(step))
-        ready: list[Instruction] = []
+    def succeeded(self, step: Step, missing: Collection[AssetKey] = ()) -> list[Instruction]:
+        """A step ended well. What depends on a `missing` output, one that it did not make, is skipped."""
+        self._close(step, "no_output" if len(missing) == len(step.outputs) else "success")
+        ready: list[Instruction] = list(self._skip_downstream(step, missing)) if missing else []
         for index in step.downstream:
             self._missing[index] -= 1
             if not self._missing[index] and self.status[index] == "waiting":
@@ -92,11 +91,13 @@ class RunState:
         self.status[step.index] = status
         self.open -= 1
 
-    def _skip_downstream(self, cause: Step) -> Iterable[Instruction]:
+    def _skip_downstream(self, cause: Step, missing: Collection[AssetKey] | None = None) -> Iterable[Instruction]:
+        """Skip what depends on a step, or on those of its outputs that are missing, and what depends on that."""
         pending = [cause]
         for step in pending:
+            only = cause.consumers_of(missing) if step is cause and missing is not None else None
             for index in step.downstream:
-                if self.status[index] == "waiting":
+                if self.status[index] == "waiting" and (only is None or index in only):
                     self._close(self.plan.steps[index], "skipped")
                     pending.append(self.plan.steps[index])
                     yield Skip(self.plan.steps[index], cause)

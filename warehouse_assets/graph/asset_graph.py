@@ -265,10 +265,9 @@ class _Builder:
     def _parents(self, node: AssetNode, bindings: Mapping[AssetsDefinition, Mapping[str, AssetKey]]) -> tuple[AssetKey, ...]:
         parents = [dep.asset_key for dep in node.spec.deps]
         if node.definition is not None and node.output is not None:
-            if node.output.internal_deps is None:
-                parents += bindings[node.definition].values()
-            else:
-                parents += node.output.internal_deps
+            bound, used = bindings[node.definition], node.output.inputs
+            parents += bound.values() if used is None else [bound[argument] for argument in bound if argument in used]
+            parents += node.output.internal_deps
         if node.key in parents:
             self._check_self_dependency(node)
             parents = [parent for parent in parents if parent != node.key]

@@ -1,0 +1,94 @@
+"""`materialize`: make assets from Python. What a run needs is loaded when the first one starts, not when this is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from warehouse_assets.definitions.specs import AssetIn
+from warehouse_assets.errors import InvalidInvocationError
+from warehouse_assets.graph.asset_graph import AnyAsset, AssetGraph
+from warehouse_assets.io_manager.registry import io_manager_from_uri
+from warehouse_assets.keys import AssetKey
+
+if TYPE_CHECKING:
+    from warehouse_assets.definitions.assets import AssetsDefinition
+    from warehouse_assets.execution.executors import Executor
+    from warehouse_assets.execution.run import RunResult
+    from warehouse_assets.execution.run_config import CoercibleToRunConfig
+    from warehouse_assets.graph.selection import CoercibleToAssetSelection
+    from warehouse_assets.instance import Instance
+    from warehouse_assets.io_manager.base import IOManager
+
+__all__ = ["materialize", "materialize_to_memory"]
+
+
+def materialize(
+    assets: AnyAsset | Iterable[AnyAsset],
+    *,
+    run_config: CoercibleToRunConfig = None,
+    instance: Instance | None = None,
+    resources: Mapping[str, Any] | None = None,
+    partition_key: str | None = None,
+    selection: CoercibleToAssetSelection | None = None,
+    tags: Mapping[str, str] | None = None,
+    raise_on_error: bool = True,
+    executor: Executor | None = None,
+) -> RunResult:
+    """Make these assets, or the `selection` of them, in the order of their dependencies.
+
+    Sources among them are loaded and never run. Without an `instance` the record is kept in memory, and what the default I/O
+    manager stores is removed with it. An error of user code is raised as itself, with the asset in a note, after everything that
+    does not depend on it was made; with `raise_on_error=False` it is in the result.
+
+    >>> from warehouse_assets import asset, materialize
+    >>> @asset
+    ... def one():
+    ...     return 1
+    >>> materialize([one]).asset_value("one")
+    1
+    """
+    from warehouse_assets.execution.run import execute_run
+
+    graph = AssetGraph.build(assets)
+    if partition_key is not None:
+        raise InvalidInvocationError(f"partition_key is {partition_key!r}, and no selected asset is partitioned")
+    return execute_run(
+        graph,
+        _selected(graph, selection),
+        resources=resources or {},
+        run_config=run_config,
+        instance=instance,
+        tags=tags or {},
+        raise_on_error=raise_on_error,
+        executor=executor,
+    )
+
+
+def materialize_to_memory(assets: AnyAsset | Iterable[AnyAsset], **options: Any) -> RunResult:
+    """Make these assets without storing them: every table is kept in memory, whichever manager its asset names.
+
+    Takes what `materialize` takes. Sources are still loaded by their own managers.
+    """
+    graph = AssetGraph.build(assets)
+    memory = io_manager_from_uri("memory://")
+    kept: list[AnyAsset] = [_kept_by(memory, definition, graph) for definition in graph.bindings]
+    kept += [node.source or node.spec for node in graph if not (node.is_executable or node.is_stub)]
+    return materialize(kept, **options)
+
+
+def _kept_by(manager: IOManager, definition: AssetsDefinition, graph: AssetGraph) -> AssetsDefinition:
+    ins = dict(definition.ins)
+    for argument, key in graph.bindings[definition].items():
+        if argument in ins and graph.nodes[key].is_executable:
+            given = ins[argument]
+            ins[argument] = AssetIn(key, metadata=given.metadata, partition_mapping=given.partition_mapping)
+    return definition.with_io_manager(manager, ins)
+
+
+def _selected(graph: AssetGraph, selection: CoercibleToAssetSelection | None) -> Collection[AssetKey]:
+    if selection is None:
+        return set(graph.executable_keys)
+    from warehouse_assets.graph.selection import select_executable
+
+    return select_executable(graph, selection)
