@@ -57,6 +57,11 @@ def total(parts: list[Any]) -> int:
     return sum(parts)
 
 
+@graph
+def twice(rows: Any) -> Any:
+    return add(rows, rows)
+
+
 # ops
 
 
@@ -181,6 +186,7 @@ def test_an_alias_has_a_meaning_in_a_graph_only() -> None:
     ("body", "message"),
     [
         (lambda x: add(x), "the input 'y' of 'add' is not connected"),
+        (lambda x: add(x, twice()), "the input 'rows' of 'twice' is not connected"),
         (lambda x: add(x, 1), "the input 'y' of 'add' is given 1, which is no output of an op"),
         (lambda x: add(x, [x, 1]), r"the input 'y' of 'add' is given \[.*\], which is no output of an op"),
         (lambda x: add(x, split(x)), "the input 'y' of 'add' is given several outputs at once.* It is one of low, high"),
@@ -223,7 +229,7 @@ def test_what_the_function_of_a_graph_raises_is_raised_with_a_note() -> None:
     with pytest.raises(AttributeError) as caught:
         graph(name="g")(lambda x: add(x, x).filter())
 
-    assert "in the function of the graph" in caught.value.__notes__[0]
+    assert "connects ops and computes nothing" in caught.value.__notes__[0]
 
 
 @pytest.mark.parametrize("first", ["import warehouse_assets.graph.asset_graph", "from warehouse_assets import graph", ""])
@@ -300,7 +306,7 @@ def test_a_graph_that_gives_nothing_makes_no_assets() -> None:
 
 @pytest.mark.semantics(17)
 def test_a_graph_makes_an_asset_of_each_output() -> None:
-    @graph(out={"a": GraphOut(), "b": GraphOut()})
+    @graph(out={"a": GraphOut("The a."), "b": GraphOut()})
     def declared(orders: Any, customers: Any) -> Any:
         return total([orders]), total([customers])
 
@@ -321,7 +327,7 @@ def test_a_graph_makes_an_asset_of_each_output() -> None:
     assert by_text(parts.asset_deps) == {"a": keys("orders"), "b": keys("customers")}
     assert by_text(whole.group_names_by_key) == {"p/a": "g", "p/x/y": "default"}
     assert by_text(whole.metadata_by_key) == {"p/a": {"m": 1}, "p/x/y": {}}
-    assert by_text(whole.descriptions_by_key) == {"p/a": None, "p/x/y": "The b."}
+    assert by_text(whole.descriptions_by_key) == {"p/a": "The a.", "p/x/y": "The b."}
     assert by_text(whole.code_versions_by_key) == {"p/a": None, "p/x/y": "3"}
 
 

@@ -107,6 +107,13 @@ def test_specs_say_what_the_assets_depend_on() -> None:
     assert {name: output.is_required for name, output in declared.outputs.items()} == {"x__a": True, "b": False}
 
 
+@pytest.mark.semantics(3, 15)
+def test_specs_of_different_keys_never_share_an_output() -> None:
+    declared = multi_asset(specs=[AssetSpec(["a", "b"]), AssetSpec(["a__b"])], name="parts")(lambda: None)
+
+    assert (declared.keys, len(declared.outputs)) == ({AssetKey(["a", "b"]), AssetKey(["a__b"])}, 2)
+
+
 @pytest.mark.semantics(15)
 def test_an_out_can_be_made_of_a_spec() -> None:
     spec = AssetSpec("x/a", description="d", metadata={"m": 1}, tags={"t": "x"}, code_version="3", skippable=True)
@@ -137,6 +144,8 @@ def test_a_loader_changes_keys_and_groups_and_what_depends_on_them() -> None:
         ({"outs": {"a": AssetOut()}, "specs": [AssetSpec("a")]}, "takes outs or specs, one of the two"),
         ({"outs": {}}, "makes no assets"),
         ({"specs": []}, "makes no assets"),
+        ({"specs": ["a"]}, "the spec 'a' is not an AssetSpec"),
+        ({"specs": [AssetSpec("a"), AssetSpec("a")]}, "two outs have the key 'a'"),
         ({"outs": {"a": "x"}}, "the out 'a' is 'x', not an AssetOut"),
         ({"outs": {"a b": AssetOut()}}, "the out 'a b' is not allowed"),
         ({"outs": {"a": AssetOut("x y")}}, "the key_prefix segment 'x y' is not allowed"),

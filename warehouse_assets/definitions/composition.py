@@ -169,28 +169,24 @@ class Composition:
                 given[argument] = value
         for argument in names:
             if argument not in given and argument not in definition.optional_inputs:
-                self._fault(
-                    f"the input {argument!r} of {name!r} is not connected", "Give it the output of an op, or a default value."
-                )
+                hint = "Give it the output of an op, or a default value."
+                self._fault(f"the input {argument!r} of {name!r} is not connected", hint)
         sources = {argument: self._source(name, argument, value) for argument, value in given.items()}
         return {argument: source for argument, source in sources.items() if source is not None}
 
     def _source(self, name: str, argument: str, value: Any) -> Source | None:
         if self.knows(value):
             return value  # type: ignore[no-any-return]
-        if isinstance(value, (list, tuple)) and not hasattr(value, "_fields") and all(map(self.knows, value)):
+        several = getattr(value, "_fields", None)  # what an op with several outputs gives, not yet taken apart
+        if several is None and isinstance(value, (list, tuple)) and all(map(self.knows, value)):
             return tuple(value)
-        if hasattr(value, "_fields"):
-            hint = f"It is one of {', '.join(value._fields)}: choose it by name, as in `made.{value._fields[0]}`."
-            self._fault(f"the input {argument!r} of {name!r} is given several outputs at once", hint)
+        what = f"the input {argument!r} of {name!r} is given"
+        if several is not None:
+            hint = f"It is one of {', '.join(several)}: choose it by name, as in `made.{several[0]}`."
+            self._fault(f"{what} several outputs at once", hint)
         else:
-            what = (
-                f"the input {argument!r} of {name!r} is given {value!r}, which is no output of an op and no input of the graph"
-            )
-            self._fault(
-                what,
-                "The function of a graph connects ops; a plain value goes into the configuration of an op, or its default.",
-            )
+            hint = "A graph connects ops; give a plain value by the configuration of the op, or as its default."
+            self._fault(f"{what} {value!r}, which is no output of an op and no input of the graph", hint)
         return None
 
     def _fault(self, message: str, hint: str) -> None:
@@ -215,7 +211,7 @@ def compose(
     except Exception as error:
         if not isinstance(error, WarehouseAssetsError):
             error.add_note(
-                f"in the function of the graph {function.name!r} ({function.place}), which connects ops and computes nothing"
+                f"in the graph {function.name!r} ({function.place}), whose function connects ops and computes nothing"
             )
         raise
     finally:
@@ -229,28 +225,28 @@ def compose(
 
 def _named_outputs(returned: Any, declared: Sequence[str] | None, composition: Composition) -> dict[str, OpOutput]:
     faults = composition.faults
-    if isinstance(returned, Mapping):
-        named = dict(returned)
-    elif isinstance(returned, tuple):
-        names = declared if declared is not None else [getattr(value, "name", "?") for value in returned]
-        if len(names) != len(returned) or len(set(names)) != len(names):
-            hint = f"Its outputs are {list(declared)}." if declared is not None else "Return a dict, so that each has a name."
-            faults.add(f"it returns {len(returned)} outputs, which cannot be told apart", hint=hint)
-        named = dict(zip(names, returned, strict=False))
-    else:
-        named = {} if returned is None else {declared[0] if declared else "result": returned}
-    for name in (
-        *(name for name in declared or () if name not in named),
-        *(name for name in named if name not in (declared or named)),
-    ):
-        what = "is declared and not returned" if name not in named else "is returned and not declared"
-        faults.add(
-            f"the output {name!r} {what}",
-            hint=f"Return {{{name!r}: …}}." if name not in named else f"It has {list(declared or ())}.",
-        )
+    named = _by_name(returned, declared, faults)
+    for name in declared or ():
+        if name not in named:
+            faults.add(f"the output {name!r} is declared and not returned", hint=f"Return {{{name!r}: …}}.")
     for name, value in named.items():
-        if not (isinstance(value, OpOutput) and composition.knows(value)):
-            faults.add(
-                f"the output {name!r} is {value!r}, which is no output of an op of the graph", hint="Return what an op gives."
-            )
+        if declared is not None and name not in declared:
+            faults.add(f"the output {name!r} is returned and not declared", hint=f"It has {list(declared)}.")
+        elif not (isinstance(value, OpOutput) and composition.knows(value)):
+            what = f"the output {name!r} is {value!r}, which is no output of an op of the graph"
+            faults.add(what, hint="Return what an op gives.")
     return {name: value for name, value in named.items() if isinstance(value, OpOutput)}
+
+
+def _by_name(returned: Any, declared: Sequence[str] | None, faults: Faults) -> dict[str, Any]:
+    if returned is None:
+        return {}
+    if isinstance(returned, Mapping):
+        return dict(returned)
+    if not isinstance(returned, tuple):
+        return {declared[0] if declared else "result": returned}
+    names = declared if declared is not None else [getattr(value, "name", "?") for value in returned]
+    if len(names) != len(returned) or len(set(names)) != len(names):
+        hint = f"Its outputs are {list(declared)}." if declared is not None else "Return a dict, so that each has a name."
+        faults.add(f"it returns {len(returned)} outputs, which cannot be told apart", hint=hint)
+    return dict(zip(names, returned, strict=False))

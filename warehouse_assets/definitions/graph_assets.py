@@ -231,7 +231,7 @@ def _assets(
         {name: not out.is_nothing for name, (_, out) in makers.items()},
         deps,
         internal_asset_deps or {},
-        {name: _attributes(node, *maker) for name, maker in makers.items()},
+        {name: _attributes(node, name, *maker) for name, maker in makers.items()},
     )
     faults.raise_any(f"the assets of {node.name!r}")
     if isinstance(node, GraphDefinition):
@@ -265,10 +265,11 @@ def _makers(node: GraphDefinition | OpDefinition) -> Mapping[str, tuple[OpDefini
     return {name: (op, op.outs[output]) for name, (op, output) in ops.items()}
 
 
-def _attributes(node: GraphDefinition | OpDefinition, op: OpDefinition, out: Out) -> Mapping[str, Any]:
+def _attributes(node: GraphDefinition | OpDefinition, name: str, op: OpDefinition, out: Out) -> Mapping[str, Any]:
     """What is said of an asset where its own declaration says nothing."""
+    declared = node.outs.get(name)
     return {
-        "description": out.description or node.description,
+        "description": (declared.description if declared is not None else None) or out.description or node.description,
         "io_manager_key": out.io_manager_key,
         "metadata": out.metadata,
         "code_version": out.code_version or op.code_version,

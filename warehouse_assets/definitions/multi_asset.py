@@ -128,6 +128,7 @@ def multi_asset(
         function.check(faults)
         bound = bind_ins(ins, function, faults) if ins else {}
         builder = OutputsBuilder(faults, function, bound, group_name, partitions_def)
+        spec_list = list(specs or ())
         if (outs is None) == (specs is None):
             faults.add(
                 "it takes outs or specs, one of the two", hint="Write outs={'name': AssetOut()} or specs=[AssetSpec('key')]."
@@ -140,8 +141,8 @@ def multi_asset(
         else:
             if deps is not None or internal_asset_deps is not None:
                 faults.add("deps and internal_asset_deps go with outs", hint="Write AssetSpec(key, deps=[…]).")
-            builder.add_specs(specs or (), can_subset=can_subset, code_version=code_version)
-        if not (outs or specs):
+            builder.add_specs(spec_list, can_subset=can_subset, code_version=code_version)
+        if not (outs or spec_list):
             faults.add("it makes no assets", hint="Give an out or a spec for each.")
         faults.raise_any(f"multi-asset {name or function.name!r}")
         return AssetsDefinition(
@@ -181,6 +182,7 @@ class OutputsBuilder:
         self.group_name = group_name
         self.partitions_def = partitions_def
         self.outputs: dict[str, AssetOutput] = {}
+        self._keys: set[AssetKey] = set()
         arguments = dict.fromkeys((*function.names, *ins))
         self._argument_keys = {name: ins[name].key_for(name) if name in ins else None for name in arguments}
 
@@ -212,15 +214,19 @@ class OutputsBuilder:
                 output = self._narrowed(output, own, internal_asset_deps[name])
             self._add(output)
 
-    def add_specs(self, specs: Iterable[AssetSpec], *, can_subset: bool, code_version: str | None) -> None:
+    def add_specs(self, specs: Sequence[Any], *, can_subset: bool, code_version: str | None) -> None:
         """An output for each spec, named like its key; an argument that is among no spec's dependencies goes into all of them."""
-        given = list(specs)
+        given = [spec for spec in specs if isinstance(spec, AssetSpec)]
         own = {spec.key for spec in given}
         deps = {spec.key: {dep.asset_key for dep in spec.deps} for spec in given}
         for_all = self._argument_keys.keys() - self._arguments_for(key for keys in deps.values() for key in keys)
+        for wrong in (spec for spec in specs if not isinstance(spec, AssetSpec)):
+            self.faults.add(f"the spec {wrong!r} is not an AssetSpec", hint="Write AssetSpec(key).")
         for spec in given:
             inputs = self._arguments_for(deps[spec.key]) | for_all
             name = "__".join(spec.key.path)
+            while name in self.outputs:  # of another key
+                name += "_"
             attributes = {"partitions_def": spec.partitions_def or self.partitions_def, "place": spec.place or self.place}
             if spec.code_version is None:
                 attributes["code_version"] = code_version
@@ -232,8 +238,9 @@ class OutputsBuilder:
 
     def _add(self, output: AssetOutput) -> None:
         key = output.spec.key
-        if any(key == other.spec.key for other in self.outputs.values()):
+        if key in self._keys:
             self.faults.add(f"two outs have the key {key.to_user_string()!r}", hint="Give one of them another name or prefix.")
+        self._keys.add(key)
         self.outputs[output.name] = output
 
     def _spec(self, out: AssetOut, name: str, attributes: dict[str, Any], deps: Sequence[AssetDep]) -> AssetSpec:

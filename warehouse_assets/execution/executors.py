@@ -154,7 +154,8 @@ class _Agenda:
     def push(self, instructions: Iterable[Instruction]) -> None:
         for instruction in instructions:
             if isinstance(instruction, Skip):
-                message = f"skipped: {instruction.because.key} made no table"
+                missing = instruction.missing.to_user_string() if instruction.missing is not None else "table"
+                message = f"skipped: {instruction.because.key} made no {missing}"
                 self._session.record(self._session.event("STEP_SKIPPED", instruction.step, message=message))
             elif instruction.delay > 0:
                 heapq.heappush(self._delayed, (time.monotonic() + instruction.delay, instruction.step.index, instruction))

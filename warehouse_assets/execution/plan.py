@@ -30,12 +30,6 @@ class Step:
     downstream: list[int] = field(default_factory=list)
     consumers: dict[AssetKey, set[int]] = field(default_factory=dict)
 
-    def consumers_of(self, keys: Collection[AssetKey]) -> Collection[int]:
-        """The indexes of the steps that need one of these assets, which this step makes."""
-        if len(self.outputs) == 1:
-            return self.downstream
-        return {index for key in keys for index in self.consumers.get(key, ())}
-
     @property
     def asset_keys(self) -> tuple[AssetKey, ...]:
         """The assets that the step makes."""

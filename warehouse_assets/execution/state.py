@@ -29,10 +29,11 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """Do not run this step; `because` is the step upstream that made no table."""
+    """Do not run this step; `because` is the step upstream that made no table, or not the one that is `missing`."""
 
     step: Step
     because: Step
+    missing: AssetKey | None = None
 
 
 Instruction: TypeAlias = "Start | Skip"
@@ -59,8 +60,13 @@ class RunState:
 
     def succeeded(self, step: Step, missing: Collection[AssetKey] = ()) -> list[Instruction]:
         """A step ended well. What depends on a `missing` output, one that it did not make, is skipped."""
-        self._close(step, "no_output" if len(missing) == len(step.outputs) else "success")
-        ready: list[Instruction] = list(self._skip_downstream(step, missing)) if missing else []
+        if missing and len(missing) == len(step.outputs):
+            self._close(step, "no_output")
+            return list(self._skip(step.downstream, step))
+        self._close(step, "success")
+        ready: list[Instruction] = []
+        for key in missing:
+            ready += self._skip(step.consumers[key], step, key)
         for index in step.downstream:
             self._missing[index] -= 1
             if not self._missing[index] and self.status[index] == "waiting":
@@ -71,7 +77,7 @@ class RunState:
     def failed(self, step: Step) -> list[Instruction]:
         """A step failed for good: what depends on it is skipped, and nothing else."""
         self._close(step, "failure")
-        return list(self._skip_downstream(step))
+        return list(self._skip(step.downstream, step))
 
     def retry(self, step: Step, delay: float) -> list[Instruction]:
         """A step failed and runs again."""
@@ -91,13 +97,12 @@ class RunState:
         self.status[step.index] = status
         self.open -= 1
 
-    def _skip_downstream(self, cause: Step, missing: Collection[AssetKey] | None = None) -> Iterable[Instruction]:
-        """Skip what depends on a step, or on those of its outputs that are missing, and what depends on that."""
-        pending = [cause]
-        for step in pending:
-            only = cause.consumers_of(missing) if step is cause and missing is not None else None
-            for index in step.downstream:
-                if self.status[index] == "waiting" and (only is None or index in only):
-                    self._close(self.plan.steps[index], "skipped")
-                    pending.append(self.plan.steps[index])
-                    yield Skip(self.plan.steps[index], cause)
+    def _skip(self, indexes: Iterable[int], because: Step, missing: AssetKey | None = None) -> Iterator[Instruction]:
+        """Skip these steps, and all that is downstream of them."""
+        pending = list(indexes)
+        for index in pending:
+            if self.status[index] == "waiting":
+                step = self.plan.steps[index]
+                self._close(step, "skipped")
+                pending += step.downstream
+                yield Skip(step, because, missing)

@@ -1,4 +1,4 @@
-"""The asset graph, selections of it, and `Definitions`: pure questions and their answers."""
+"""The asset graph, selections of it, and what it needs to run: pure questions and their answers."""
 
 from __future__ import annotations
 
