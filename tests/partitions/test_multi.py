@@ -52,6 +52,12 @@ def test_a_key_knows_its_dimensions() -> None:
     assert first.keys_by_dimension == read.keys_by_dimension == {"day": "2024-01-01", "region": "us"}
 
 
+@pytest.mark.parametrize("key", ["", "us", "2024-01-01|", "2024-01-01|us|x"])
+def test_a_text_without_a_part_for_each_dimension_is_no_key(key: str) -> None:
+    with pytest.raises(PartitionNotFoundError, match=r"Keys have the form 'day\|region'"):
+        BOTH.get_partition_key_from_str(key)
+
+
 @given(st.dictionaries(parts, parts, min_size=1, max_size=4))
 def test_a_key_is_its_text_and_round_trips(keys: Mapping[str, str]) -> None:
     key = MultiPartitionKey(keys)

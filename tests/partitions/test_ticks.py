@@ -31,6 +31,9 @@ moments = st.integers(-2_000_000_000, 3_500_000_000)
 
 
 @given(plain | st.sampled_from(CRON), zones, moments)
+@example("0 * * * *", "Australia/Lord_Howe", 1_712_416_000)
+@example("0 * * * *", "Australia/Lord_Howe", 1_712_415_500)
+@example("30 1 * * 1-6", "Pacific/Apia", 1_325_240_000)
 def test_every_moment_lies_between_two_ticks(schedule: str, zone: str, moment: int) -> None:
     ticks = ticks_of(schedule, zone)
 

@@ -277,6 +277,14 @@ def test_a_schedule_that_windows_do_not_have_is_refused(changes: dict[str, int],
         partitions.get_cron_schedule(**changes)
 
 
+def test_a_window_that_begins_where_the_clock_jumps_over_midnight_keeps_its_date() -> None:
+    partitions = windows_of("59 23 * * *", "Africa/Algiers", datetime.fromisoformat("1916-06-13"), 3, DAYS)
+
+    starts = {key: partitions.time_window_for_partition_key(key).start for key in partitions.get_partition_keys()}
+
+    assert {key: f"{start:%d %H:%M}" for key, start in starts.items()} == {"1916-06-13": "13 23:59", "1916-06-14": "15 00:00"}
+
+
 def test_definitions_are_values() -> None:
     one, same, other = (
         TimeWindowPartitionsDefinition("2024-01-01", DAYS, cron_schedule="0 0 * * *", timezone=zone)

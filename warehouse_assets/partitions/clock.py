@@ -53,11 +53,13 @@ class TimeWindow:
         return self.start.timestamp(), self.end.timestamp()
 
 
-@dataclass(frozen=True, slots=True)
 class Clock:
     """The clock of a zone."""
 
-    zone: ZoneInfo
+    __slots__ = ("zone",)
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self.zone = zone
 
     def at(self, moment: int) -> datetime:
         """The local time of a moment."""

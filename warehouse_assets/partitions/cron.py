@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from itertools import takewhile
@@ -94,7 +93,6 @@ def ticks_of(cron_schedule: str, timezone: str) -> Ticks:
     return CronTicks(clock, " ".join(fields))
 
 
-@dataclass(frozen=True)
 class CronTicks(Ticks):
     """Whenever a cron schedule fires.
 
@@ -102,20 +100,20 @@ class CronTicks(Ticks):
     it says, as soon as the clock shows it or has jumped over it.
     """
 
-    clock: Clock
-    cron_schedule: str
-
-    def __post_init__(self) -> None:
+    def __init__(self, clock: Clock, cron_schedule: str) -> None:
         from cronsim import CronSimError
 
-        fields = self.cron_schedule.split()
+        self.clock = clock
+        self._cron_schedule = cron_schedule
+        fields = cron_schedule.split()
+        self._repeats = any(field.startswith("*") for field in fields[:2])
         try:
             if len(fields) != 5:
                 raise CronSimError(f"it has {len(fields)} fields, not 5")
             next(self._walls(0))
         except (CronSimError, StopIteration) as error:
             reason = str(error) or "it never fires"
-            raise InvalidDefinitionError(f"the cron schedule {self.cron_schedule!r} cannot be used: {reason}") from None
+            raise InvalidDefinitionError(f"the cron schedule {cron_schedule!r} cannot be used: {reason}") from None
 
     def floor(self, moment: int) -> int:
         span = _HOUR
@@ -128,12 +126,14 @@ class CronTicks(Ticks):
         return next(self.between(moment, _FAR))
 
     def between(self, start: int, stop: int) -> Iterator[int]:
-        repeats = any(field.startswith("*") for field in self.cron_schedule.split()[:2])
-        return takewhile(lambda tick: tick < stop, self._each_time(start) if repeats else self._once(start))
+        return takewhile(lambda tick: tick < stop, self._each_time(start) if self._repeats else self._once(start))
 
     def _each_time(self, start: int) -> Iterator[int]:
         for low, high, offset in self.clock.steady(start):
-            yield from takewhile(lambda tick: tick < high, (shown - offset for shown in self._walls(low + offset)))  # noqa: B023
+            for shown in self._walls(low + offset):
+                if shown - offset >= high:
+                    break
+                yield shown - offset
 
     def _once(self, start: int) -> Iterator[int]:
         last = start - 1
@@ -147,4 +147,4 @@ class CronTicks(Ticks):
         """The times that it says, as seconds that a clock shows, from a time on."""
         from cronsim import CronSim
 
-        return map(seconds_shown, CronSim(self.cron_schedule, wall_shown(start - 1)))
+        return map(seconds_shown, CronSim(self._cron_schedule, wall_shown(start - 1)))

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date, datetime, time
-from functools import cached_property
 from itertools import chain, count
 
 from warehouse_assets.partitions.clock import Clock
@@ -56,24 +54,24 @@ class Ticks(ABC):
         return self.clock.at(tick)
 
 
-@dataclass(frozen=True)
 class HourTicks(Ticks):
     """Whenever the clock shows `minute` past any hour; or more often, `every` so many minutes (a divisor of 60)."""
 
-    clock: Clock
-    minute: int = 0
-    every: int = 60
+    def __init__(self, clock: Clock, minute: int = 0, every: int = 60) -> None:
+        self.clock = clock
+        self._start = _MINUTE * minute
+        self._step = _MINUTE * every
 
     def floor(self, moment: int) -> int:
         offset = self.clock.offset(moment)
-        tick = moment - (moment + offset - _MINUTE * self.minute) % self._step
+        tick = moment - (moment + offset - self._start) % self._step
         if self._in_step(tick, offset):
             return tick
         return self.floor(self.clock.change(tick, moment) - 1)
 
     def ceil(self, moment: int) -> int:
         offset = self.clock.offset(moment)
-        tick = moment + (_MINUTE * self.minute - moment - offset) % self._step
+        tick = moment + (self._start - moment - offset) % self._step
         if self._in_step(tick, offset):
             return tick
         return self.ceil(self.clock.change(moment, tick))
@@ -84,10 +82,6 @@ class HourTicks(Ticks):
     def count(self, start: int, stop: int) -> int:
         return sum(map(len, self._runs(start, stop)))
 
-    @property
-    def _step(self) -> int:
-        return _MINUTE * self.every
-
     def _in_step(self, moment: int, offset: int) -> bool:
         """Whether the ticks are where they are under `offset`; some zones change by half an hour."""
         return (self.clock.offset(moment) - offset) % self._step == 0
@@ -96,16 +90,15 @@ class HourTicks(Ticks):
         for low, high, offset in self.clock.steady(start):
             if low >= stop:
                 return
-            yield range(low + (_MINUTE * self.minute - low - offset) % self._step, min(high, stop), self._step)
+            yield range(low + (self._start - low - offset) % self._step, min(high, stop), self._step)
 
 
-@dataclass(frozen=True)
 class _CalendarTicks(Ticks):
     """Ticks at a time of day on numbered dates, in the order of their numbers."""
 
-    clock: Clock
-    hour: int = 0
-    minute: int = 0
+    def __init__(self, clock: Clock, hour: int = 0, minute: int = 0) -> None:
+        self.clock = clock
+        self._time = time(hour, minute)
 
     @abstractmethod
     def _date(self, number: int) -> date: ...
@@ -113,10 +106,6 @@ class _CalendarTicks(Ticks):
     @abstractmethod
     def _number(self, day: date) -> int:
         """The number of the last date at or before `day`."""
-
-    @cached_property
-    def _time(self) -> time:
-        return time(self.hour, self.minute)
 
     def floor(self, moment: int) -> int:
         return self._tick(self._last(moment))
@@ -147,7 +136,7 @@ class _CalendarTicks(Ticks):
 
     def label(self, tick: int) -> datetime:
         local = self.clock.at(tick)
-        if (local.hour, local.minute) == (self.hour, self.minute):
+        if local.time() == self._time:
             return local
         day = self._date(self._last(tick))  # where the clock jumps over midnight, the tick comes on the day after its own
         return local if local.date() == day else datetime.combine(day, self._time, self.clock.zone)
@@ -165,28 +154,30 @@ class _CalendarTicks(Ticks):
         return number
 
 
-@dataclass(frozen=True)
 class DayTicks(_CalendarTicks):
     """A time of day, on every day or on every 7th: `phase` is the day of the week, 0 for Sunday."""
 
-    every: int = 1
-    phase: int = 0
+    def __init__(self, clock: Clock, hour: int = 0, minute: int = 0, every: int = 1, phase: int = 0) -> None:
+        super().__init__(clock, hour, minute)
+        self._every = every
+        self._phase = phase
 
     def _date(self, number: int) -> date:
-        return date.fromordinal(self.every * number + self.phase)  # day 7 of the calendar was a Sunday
+        return date.fromordinal(self._every * number + self._phase)  # day 7 of the calendar was a Sunday
 
     def _number(self, day: date) -> int:
-        return (day.toordinal() - self.phase) // self.every
+        return (day.toordinal() - self._phase) // self._every
 
 
-@dataclass(frozen=True)
 class MonthTicks(_CalendarTicks):
     """A time of day, on one day of every month, 28 at most."""
 
-    day: int = 1
+    def __init__(self, clock: Clock, hour: int = 0, minute: int = 0, day: int = 1) -> None:
+        super().__init__(clock, hour, minute)
+        self._day = day
 
     def _date(self, number: int) -> date:
-        return date(number // 12, number % 12 + 1, self.day)
+        return date(number // 12, number % 12 + 1, self._day)
 
     def _number(self, day: date) -> int:
-        return 12 * day.year + day.month - 1 - (day.day < self.day)
+        return 12 * day.year + day.month - 1 - (day.day < self._day)

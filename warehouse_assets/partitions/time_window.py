@@ -225,8 +225,11 @@ class TimeWindowPartitionsDefinition(PartitionsDefinition):
         if moment is None:
             return None
         tick = self.ticks.ceil(moment)  # a format need not tell the minute, or the day of the month
-        if self._key(tick) != partition_key:  # nor what comes first on a day that began with the window of the day before
-            tick = self.ticks.ceil(tick + 1)
+        if self._key(tick) == partition_key:
+            return tick
+        tick = self.ticks.ceil(
+            tick + 1
+        )  # a day may begin with the window of the day before, where the clock jumps over midnight
         return tick if self._key(tick) == partition_key else None
 
     def _moment(self, partition_key: str) -> int | None:
