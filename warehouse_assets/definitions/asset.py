@@ -115,23 +115,22 @@ def _build(
     if io_manager_key is not None and io_manager_def is not None:
         faults.add("io_manager_key and io_manager_def are both given", hint="Give one of them.")
     spec = faults.attempt(
-        lambda: AssetSpec(
-            asset_key,
-            deps=deps,
-            description=description if description is not None else function.description,
-            metadata=metadata,
-            tags=tags,
-            owners=owners,
-            kinds=kinds,
-            group_name=group_name,
-            code_version=code_version,
-            skippable=not output_required,
-            automation_condition=automation_condition,
-            freshness_policy=freshness_policy,
-            partitions_def=partitions_def,
-            io_manager_key=io_manager_key,
-            place=function.place,
-        )
+        AssetSpec,
+        asset_key,
+        deps=deps,
+        description=description if description is not None else function.description,
+        metadata=metadata,
+        tags=tags,
+        owners=owners,
+        kinds=kinds,
+        group_name=group_name,
+        code_version=code_version,
+        skippable=not output_required,
+        automation_condition=automation_condition,
+        freshness_policy=freshness_policy,
+        partitions_def=partitions_def,
+        io_manager_key=io_manager_key,
+        place=function.place,
     )
     if spec is None or faults.errors:
         faults.raise_any(f"asset {asset_key.to_user_string()!r}")

@@ -247,7 +247,7 @@ class OutputsBuilder:
         attributes["group_name"] = self._group(attributes.get("group_name"), name)
         key = out.key_for(name or "?")
         values = {"deps": deps, "partitions_def": self.partitions_def, "skippable": not out.is_required, "place": self.place}
-        return self.faults.attempt(lambda: AssetSpec(key, **values, **attributes)) or AssetSpec(key, place=self.place)
+        return self.faults.attempt(AssetSpec, key, **values, **attributes) or AssetSpec(key, place=self.place)
 
     def _group(self, own: str | None, name: str) -> str | None:
         if own is not None and self.group_name is not None:

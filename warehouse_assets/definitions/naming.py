@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from types import CodeType, FrameType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from warehouse_assets.errors import InvalidDefinitionError, InvalidDefinitionsError
 
@@ -75,10 +75,10 @@ class Faults:
             InvalidDefinitionError(self.prefix + message, where=str(place) if place is not None else None, hint=hint)
         )
 
-    def attempt(self, build: Callable[[], T]) -> T | None:
-        """What `build` gives; None where the declaration is faulty, which is noted."""
+    def attempt(self, build: Callable[..., T], *args: Any, **kwargs: Any) -> T | None:
+        """What `build` gives for these arguments; None where the declaration is faulty, which is noted."""
         try:
-            return build()
+            return build(*args, **kwargs)
         except InvalidDefinitionsError as error:
             self.errors += error.exceptions  # type: ignore[arg-type]
         except InvalidDefinitionError as error:

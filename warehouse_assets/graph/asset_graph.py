@@ -161,7 +161,7 @@ class _Builder:
         self.faults = Faults()
         self.definitions: dict[AssetsDefinition, None] = {}
         self.nodes: dict[AssetKey, AssetNode] = {}
-        self.by_last_segment: dict[str, list[AssetKey]] = {}
+        self._by_last_segment: dict[str, list[AssetKey]] | None = None
 
     def collect(self, assets: Iterable[Any]) -> None:
         for item in assets:
@@ -184,7 +184,6 @@ class _Builder:
         other = self.nodes.get(node.key)
         if other is None:
             self.nodes[node.key] = node
-            self.by_last_segment.setdefault(node.key.path[-1], []).append(node.key)
         elif other.spec is not node.spec:
             self.faults.add(
                 f"asset {node.key.to_user_string()!r} is defined twice: {other.place} and {node.place}",
@@ -231,13 +230,21 @@ class _Builder:
                 bound[argument] = key
         return bound
 
+    def _ending_with(self, segment: str) -> Sequence[AssetKey]:
+        """The keys whose last segment this is; they are sorted by it when this is first asked."""
+        if self._by_last_segment is None:
+            self._by_last_segment = {}
+            for key in self.nodes:
+                self._by_last_segment.setdefault(key.path[-1], []).append(key)
+        return self._by_last_segment.get(segment, ())
+
     def _look_up(self, definition: AssetsDefinition, argument: str, *, required: bool) -> AssetKey | None:
         """The asset meant by an argument's name: the key itself, or the one asset or source whose last segment it is."""
         key = AssetKey(argument)
         if key in self.nodes:
             return key
         own = definition.keys
-        candidates = [other for other in self.by_last_segment.get(argument, ()) if other not in own]
+        candidates = [other for other in self._ending_with(argument) if other not in own]
         if len(candidates) > 1:
             prefixes = {other.path[:-1] for other in own}
             candidates = [other for other in candidates if other.path[:-1] in prefixes] or candidates
