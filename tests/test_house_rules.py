@@ -20,6 +20,7 @@ PACKAGES = ("warehouse_assets", "io_managers")
 SOURCES = sorted(file for package in PACKAGES for file in (ROOT / package).rglob("*.py"))
 HEAVY = {
     "click",
+    "cronsim",
     "deltalake",
     "duckdb",
     "fsspec",
