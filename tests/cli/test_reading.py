@@ -148,3 +148,12 @@ def test_the_version_loads_no_heavy_library(project: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_query_of_what_is_no_asset_names_those_that_are(wa: Wa) -> None:
+    answer = wa("query", "select * from nothing_like_it", "-m", "shop")
+
+    assert answer.code == 2
+    assert answer.err.startswith(
+        "Error: the SQL reads the table 'nothing_like_it' (line 1), which is no asset here. There are marts/best,"
+    )

@@ -121,7 +121,7 @@ class SQL:
             if key is not None:
                 found.append((reference, key))
             elif not (is_file_name(reference.parts) or is_engine_name(reference.parts)):
-                raise _unknown_table(whose, reference, sources)
+                raise _unknown_table(reference, sources, asset_key)
         return ResolvedSQL(text, parameters, tuple(found))
 
     def __repr__(self) -> str:
@@ -161,13 +161,13 @@ class ResolvedSQL:
         return replace_tables(self.template, [(reference, names[key]) for reference, key in self.references])
 
 
-def _unknown_table(whose: str, reference: TableReference, sources: Mapping[AssetKey, Any]) -> InvalidSQLError:
-    name = "/".join(reference.parts)
-    known = [key.to_user_string() for key in sources]
-    hint = close_matches(name, known) or "Declare it with deps=[…] or an argument annotated Table."
-    if known and "Did you" not in hint:
-        hint += f" Declared are {', '.join(sorted(known))}."
-    return InvalidSQLError(
-        f"{whose} reads the table {'.'.join(reference.parts)!r} (line {reference.line}), which is not among its dependencies",
-        hint=hint,
-    )
+def _unknown_table(reference: TableReference, sources: Mapping[AssetKey, Any], asset_key: AssetKey | None) -> InvalidSQLError:
+    known = sorted(key.to_user_string() for key in sources)
+    reads = f"reads the table {'.'.join(reference.parts)!r} (line {reference.line})"
+    if asset_key is None:
+        message, hint = f"the SQL {reads}, which is no asset here", ""
+    else:
+        message = f"the SQL of asset {asset_key.to_user_string()!r} {reads}, which is not among its dependencies"
+        hint = "Declare it with deps=[…] or an argument annotated Table. "
+    listed = f"{'There are' if asset_key is None else 'Declared are'} {', '.join(known)}." if known else ""
+    return InvalidSQLError(message, hint=close_matches("/".join(reference.parts), known) or (hint + listed).strip() or None)
