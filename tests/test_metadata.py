@@ -105,7 +105,7 @@ def test_a_value_that_cannot_be_recorded_is_an_error_that_names_its_key(value: A
 
 def test_a_key_that_is_no_string_is_an_error() -> None:
     with pytest.raises(InvalidMetadataError, match="3"):
-        normalize_metadata({3: "x"})  # type: ignore[dict-item]
+        normalize_metadata({3: "x"})
 
 
 def test_values_of_one_kind_and_value_are_equal() -> None:

@@ -41,7 +41,7 @@ def test_an_explicit_description_wins(description: str) -> None:
 
 def test_what_is_no_function_is_refused() -> None:
     with pytest.raises(InvalidDefinitionError, match="keyword arguments"):
-        asset("orders")  # type: ignore[call-overload]
+        asset("orders")
 
 
 @pytest.mark.semantics(2, 3)
@@ -183,7 +183,7 @@ def test_arguments_may_be_positional_only(store: IOManager) -> None:
         return 1
 
     @asset
-    def b(context, a, /) -> int:  # type: ignore[no-untyped-def]
+    def b(context, a, /) -> int:
         return a + 1
 
     assert materialize([a, b], resources={"io_manager": store}).asset_value("b") == 2
@@ -218,7 +218,7 @@ def test_a_name_is_letters_digits_and_a_few_signs(name: str) -> None:
 @pytest.mark.parametrize("option", ["name", "group_name"])
 def test_other_names_are_refused(option: str, name: str) -> None:
     with pytest.raises(InvalidDefinitionError, match=f"{re.escape(repr(name))} is (not allowed|reserved)"):
-        asset(**{option: name})(orders)  # type: ignore[call-overload]
+        asset(**{option: name})(orders)
 
 
 @pytest.mark.semantics(10)

@@ -85,7 +85,7 @@ def test_an_annotation_may_be_a_class_that_only_annotations_of_a_nested_function
 
 
 def test_a_parameter_without_annotation_has_none() -> None:
-    def fn(a, b: Any): ...  # type: ignore[no-untyped-def]
+    def fn(a, b: Any): ...
 
     assert (annotation_of(fn, "a"), annotation_of(fn, "b"), annotation_of(fn, "return")) == (None, Any, None)
 

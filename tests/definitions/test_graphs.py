@@ -136,7 +136,7 @@ def test_a_graph_inside_of_another_becomes_a_part_of_it() -> None:
     @graph
     def outer(x: Any) -> Any:
         first = inner(x, x)
-        return total([inner.alias("again")([first.a, x], others=first.b).b, one()])  # type: ignore[attr-defined]
+        return total([inner.alias("again")([first.a, x], others=first.b).b, one()])
 
     assert {node.name: dict(node.inputs) for node in outer.nodes.values()} == {
         "inner.split": {"rows": GraphInput("x")},
@@ -338,7 +338,7 @@ def test_dependencies_among_the_assets_of_a_graph_are_declared() -> None:
         low, high = split(orders)
         return {"a": low, "b": high}
 
-    declared = AssetsDefinition.from_graph(parts.graph, internal_asset_deps={"b": ["a"]})  # type: ignore[arg-type]
+    declared = AssetsDefinition.from_graph(parts.graph, internal_asset_deps={"b": ["a"]})
 
     assert {name: output.is_required for name, output in parts.outputs.items()} == {"a": True, "b": False}
     assert by_text(declared.asset_deps) == {"a": keys("orders"), "b": keys("a")}

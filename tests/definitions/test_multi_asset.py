@@ -129,7 +129,7 @@ def test_a_loader_changes_keys_and_groups_and_what_depends_on_them() -> None:
 
     module = types.ModuleType("assets_of_this_test")
     outs = {"a": AssetOut(), "b": AssetOut()}
-    module.declared = multi_asset(outs=outs, internal_asset_deps={"b": ["a"]}, name="parts")(lambda: (1, 2))  # type: ignore[attr-defined]
+    module.declared = multi_asset(outs=outs, internal_asset_deps={"b": ["a"]}, name="parts")(lambda: (1, 2))
 
     [changed] = load_assets_from_modules([module], group_name="g", key_prefix="p")
 
@@ -184,7 +184,7 @@ def test_an_out_takes_key_or_prefix() -> None:
 
 def test_it_is_not_used_bare() -> None:
     with pytest.raises(InvalidDefinitionError, match="used without arguments"):
-        multi_asset(outs=split)  # type: ignore[arg-type]
+        multi_asset(outs=split)
 
 
 @pytest.mark.semantics(8)

@@ -141,7 +141,7 @@ def test_what_an_op_says_of_its_output_is_recorded_with_the_asset(instance: Inst
     materialize([raw, parts], resources={"io_manager": store}, instance=instance)
 
     events = [instance.get_latest_materialization_event(key) for key in ("x/a", "x/b")]
-    recorded = [event.asset_materialization.metadata for event in events]  # type: ignore[union-attr]
+    recorded = [event.asset_materialization.metadata for event in events]
     assert [{name: value.value for name, value in each.items()} for each in recorded] == [{"op": "noted"}, {"from": "high"}]
 
 

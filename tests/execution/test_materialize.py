@@ -370,7 +370,7 @@ def test_sources_alone_make_an_empty_run() -> None:
 
 
 def test_one_asset_need_not_be_in_a_list(store: Any) -> None:
-    assert materialize(orders, resources={"io_manager": store}).success  # type: ignore[arg-type]
+    assert materialize(orders, resources={"io_manager": store}).success
 
 
 @pytest.mark.semantics(30)

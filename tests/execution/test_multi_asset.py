@@ -61,9 +61,9 @@ def test_each_goes_to_its_own_manager_with_what_is_said_of_it(new_manager: Any, 
     materialize([parts], resources={"lake": lake, "io_manager": house}, instance=instance)
 
     assert (values(lake), values(house), lake.outputs[0].definition_metadata) == ({"x/a": 1}, {"b": 2}, {"m": 1})
-    a, b = (instance.get_latest_materialization_event(key).asset_materialization for key in ("x/a", "b"))  # type: ignore[union-attr]
-    assert {name: value.value for name, value in a.metadata.items()} == {"rows": 1, "by": "context"}  # type: ignore[union-attr]
-    assert sorted(b.tags.values()) == ["7", "v2"]  # type: ignore[union-attr]
+    a, b = (instance.get_latest_materialization_event(key).asset_materialization for key in ("x/a", "b"))
+    assert {name: value.value for name, value in a.metadata.items()} == {"rows": 1, "by": "context"}
+    assert sorted(b.tags.values()) == ["7", "v2"]
 
 
 @pytest.mark.semantics(15)
@@ -119,7 +119,7 @@ def test_with_specs_the_function_stores_and_says_what_it_made(store: Any) -> Non
 
     result = materialize([tables], resources={"io_manager": store})
 
-    assert [event.asset_key.to_user_string() for event in result.get_asset_materialization_events()] == ["a", "b"]  # type: ignore[union-attr]
+    assert [event.asset_key.to_user_string() for event in result.get_asset_materialization_events()] == ["a", "b"]
     assert store.stored == []
 
 

@@ -109,7 +109,7 @@ def test_none_is_a_value(fn: Any, store: Any) -> None:
 def test_a_value_from_a_function_that_promised_nothing_is_an_error(store: Any) -> None:
     @asset
     def a() -> None:
-        return 3  # type: ignore[return-value]
+        return 3
 
     with pytest.raises(InvalidOutputError, match="asset 'a' is annotated `-> None` and returned a value of type int"):
         materialize([a], resources={"io_manager": store})
@@ -216,7 +216,7 @@ class Telling(IOManager):
 @pytest.mark.parametrize("by", ["context", "yield"])
 def test_all_metadata_merges_into_one_materialization(by: str) -> None:
     @asset
-    def a(context) -> Any:  # type: ignore[no-untyped-def]
+    def a(context) -> Any:
         context.add_output_metadata({"context": 1})
         context.add_asset_metadata({"asset": MetadataValue.md("**2**")}, asset_key="a")
         return Output(3, metadata={"output": 3})
@@ -245,7 +245,7 @@ def test_metadata_of_a_manager_that_cannot_be_recorded_is_an_error(by: str, told
 @pytest.mark.parametrize("options", [{"output_name": "other"}, {"asset_key": "b"}], ids=str)
 def test_metadata_for_what_the_step_does_not_make_is_an_error(options: Any, store: Any) -> None:
     @asset
-    def a(context) -> None:  # type: ignore[no-untyped-def]
+    def a(context) -> None:
         context.add_output_metadata({"x": 1}, **options)
 
     with pytest.raises(InvalidInvocationError, match=r"'(other|b)'"):
@@ -275,7 +275,7 @@ def test_a_manager_is_told_what_is_declared(store: Any, instance: Instance) -> N
 @pytest.mark.semantics(25)
 def test_versions_are_tags_of_the_materialization(store: Any) -> None:
     @asset(code_version="7")
-    def a(context) -> int:  # type: ignore[no-untyped-def]
+    def a(context) -> int:
         context.set_data_version("a", "d1")
         return 3
 
@@ -295,7 +295,7 @@ def test_materializations_and_observations_of_other_tables_may_be_yielded(instan
 
     assert seen is not None
     assert other is not None
-    assert (seen.asset_observation.metadata, other.asset_materialization.metadata) == (  # type: ignore[union-attr]
+    assert (seen.asset_observation.metadata, other.asset_materialization.metadata) == (
         {"late": MetadataValue.bool(True)},
         {"rows": MetadataValue.int(1)},
     )
@@ -319,7 +319,7 @@ def test_sql_for_a_manager_that_runs_none_is_an_error(store: Any) -> None:
 
 
 def test_sql_is_handed_to_its_manager_with_the_tables_that_the_asset_depends_on(new_manager: Any) -> None:
-    class Engine(new_manager):  # type: ignore[misc]
+    class Engine(new_manager):
         store_id = "engine"
 
         def run_sql(self, context: Any, sql: SQL) -> None: ...

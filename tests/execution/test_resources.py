@@ -95,7 +95,7 @@ def test_resources_are_torn_down_in_turn_even_if_one_of_them_fails(store: Any, i
         raise RuntimeError("cannot close")
 
     @asset(required_resource_keys={"second"})
-    def a(context) -> int:  # type: ignore[no-untyped-def]
+    def a(context) -> int:
         return context.resources.second
 
     with pytest.raises(RuntimeError, match="cannot close\nwhile tearing down the resource 'second'"):
@@ -139,7 +139,7 @@ def test_resources_in_a_circle_are_an_error(store: Any) -> None:
 @pytest.mark.semantics(19)
 def test_anything_can_be_a_resource(store: Any) -> None:
     @asset(required_resource_keys={"rates"})
-    def a(context) -> float:  # type: ignore[no-untyped-def]
+    def a(context) -> float:
         return context.resources.rates["eur"]
 
     assert materialize([a], resources={"rates": {"eur": 1.1}, "io_manager": store}).asset_value("a") == 1.1
@@ -148,7 +148,7 @@ def test_anything_can_be_a_resource(store: Any) -> None:
 @pytest.mark.semantics(19)
 def test_a_resource_that_was_not_asked_for_is_not_seen(store: Any) -> None:
     @asset(required_resource_keys={"rates"})
-    def a(context) -> float:  # type: ignore[no-untyped-def]
+    def a(context) -> float:
         return context.resources.rate
 
     with pytest.raises(AttributeError, match=r"no resource 'rate' here.*required_resource_keys.*'rates'"):
@@ -187,7 +187,7 @@ def test_a_secret_is_in_no_log_no_event_and_no_error(
     caplog.set_level(logging.DEBUG)
 
     @asset
-    def a(context) -> int:  # type: ignore[no-untyped-def]
+    def a(context) -> int:
         context.log.info("resources: %s", context.resources)
         return 1
 

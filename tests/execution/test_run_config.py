@@ -33,12 +33,12 @@ def typed(limits: Optional) -> int:
 
 
 @asset
-def untyped(config) -> Any:  # type: ignore[no-untyped-def]
+def untyped(config) -> Any:
     return config
 
 
 @asset(required_resource_keys={"database"})
-def place(context) -> str:  # type: ignore[no-untyped-def]
+def place(context) -> str:
     return context.resources.database.host
 
 
@@ -160,7 +160,7 @@ def test_a_variable_in_the_configuration_is_read_and_never_recorded(
     store: IOManager, instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @asset(required_resource_keys={"database"})
-    def secret(context) -> bool:  # type: ignore[no-untyped-def]
+    def secret(context) -> bool:
         return context.resources.database.password == "s3cret"
 
     monkeypatch.setenv("WA_PASSWORD", "s3cret")

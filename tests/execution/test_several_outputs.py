@@ -72,7 +72,7 @@ def test_a_partial_selection_is_an_error_unless_it_is_allowed(store: Any) -> Non
 
 
 def test_a_subset_makes_what_is_selected(store: Any) -> None:
-    def fn(context) -> Any:  # type: ignore[no-untyped-def]
+    def fn(context) -> Any:
         for name in context.selected_output_names:
             yield Output(name, name)
 

@@ -164,7 +164,7 @@ def test_all_faults_are_reported_at_once() -> None:
     assets = [made("a", "typo"), made("b", "b"), made("c"), made("c"), made("d", "e"), made("e", "d"), 3, made]
 
     with pytest.raises(InvalidDefinitionsError) as caught:
-        AssetGraph.build(assets)  # type: ignore[arg-type]
+        AssetGraph.build(assets)
 
     faults = [str(fault) for fault in caught.value.exceptions]
     assert [sum(word in fault for fault in faults) for word in ("typo", "itself", "twice", "circle", "is not an asset")] == [

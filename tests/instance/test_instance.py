@@ -157,7 +157,7 @@ class TestAssets:
         assert event.asset_observation == AssetObservation(ORDERS, metadata={"rows": 3})
         assert instance.get_latest_materialization_event(ORDERS) is None
         with pytest.raises(InstanceError, match="'staging/orders' is not an event of an asset"):
-            instance.report_runless_asset_event("staging/orders")  # type: ignore[arg-type]
+            instance.report_runless_asset_event("staging/orders")
 
     def test_wiping(self, instance: Instance) -> None:
         for key in (ORDERS, CUSTOMERS):
@@ -176,7 +176,7 @@ class TestAssets:
         instance.store_events(events)
 
         def times(**question: object) -> list[float]:
-            return [event.timestamp for event in instance.get_event_records(**question)]  # type: ignore[arg-type]
+            return [event.timestamp for event in instance.get_event_records(**question)]
 
         assert times() == [1.0, 2.0, 3.0]
         assert times(run_id="r1") == [1.0, 2.0]

@@ -225,7 +225,7 @@ def test_a_handle_loads_nothing_and_an_unsupported_type_is_refused(store: Store)
         assert orders == Table(AssetKey(["staging", "orders"]))
 
     @asset
-    def wrong(orders: dict) -> None: ...  # type: ignore[type-arg]
+    def wrong(orders: dict) -> None: ...
 
     result = store.run(orders, handle, wrong, raise_on_error=False)
 

@@ -173,7 +173,7 @@ def test_an_asset_that_has_the_name_of_a_common_table_expression_is_not_read() -
     [
         (lambda: SQL("select {a}", b=1), "the SQL has no place for 'b'. Write it in braces"),
         (lambda: SQL("select {since}", sinse=1), "the SQL has no place for 'sinse'. Did you mean 'since'?"),
-        (lambda: SQL(3), "SQL is made from text"),  # type: ignore[arg-type]
+        (lambda: SQL(3), "SQL is made from text"),
     ],
     ids=["unused", "typo", "number"],
 )

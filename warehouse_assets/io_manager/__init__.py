@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.io_manager.base import IOManager, IOManagerDefinition, io_manager
 from warehouse_assets.io_manager.contexts import InputContext, OutputContext, TableSource
-from warehouse_assets.io_manager.powers import DropsTables, PlacesTables, QueriesSQL, RunsSQL, ScansInDuckDB, StagesTables
+from warehouse_assets.io_manager.powers import DropsTables, PlacesTables, QueriesSQL, RunsSQL, ScansInDuckDB
 from warehouse_assets.io_manager.registry import default_io_manager, io_manager_from_uri
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ __all__ = [
     "QueriesSQL",
     "RunsSQL",
     "ScansInDuckDB",
-    "StagesTables",
     "TableSource",
     "default_io_manager",
     "io_manager",

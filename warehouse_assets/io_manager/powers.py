@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from warehouse_assets.io_manager.contexts import InputContext, OutputContext, TableSource
     from warehouse_assets.tables import TableStats
 
-__all__ = ["DropsTables", "PlacesTables", "QueriesSQL", "RunsSQL", "ScansInDuckDB", "StagesTables"]
+__all__ = ["DropsTables", "PlacesTables", "QueriesSQL", "RunsSQL", "ScansInDuckDB"]
 
 
 @runtime_checkable
@@ -44,14 +44,6 @@ class ScansInDuckDB(Protocol):
 
     def duckdb_scan(self, connection: Any, context: InputContext) -> str:
         """A SQL expression for `FROM` that reads the table on this connection, which may be prepared for it."""
-
-
-@runtime_checkable
-class StagesTables(Protocol):
-    """Can write a table beside the old one, so that it is checked before it is published."""
-
-    def stage(self, context: OutputContext, obj: Any) -> AbstractContextManager[Any]:
-        """The staged table; published when the block ends without an exception, discarded otherwise."""
 
 
 @runtime_checkable

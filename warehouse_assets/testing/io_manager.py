@@ -129,7 +129,7 @@ class FrameContract(Contract):
         assert_frame_equal(load(manager, pl.DataFrame), ORDERS)
 
     def test_pandas_frames_are_stored_and_loaded(self, manager: IOManager) -> None:
-        pandas = pytest.importorskip("pandas")
+        pandas = pytest.importorskip("pandas")  # an extra, which the author of a manager may not have installed
         store(manager, ORDERS.to_pandas())
 
         assert load(manager, pandas.DataFrame)["id"].tolist() == [1, 2, 3]
