@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeAlias
 
 from warehouse_assets.errors import InvalidDefinitionError
 from warehouse_assets.keys import AssetKey
 
-__all__ = ["Table", "TableColumn", "TableName", "TableSchema", "TableSlice", "TableStats", "quote_identifier"]
+__all__ = [
+    "ColumnRange",
+    "ColumnValues",
+    "PartitionFilter",
+    "Table",
+    "TableColumn",
+    "TableName",
+    "TableSchema",
+    "TableSlice",
+    "TableStats",
+    "quote_identifier",
+]
 
 
 def quote_identifier(name: str) -> str:
@@ -101,15 +113,35 @@ class TableSchema:
 
 
 @dataclass(frozen=True, slots=True)
-class TableSlice:
-    """The part of a table to read: `columns` (None: all of them), and `partitions` (empty: the whole table).
+class ColumnValues:
+    """The rows whose `column`, as text, is one of `values`."""
 
-    Each entry of `partitions` is a column expression and the values or the half-open range it is limited to.
+    column: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnRange:
+    """The rows whose `column` is at or after `start` and before `end`, which both know their time zone."""
+
+    column: str
+    start: datetime
+    end: datetime
+
+
+PartitionFilter: TypeAlias = "tuple[ColumnValues | ColumnRange, ...]"  # all of which hold
+
+
+@dataclass(frozen=True, slots=True)
+class TableSlice:
+    """The part of a table to read or replace: `columns` (None: all of them), and `partitions`.
+
+    `partitions` are filters of which at least one holds: none of them is a slice without rows, and None the whole table.
     """
 
     name: TableName
     columns: tuple[str, ...] | None = None
-    partitions: tuple[Any, ...] = ()
+    partitions: tuple[PartitionFilter, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

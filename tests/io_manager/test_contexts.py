@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from warehouse_assets import AssetKey, InputContext, MetadataValue, OutputContext
+from warehouse_assets import AssetKey, InputContext, MetadataValue, OutputContext, StaticPartitionsDefinition
 from warehouse_assets.errors import InvalidMetadataError
 
 KEY = AssetKey(["staging", "orders"])
@@ -33,9 +33,9 @@ def test_the_same_metadata_twice_is_an_error_and_changes_nothing() -> None:
 @pytest.mark.parametrize("make", [OutputContext, InputContext], ids=["output", "input"])
 @pytest.mark.parametrize("partitions", [(), ("a",), ("a", "b")], ids=len)
 def test_a_context_knows_its_partitions(make: Any, partitions: tuple[str, ...]) -> None:
-    context = make(KEY, partition_keys=partitions)
+    context = make(KEY, partition_keys=partitions, partitions_def=StaticPartitionsDefinition(["a", "b"]))
 
-    assert (context.has_asset_partitions, context.has_partition_key) == (bool(partitions), len(partitions) == 1)
+    assert (context.has_asset_partitions, context.has_partition_key) == (True, len(partitions) == 1)
     assert context.asset_partition_keys == partitions
     if len(partitions) == 1:
         assert context.partition_key == context.asset_partition_key == "a"

@@ -8,13 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.io_manager.base import IOManager, IOManagerDefinition, io_manager
 from warehouse_assets.io_manager.contexts import InputContext, OutputContext, TableSource
-from warehouse_assets.io_manager.powers import DropsTables, PlacesTables, QueriesSQL, RunsSQL, ScansInDuckDB
+from warehouse_assets.io_manager.powers import (
+    ChecksAssets,
+    DropsTables,
+    PlacesTables,
+    QueriesSQL,
+    RunsSQL,
+    ScansInDuckDB,
+    StagedTable,
+    StagesTables,
+)
 from warehouse_assets.io_manager.registry import default_io_manager, io_manager_from_uri
 
 if TYPE_CHECKING:
     from warehouse_assets.io_manager.configurable import ConfigurableIOManager
 
 __all__ = [
+    "ChecksAssets",
     "ConfigurableIOManager",
     "DropsTables",
     "IOManager",
@@ -25,6 +35,8 @@ __all__ = [
     "QueriesSQL",
     "RunsSQL",
     "ScansInDuckDB",
+    "StagedTable",
+    "StagesTables",
     "TableSource",
     "default_io_manager",
     "io_manager",

@@ -84,8 +84,8 @@ class OutputContext:
 
     @property
     def has_asset_partitions(self) -> bool:
-        """Whether the asset is partitioned."""
-        return bool(self.partition_keys)
+        """Whether the asset is partitioned: then `partition_keys` are the partitions that are meant, which may be none."""
+        return self.partitions_def is not None
 
     @property
     def partition_key(self) -> str:
@@ -196,8 +196,8 @@ class InputContext:
 
     @property
     def has_asset_partitions(self) -> bool:
-        """Whether the asset is partitioned."""
-        return bool(self.partition_keys)
+        """Whether the asset is partitioned: then `partition_keys` are the partitions that are meant, which may be none."""
+        return self.partitions_def is not None
 
     @property
     def partition_key(self) -> str:

@@ -12,7 +12,16 @@ if TYPE_CHECKING:
     from warehouse_assets.io_manager.contexts import InputContext, OutputContext, TableSource
     from warehouse_assets.tables import TableStats
 
-__all__ = ["DropsTables", "PlacesTables", "QueriesSQL", "RunsSQL", "ScansInDuckDB"]
+__all__ = [
+    "ChecksAssets",
+    "DropsTables",
+    "PlacesTables",
+    "QueriesSQL",
+    "RunsSQL",
+    "ScansInDuckDB",
+    "StagedTable",
+    "StagesTables",
+]
 
 
 @runtime_checkable
@@ -60,3 +69,32 @@ class DropsTables(Protocol):
 
     def drop(self, context: OutputContext) -> bool:
         """Remove the table; whether there was one."""
+
+
+@runtime_checkable
+class ChecksAssets(Protocol):
+    """Knows, before anything runs, which assets it cannot keep."""
+
+    def check_asset(self, key: AssetKey, metadata: Mapping[str, Any], partitions_def: Any) -> None:
+        """Raise InvalidDefinitionError where the asset `key` with this metadata and these partitions cannot be kept here."""
+
+
+class StagedTable(Protocol):
+    """A written table that nobody else sees yet.
+
+    It may have the powers `QueriesSQL` and `ScansInDuckDB` of an I/O manager, for the one asset that it is of.
+    """
+
+    def load_input(self, context: InputContext) -> Any:
+        """What the table will hold once it is published, as `context.type_hint` asks for it."""
+
+
+@runtime_checkable
+class StagesTables(Protocol):
+    """Can show a table before it is published, so that checks can keep it from being so."""
+
+    def stage(self, context: OutputContext, obj: Any) -> AbstractContextManager[StagedTable]:
+        """Write `obj` as `handle_output` does, and publish it, with its metadata recorded, as the block ends.
+
+        Where the block raises, the stored table stays as it was, and nothing is left of the new one.
+        """
