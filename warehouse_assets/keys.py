@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from warehouse_assets.errors import InvalidDefinitionError
@@ -69,7 +70,7 @@ class AssetKey:
         if isinstance(value, AssetKey):
             return value
         if isinstance(value, str):
-            return cls.from_user_string(value)
+            return _key_of(value)
         if isinstance(value, (list, tuple)):
             return cls(value)
         raise InvalidDefinitionError(
@@ -122,6 +123,12 @@ class AssetKey:
     def with_prefix(self, prefix: CoercibleToKeyPrefix | None) -> AssetKey:
         """The key with the segments of `prefix` before its own."""
         return AssetKey((*key_prefix_segments(prefix), *self.path)) if prefix else self
+
+
+@lru_cache(maxsize=65_536)
+def _key_of(text: str) -> AssetKey:
+    """The key that a string stands for: one object, however often a table is named, which dicts find without comparing."""
+    return AssetKey.from_user_string(text)
 
 
 def key_prefix_segments(prefix: CoercibleToKeyPrefix | None) -> tuple[str, ...]:

@@ -170,6 +170,8 @@ def declared_key(
         return given
     own = name if name is not None else function.name
     faults.check_name(own)
+    if key_prefix is None and not faults.errors:
+        return AssetKey.coerce(own)
     prefix = key_prefix_segments(key_prefix)
     faults.check_segments(prefix, "key_prefix")
     return AssetKey((*prefix, own or "?"))

@@ -15,6 +15,8 @@ __all__ = ["DEFAULT_GROUP", "DEFAULT_IO_MANAGER_KEY", "AssetDep", "AssetIn", "As
 DEFAULT_GROUP = "default"
 DEFAULT_IO_MANAGER_KEY = "io_manager"
 
+_NOTHING: Mapping[str, Any] = {}
+
 CoercibleToDep: TypeAlias = Any  # AssetDep, AssetKey, str, sequence of str, AssetSpec, SourceAsset, AssetsDefinition
 
 
@@ -137,8 +139,8 @@ class AssetSpec:
         put(self, "key", asset_key)
         put(self, "deps", normalize_deps(deps, faults) if deps else ())
         put(self, "description", description)
-        put(self, "metadata", dict(metadata) if metadata else {})
-        put(self, "tags", dict(tags) if tags else {})
+        put(self, "metadata", dict(metadata) if metadata else _NOTHING)
+        put(self, "tags", dict(tags) if tags else _NOTHING)
         put(self, "owners", tuple(owners) if owners else ())
         put(self, "kinds", frozenset(kinds) if kinds else frozenset())
         put(self, "group_name", group_name)
