@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from warehouse_assets.errors import InvalidDefinitionError, PartitionNotFoundError
@@ -23,6 +23,7 @@ __all__ = [
     "check_self_dependency",
     "depends_on_itself",
     "edge_mappings",
+    "readable_tables",
 ]
 
 
@@ -42,6 +43,13 @@ def depends_on_itself(bindings: Bindings, node: AssetNode) -> bool:
     if any(dep.asset_key == node.key for dep in node.spec.deps):
         return True
     return node.definition is not None and next(_arguments(bindings, node, node.key), None) is not None
+
+
+def readable_tables(bindings: Bindings, node: AssetNode) -> Sequence[AssetKey]:
+    """The tables that SQL may read to make an asset: those it depends on, its own included where it is made from itself."""
+    if node.spec.partitions_def is not None and depends_on_itself(bindings, node):
+        return (*node.parents, node.key)
+    return node.parents
 
 
 def check_partition_mappings(nodes: Nodes, bindings: Bindings, faults: Faults) -> None:
