@@ -14,6 +14,7 @@ from warehouse_assets.metadata import MetadataValue, normalize_metadata
 
 if TYPE_CHECKING:
     from warehouse_assets.io_manager.base import IOManager
+    from warehouse_assets.io_manager.powers import StagedTable
 
 __all__ = ["InputContext", "OutputContext", "TableSource", "logger"]
 
@@ -171,9 +172,9 @@ class InputContext(ContextPartitions):
 
 @dataclass(frozen=True, slots=True)
 class TableSource:
-    """A stored table that SQL can read: the manager that holds it, and the context to load it with."""
+    """A table that SQL can read: the manager that holds it, or where it is staged, and the context to load it with."""
 
-    io_manager: IOManager
+    io_manager: IOManager | StagedTable
     context: InputContext
 
     @property
