@@ -13,7 +13,7 @@ from warehouse_assets.definitions.specs import DEFAULT_IO_MANAGER_KEY
 from warehouse_assets.errors import InvalidDefinitionError, InvalidDefinitionsError, ResourceError
 from warehouse_assets.graph.asset_graph import AnyAsset, AssetGraph
 from warehouse_assets.graph.requirements import merge_resources, missing_resources, required_resources
-from warehouse_assets.graph.tables import check_table_names
+from warehouse_assets.graph.tables import check_stores, check_table_names
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class Definitions:
         self.graph = _collecting(faults, lambda: AssetGraph.build(self.assets)) or AssetGraph({}, {}, [])
         self.resources = self._all_resources(dict(resources or {}), faults)
         _collecting(faults, lambda: check_table_names(self.graph, self.resources))
+        _collecting(faults, lambda: check_stores(self.graph, self.resources))
         if len(faults) == 1:
             raise faults[0]
         if faults:
@@ -102,10 +103,14 @@ class Definitions:
         as_type: Any = None,
         instance: Instance | None = None,
         columns: Iterable[str] | None = None,
+        partition_key: str | None = None,
     ) -> Any:
-        """The stored value of an asset or source, as `as_type` (a class such as `pl.LazyFrame`), or as the manager chooses."""
+        """The stored value of an asset or source, as `as_type` (a class such as `pl.LazyFrame`), or as the manager chooses.
+
+        Of a partitioned one it is all partitions there are, or the one of `partition_key`.
+        """
         with self.get_asset_value_loader(instance=instance) as loader:
-            return loader.load_asset_value(key, as_type=as_type, columns=columns)
+            return loader.load_asset_value(key, as_type=as_type, columns=columns, partition_key=partition_key)
 
     @contextmanager
     def get_asset_value_loader(self, *, instance: Instance | None = None) -> Iterator[AssetValueLoader]:
@@ -142,10 +147,17 @@ class AssetValueLoader:
     def __init__(self, tables: StoredTables) -> None:
         self._tables = tables
 
-    def load_asset_value(self, key: CoercibleToAssetKey, *, as_type: Any = None, columns: Iterable[str] | None = None) -> Any:
-        """The stored value of an asset or source, as `as_type`, of these `columns`."""
+    def load_asset_value(
+        self,
+        key: CoercibleToAssetKey,
+        *,
+        as_type: Any = None,
+        columns: Iterable[str] | None = None,
+        partition_key: str | None = None,
+    ) -> Any:
+        """The stored value of an asset or source, as `as_type`, of these `columns`, of one partition or the whole."""
         metadata = {"columns": list(columns)} if columns is not None else None
-        return self._tables.load(AssetKey.coerce(key), as_type, metadata=metadata)
+        return self._tables.load(AssetKey.coerce(key), as_type, metadata=metadata, partition_key=partition_key)
 
 
 def _collecting(faults: list[InvalidDefinitionError], question: Any) -> Any:
