@@ -13,7 +13,7 @@ from warehouse_assets.definitions.specs import DEFAULT_IO_MANAGER_KEY
 from warehouse_assets.errors import InvalidDefinitionError, InvalidDefinitionsError, ResourceError
 from warehouse_assets.graph.asset_graph import AnyAsset, AssetGraph
 from warehouse_assets.graph.requirements import merge_resources, missing_resources, required_resources
-from warehouse_assets.graph.tables import check_table_names
+from warehouse_assets.graph.tables import check_stores, check_table_names
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class Definitions:
         self.graph = _collecting(faults, lambda: AssetGraph.build(self.assets)) or AssetGraph({}, {}, [])
         self.resources = self._all_resources(dict(resources or {}), faults)
         _collecting(faults, lambda: check_table_names(self.graph, self.resources))
+        _collecting(faults, lambda: check_stores(self.graph, self.resources))
         if len(faults) == 1:
             raise faults[0]
         if faults:
