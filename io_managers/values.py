@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from io_managers.frames import FrameType, converted, empty, frame_type, is_polars, requested, row_count, settled, table_schema
@@ -36,7 +36,8 @@ class ValueStore:
     """Keeps values by asset and partition (None: the asset has none); a subclass says where.
 
     Several partitions that are written at once are a dict of their values by key, or one frame whose `partition_expr` tells which
-    row is of which. Several that are loaded are one frame where they are frames, unless the annotation is a dict.
+    row is of which. Several that are loaded, as far as they were made, are one frame where they are frames, unless the annotation
+    is a dict.
     """
 
     @abstractmethod
@@ -99,16 +100,15 @@ class ValueStore:
                     raise self._missing(context, None) from None
         else:
             partitions = context.partition_keys
-        values = {partition: self._partition(context, partition) for partition in partitions}
-        if len(values) == 1 and context.partitions_def is not None:
-            return converted(next(iter(values.values())), context.type_hint, context.columns, context.asset_key)
+        values = {}
+        for partition in partitions:
+            with suppress(LookupError):
+                values[partition] = self._get(context, partition)
+        if partitions and not values and (len(partitions) == 1 or not self._stored(context)):
+            raise self._missing(context, partitions[0])
+        if len(partitions) == 1 and context.partitions_def is not None:
+            return converted(values[partitions[0]], context.type_hint, context.columns, context.asset_key)
         return _joined(context, values)
-
-    def _partition(self, context: InputContext, partition: str) -> Any:
-        try:
-            return self._get(context, partition)
-        except LookupError:
-            raise self._missing(context, partition) from None
 
 
 def _split(context: OutputContext, value: Any) -> Mapping[str | None, Any]:
