@@ -1,0 +1,102 @@
+"""The versions of code and data: what a run finds, what it makes, and whether a table has to be made at all."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from warehouse_assets.events import CODE_VERSION_TAG, DATA_VERSION_TAG, INPUT_DATA_VERSION_TAG
+from warehouse_assets.graph.code.versions import CodeVersions
+from warehouse_assets.graph.staleness import AssetStatus, Recorded, asset_statuses, keys_to_run, own_causes, version_of
+from warehouse_assets.keys import AssetKey
+
+if TYPE_CHECKING:
+    from warehouse_assets.definitions.assets import AssetOutput
+    from warehouse_assets.execution.plan import Plan, Step
+    from warehouse_assets.graph.asset_graph import AssetGraph
+
+__all__ = ["RunVersions", "keys_to_refresh", "latest_versions", "statuses"]
+
+
+class RunVersions:
+    """The data versions that a run starts from, which are read at once before it begins, and those that it makes."""
+
+    def __init__(self, graph: AssetGraph, plan: Plan, run_id: str, instance: Any, *, only_stale: bool = False) -> None:
+        self._nodes = graph.nodes
+        self._run_id = run_id
+        self._only_stale = only_stale
+        own = set(plan.asset_keys)
+        needed = {parent for key in own for parent in graph.nodes[key].parents}
+        self._latest = latest_versions(graph, instance, needed | own if only_stale else needed - own)
+        code_version = CodeVersions()
+        self._codes = {key: code_version(graph.nodes[key]) for key in own}
+
+    def code_version(self, key: AssetKey) -> str | None:
+        """The version of the code that makes an asset of the run."""
+        return self._codes[key]
+
+    def is_fresh(self, step: Step) -> bool:
+        """Whether a step of a run of what is stale has nothing to do: its tables are made from what is there now."""
+        return self._only_stale and not any(
+            key not in self._latest or any(own_causes(self._nodes[key], self._codes[key], self._latest))
+            for key in step.asset_keys
+        )
+
+    def tags(self, step: Step, output: AssetOutput, data_version: str | None) -> dict[str, str]:
+        """What is recorded of versions with a materialization: of the code, of the inputs, and of the data.
+
+        The version of the data is the one that is given, or follows from the others; without a version of the code it is new in
+        each run.
+        """
+        key = output.spec.key
+        code = self._codes[key]
+        inputs = {parent: version_of(parent, self._latest) for parent in self._nodes[key].parents}
+        tags = {f"{INPUT_DATA_VERSION_TAG}{parent.to_escaped_string()}": version for parent, version in inputs.items()}
+        if data_version is None:
+            made_by = ("code", code) if code is not None else ("run", self._run_id, step.key)
+            data_version = _digest((made_by, sorted(tags.items())))
+        if code is not None:
+            tags[CODE_VERSION_TAG] = code
+        tags[DATA_VERSION_TAG] = data_version
+        self._latest[key] = Recorded(data_version, code, inputs)
+        return tags
+
+
+def _digest(value: object) -> str:
+    return blake2b(repr(value).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def latest_versions(graph: AssetGraph, instance: Any, keys: Collection[AssetKey]) -> dict[AssetKey, Recorded]:
+    """What was last recorded of these assets and sources, in one query for what was made, and one for what was observed."""
+    if not keys:
+        return {}
+    latest = {key: Recorded.of(event) for key, event in instance.get_latest_materialization_events(keys).items()}
+    sources = [key for key in keys if graph.nodes[key].definition is None]
+    for key, event in _observations(instance, sources):
+        if key not in latest or latest[key].storage_id < event.storage_id:
+            latest[key] = Recorded.of(event)
+    return latest
+
+
+def _observations(instance: Any, keys: Collection[AssetKey]) -> Iterator[tuple[AssetKey, Any]]:
+    """The latest observation of each source that has one with a data version; those that tell something else are passed over."""
+    found = instance.event_log.get_latest("ASSET_OBSERVATION", keys) if keys else {}
+    for key, event in found.items():
+        earlier = [event]
+        while earlier and DATA_VERSION_TAG not in earlier[-1].data.tags:
+            earlier = instance.get_event_records(
+                asset_key=key, event_types="ASSET_OBSERVATION", before=earlier[-1].storage_id, limit=1, ascending=False
+            )
+        if earlier:
+            yield key, earlier[-1]
+
+
+def statuses(graph: AssetGraph, instance: Any) -> dict[AssetKey, AssetStatus]:
+    """The status of each asset of the graph that a run can make, as the instance remembers it."""
+    return asset_statuses(graph, latest_versions(graph, instance, graph.nodes.keys()), CodeVersions())
+
+
+def keys_to_refresh(graph: AssetGraph, selected: Collection[AssetKey], instance: Any) -> set[AssetKey]:
+    """The selected assets that a run of what is stale may have to make."""
+    return keys_to_run(graph, selected, statuses(graph, instance))
