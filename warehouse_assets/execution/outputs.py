@@ -195,7 +195,9 @@ class OutputTaker:
         given = data_version or self.context.data_version_for(spec.key)
         if given is None and told is not None and spec.data_version is not None:
             given = content_version(self.session.tables, told)
-        versions = {**tags, **self.session.versions.tags(self.step, output, given)}
+        versions = self.session.versions.tags(spec.key, given)
+        if tags:
+            versions = {**tags, **versions}
         for partition in self.session.partitions.made(self.step.definition) or (None,):
             made = AssetMaterialization(spec.key, metadata=merged, partition=partition, tags=versions)
             self.events.append(self.session.event("ASSET_MATERIALIZATION", self.step, data=made))

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.events import CODE_VERSION_TAG, DATA_VERSION_TAG, INPUT_DATA_VERSION_TAG
 from warehouse_assets.graph.code.versions import CodeVersions
-from warehouse_assets.graph.staleness import AssetStatus, Recorded, asset_statuses, keys_to_run, own_causes, version_of
+from warehouse_assets.graph.staleness import INITIAL, AssetStatus, Recorded, asset_statuses, keys_to_run, own_causes
 from warehouse_assets.keys import AssetKey
 
 if TYPE_CHECKING:
-    from warehouse_assets.definitions.assets import AssetOutput
-    from warehouse_assets.execution.plan import Plan, Step
+    from warehouse_assets.events import RunRecord
+    from warehouse_assets.execution.plan import Step
     from warehouse_assets.graph.asset_graph import AssetGraph
 
 __all__ = ["RunVersions", "keys_to_refresh", "latest_versions", "statuses"]
@@ -22,44 +22,45 @@ __all__ = ["RunVersions", "keys_to_refresh", "latest_versions", "statuses"]
 class RunVersions:
     """The data versions that a run starts from, which are read at once before it begins, and those that it makes."""
 
-    def __init__(self, graph: AssetGraph, plan: Plan, run_id: str, instance: Any, *, only_stale: bool = False) -> None:
+    def __init__(self, graph: AssetGraph, run: RunRecord, instance: Any, *, only_stale: bool = False) -> None:
         self._nodes = graph.nodes
-        self._run_id = run_id
-        self._only_stale = only_stale
-        own = set(plan.asset_keys)
+        self._run_id = run.run_id
+        own = set(run.asset_keys)
         needed = {parent for key in own for parent in graph.nodes[key].parents}
-        self._latest = latest_versions(graph, instance, needed | own if only_stale else needed - own)
+        latest = latest_versions(graph, instance, needed | own if only_stale else needed - own)
+        self._latest = latest if only_stale else None
+        self._versions = {key: recorded.data_version for key, recorded in latest.items()}
         code_version = CodeVersions()
-        self._codes = {key: code_version(graph.nodes[key]) for key in own}
+        self._codes = {key: code_version(node) for key in own if (node := graph.nodes[key]).spec.code_version is not None}
 
     def code_version(self, key: AssetKey) -> str | None:
         """The version of the code that makes an asset of the run."""
-        return self._codes[key]
+        return self._codes.get(key)
 
     def is_fresh(self, step: Step) -> bool:
         """Whether a step of a run of what is stale has nothing to do: its tables are made from what is there now."""
-        return self._only_stale and not any(
-            key not in self._latest or any(own_causes(self._nodes[key], self._codes[key], self._latest))
-            for key in step.asset_keys
+        latest = self._latest
+        return latest is not None and not any(
+            key not in latest or any(own_causes(self._nodes[key], self._codes.get(key), latest)) for key in step.asset_keys
         )
 
-    def tags(self, step: Step, output: AssetOutput, data_version: str | None) -> dict[str, str]:
+    def tags(self, key: AssetKey, data_version: str | None) -> dict[str, str]:
         """What is recorded of versions with a materialization: of the code, of the inputs, and of the data.
 
-        The version of the data is the one that is given, or follows from the others; without a version of the code it is new in
-        each run.
+        The version of the data is the one that is given, or follows from the others. Without a version of the code it is the run.
         """
-        key = output.spec.key
-        code = self._codes[key]
-        inputs = {parent: version_of(parent, self._latest) for parent in self._nodes[key].parents}
-        tags = {f"{INPUT_DATA_VERSION_TAG}{parent.to_escaped_string()}": version for parent, version in inputs.items()}
+        code = self._codes.get(key)
+        versions = self._versions
+        parents = self._nodes[key].parents
+        tags = {INPUT_DATA_VERSION_TAG + parent.to_escaped_string(): versions.get(parent, INITIAL) for parent in parents}
         if data_version is None:
-            made_by = ("code", code) if code is not None else ("run", self._run_id, step.key)
-            data_version = _digest((made_by, sorted(tags.items())))
+            data_version = self._run_id if code is None else _digest((code, sorted(tags.items())))
+        if self._latest is not None:
+            inputs = {parent: versions.get(parent, INITIAL) for parent in parents}
+            self._latest[key] = Recorded(data_version, code, inputs)
         if code is not None:
             tags[CODE_VERSION_TAG] = code
-        tags[DATA_VERSION_TAG] = data_version
-        self._latest[key] = Recorded(data_version, code, inputs)
+        tags[DATA_VERSION_TAG] = versions[key] = data_version
         return tags
 
 
