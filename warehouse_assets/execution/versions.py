@@ -38,10 +38,16 @@ class RunVersions:
         return self._codes.get(key)
 
     def is_fresh(self, step: Step) -> bool:
-        """Whether a step of a run of what is stale has nothing to do: its tables are made from what is there now."""
+        """Whether a step of a run of what is stale has nothing to do: its tables are made from what is there now.
+
+        Of partitions that is not known yet, so they are made.
+        """
         latest = self._latest
         return latest is not None and not any(
-            key not in latest or any(own_causes(self._nodes[key], self._codes.get(key), latest)) for key in step.asset_keys
+            key not in latest
+            or self._nodes[key].spec.partitions_def is not None
+            or any(own_causes(self._nodes[key], self._codes.get(key), latest))
+            for key in step.asset_keys
         )
 
     def tags(self, key: AssetKey, data_version: str | None) -> dict[str, str]:

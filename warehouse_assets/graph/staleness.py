@@ -156,11 +156,14 @@ def _upstream_causes(node: AssetNode, statuses: Mapping[AssetKey, AssetStatus]) 
 def keys_to_run(graph: AssetGraph, selected: Collection[AssetKey], statuses: Mapping[AssetKey, AssetStatus]) -> set[AssetKey]:
     """The selected assets that may have to be made: those with a cause of their own, and what follows from them.
 
-    A definition that makes all its assets or none is there with all of them.
+    A definition that makes all its assets or none is there with all of them, and a partitioned asset always, since its status is
+    that of the partition that was made last.
     """
     wanted = set(selected)
     found: set[AssetKey] = set()
-    pending = [key for key in wanted if key in statuses and statuses[key].is_own]
+    pending = [
+        key for key in wanted if key in statuses and (statuses[key].is_own or graph.nodes[key].spec.partitions_def is not None)
+    ]
     while pending:
         key = pending.pop()
         if key in found:
