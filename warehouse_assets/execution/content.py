@@ -6,7 +6,6 @@ up, so that memory does not grow with the table, and a row that is there twice c
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterable
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -97,6 +96,8 @@ class _Held(IOManager):
 
 
 def _pickled(value: Any, name: str) -> bytes:
+    import pickle
+
     try:
         return pickle.dumps(value, protocol=5)
     except Exception as error:

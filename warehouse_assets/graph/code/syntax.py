@@ -72,30 +72,31 @@ class _Writer:
             if isinstance(item, str):
                 written.append(item)
             else:
-                self.pending += [*self._pieces(item, in_class)][::-1]
+                self.pending += self._pieces(item, in_class)[::-1]
         self.syntax.text = "".join(written)
         return self.syntax
 
-    def _pieces(self, node: ast.AST, in_class: bool) -> Iterator[tuple[Any, bool]]:
+    def _pieces(self, node: ast.AST, in_class: bool) -> list[tuple[Any, bool]]:
+        """A node as text, with the nodes inside of it still to be written."""
         self._note(node)
         if isinstance(node, ast.AnnAssign) and not in_class:
             if node.value is None:
-                return
+                return []
             node = ast.Assign([node.target], node.value)
         inside = isinstance(node, ast.ClassDef) or (in_class and not isinstance(node, (*_FUNCTIONS, ast.Lambda)))
-        yield f"{type(node).__name__}(", False
+        pieces: list[tuple[Any, bool]] = []
+        text = f"{type(node).__name__}("
         for name, value in self._fields(node):
-            yield f"{name}=", False
-            if isinstance(value, list):
-                yield "[", False
-                for item in value:
-                    yield _piece(item), inside
-                    yield ",", False
-                yield "]", False
-            else:
-                yield _piece(value), inside
-            yield ";", False
-        yield ")", False
+            text += f"{name}=[" if isinstance(value, list) else f"{name}="
+            for item in value if isinstance(value, list) else (value,):
+                if isinstance(item, ast.AST) and item._fields:
+                    pieces += ((text, False), (item, inside))
+                    text = ","
+                else:
+                    text += f"{_leaf(item)},"
+            text += "];" if isinstance(value, list) else ";"
+        pieces.append((f"{text})", False))
+        return pieces
 
     def _fields(self, node: ast.AST) -> Iterator[tuple[str, Any]]:
         for name, value in ast.iter_fields(node):
@@ -136,8 +137,10 @@ class _Text(str):
     __slots__ = ()
 
 
-def _piece(value: Any) -> Any:
-    return value if isinstance(value, (ast.AST, _Text)) else repr(value)
+def _leaf(value: Any) -> str:
+    if isinstance(value, ast.AST):
+        return type(value).__name__  # an operator
+    return value if isinstance(value, _Text) else repr(value)
 
 
 def _does_nothing(statement: ast.stmt) -> bool:
