@@ -101,6 +101,9 @@ class AssetKey:
         >>> print(AssetKey(["a/b", "c"]).to_escaped_string())
         a\/b/c
         """
+        text = "/".join(self.path)
+        if "\\" not in text and text.count("/") < len(self.path):
+            return text
         return "/".join(segment.replace("\\", "\\\\").replace("/", "\\/") for segment in self.path)
 
     @classmethod

@@ -20,7 +20,9 @@ from warehouse_assets.errors import InvalidConfigError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from warehouse_assets.code_location.definitions import Definitions
     from warehouse_assets.execution.run import RunResult
+    from warehouse_assets.keys import AssetKey
 
 __all__ = ["materialize"]
 
@@ -32,6 +34,7 @@ __all__ = ["materialize"]
 )
 @partition_options
 @click.option("-c", "--config", metavar="JSON|FILE", help="Run configuration: JSON, or a .json or .toml file with it.")
+@click.option("--stale", "only_stale", is_flag=True, help="Only what is missing, or whose code or inputs changed since.")
 @click.option("--threads", type=click.IntRange(min=1), help="How many assets at once; the number of cores unless given.")
 @verbose_option
 def materialize(
@@ -40,6 +43,7 @@ def materialize(
     partition: str | None,
     partition_range: str | None,
     config: str | None,
+    only_stale: bool,
     threads: int | None,
     verbose: bool,
 ) -> int:
@@ -53,6 +57,8 @@ def materialize(
 
     definitions = load(module, verbose=verbose)
     selected = select_executable(definitions.graph, selection)
+    if only_stale and not (selected := _to_refresh(definitions, selected)):
+        return 0
     plan = Plan.build(definitions.graph, selected)
     executor = ThreadExecutor(threads) if threads or definitions.executor is None else definitions.executor
     out = console()
@@ -65,6 +71,7 @@ def materialize(
                 **chosen_partitions(partition, partition_range),
                 raise_on_error=False,
                 executor=executor,
+                only_stale=only_stale,
                 listeners=[display],
             )
         except KeyboardInterrupt:
@@ -75,6 +82,19 @@ def materialize(
     if not result.success:
         _say_failures(result, verbose=verbose)
     return 0 if result.success else 1
+
+
+def _to_refresh(definitions: Definitions, selected: set[AssetKey]) -> set[AssetKey]:
+    """The selected assets that may have to be made; where there are none, that is said."""
+    from warehouse_assets.cli.status import nothing_to_do
+    from warehouse_assets.graph.staleness import keys_to_run
+
+    with open_instance() as instance:
+        found = definitions.status(list(selected), instance=instance)
+    wanted = keys_to_run(definitions.graph, selected, found)
+    if not wanted:
+        console().print(nothing_to_do(found), style="bold green", soft_wrap=True)
+    return wanted
 
 
 class _log_lines:

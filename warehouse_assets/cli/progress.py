@@ -102,7 +102,9 @@ class RunDisplay:
                 Text(f"running  {view.name}  {seconds_text(now - view.began)}  {view.note}", style="cyan") for view in running
             ]
             counts = Counter(view.status for view in self.views.values())
-            others = "".join(f", {counts[status]} {status}" for status in ("failed", "skipped", "running") if counts[status])
+            others = "".join(
+                f", {counts[status]} {status}" for status in ("fresh", "failed", "skipped", "running") if counts[status]
+            )
             head = f"{counts['done']} of {self.steps} done{others}"
             size = f"{count_text(totals.rows)} rows, {byte_text(totals.bytes) or '0 B'}"
         return Group(*lines, Text(f"{head}  {size}  {seconds_text(now - totals.began)}", style="bold"))
@@ -116,16 +118,17 @@ class RunDisplay:
             table.add_row(view.name, view.status, count_text(view.rows), byte_text(view.bytes), took, place)
         self.console.print()
         self.console.print(table)
-        totals = self.totals
+        totals, counts = self.totals, Counter(view.status for view in self.views.values())
+        fresh = f"{counts['fresh']} up to date, " if counts["fresh"] else ""
         self.console.print(
-            f"\n{how}: {sum(view.status == 'done' for view in self.views.values())} of {self.steps} assets made, "
+            f"\n{how}: {counts['done']} of {self.steps} assets made, {fresh}"
             f"{count_text(totals.rows)} rows, {byte_text(totals.bytes) or '0 B'}, "
             f"{seconds_text(time.time() - totals.began)} (run {run_id})",
             style="bold green" if how == "Success" else "bold red",
         )
 
 
-_ENDINGS = ("STEP_SUCCESS", "STEP_FAILURE", "STEP_SKIPPED")
+_ENDINGS = ("STEP_SUCCESS", "STEP_FAILURE", "STEP_SKIPPED", "STEP_UP_TO_DATE")
 
 
 def _ignore(view: _StepView, event: Event) -> None:
@@ -163,6 +166,10 @@ def _skipped(view: _StepView, event: Event) -> None:
     view.status, view.note = "skipped", (event.message or "").removeprefix("skipped: ")
 
 
+def _found_fresh(view: _StepView, event: Event) -> None:
+    view.status, view.note = "fresh", event.message or ""
+
+
 def _retried(view: _StepView, event: Event) -> None:
     view.status, view.note = "waiting", event.message or ""
 
@@ -179,4 +186,5 @@ _HANDLERS = {
     "STEP_START": _began,
     "STEP_SUCCESS": _succeeded,
     "STEP_UP_FOR_RETRY": _retried,
+    "STEP_UP_TO_DATE": _found_fresh,
 }

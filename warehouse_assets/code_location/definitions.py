@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from warehouse_assets.code_location.versions import with_versions
 from warehouse_assets.definitions.specs import DEFAULT_IO_MANAGER_KEY
 from warehouse_assets.errors import InvalidDefinitionError, InvalidDefinitionsError, ResourceError
 from warehouse_assets.graph.asset_graph import AnyAsset, AssetGraph
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from warehouse_assets.execution.run import RunResult
     from warehouse_assets.execution.tables import StoredTables
     from warehouse_assets.graph.selection import CoercibleToAssetSelection
+    from warehouse_assets.graph.staleness import AssetStatus
     from warehouse_assets.instance import Instance
 
 __all__ = ["AssetValueLoader", "Definitions"]
@@ -29,6 +31,7 @@ __all__ = ["AssetValueLoader", "Definitions"]
 class Definitions:
     """The assets of a project and the resources they run with, checked when they are put together.
 
+    The `code_version`, "auto" for example, and `data_version` are those of assets that say nothing of their own.
     Raises InvalidDefinitionError, or a group of all faults: those of the graph, missing and conflicting resources, assets that
     would share a table.
 
@@ -46,8 +49,12 @@ class Definitions:
         *,
         resources: Mapping[str, Any] | None = None,
         executor: Executor | None = None,
+        code_version: str | None = None,
+        data_version: Literal["content"] | None = None,
     ) -> None:
         self.assets = tuple(assets) if isinstance(assets, Iterable) else (assets,)
+        if code_version is not None or data_version is not None:
+            self.assets = with_versions(self.assets, code_version, data_version)
         self.executor = executor
         faults: list[InvalidDefinitionError] = []
         self.graph = _collecting(faults, lambda: AssetGraph.build(self.assets)) or AssetGraph({}, {}, [])
@@ -95,6 +102,18 @@ class Definitions:
         resources = {**self.resources, **options.pop("resources", {})}
         selected = select_executable(self.graph, selection)
         return execute_run(self.graph, selected, resources=resources, instance=instance, **options)
+
+    def status(
+        self, selection: CoercibleToAssetSelection | None = None, *, instance: Instance | None = None
+    ) -> dict[AssetKey, AssetStatus]:
+        """Whether each selected asset, or each of all, is missing, stale or fresh, and why, as the instance remembers it."""
+        from warehouse_assets.execution.versions import statuses
+        from warehouse_assets.graph.selection import select_executable
+        from warehouse_assets.instance import Instance
+
+        selected = select_executable(self.graph, selection)
+        found = statuses(self.graph, instance if instance is not None else Instance.get(create=False))
+        return {key: status for key, status in found.items() if key in selected}
 
     def load_asset_value(
         self,

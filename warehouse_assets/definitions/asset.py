@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from warehouse_assets.definitions.assets import AssetOutput, AssetsDefinition
 from warehouse_assets.definitions.functions import UserFunction
@@ -46,6 +46,7 @@ def asset(
     backfill_policy: Any = None,
     retry_policy: RetryPolicy | None = None,
     code_version: str | None = None,
+    data_version: Literal["content"] | None = None,
     check_specs: Sequence[Any] | None = None,
     op_tags: Mapping[str, Any] | None = None,
     pool: str | None = None,
@@ -58,6 +59,8 @@ def asset(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     The key is the function's name, after `key_prefix`; or `name`, or `key`. What the function returns is stored by the I/O
     manager of the name `io_manager_key`; a function annotated `-> None` stores nothing. An argument is filled with the asset of
     its name, or as `ins` says; `deps` are tables that must be there before, and are not loaded. The docstring is the description.
+    A `code_version` says when the table has to be made again, "auto" follows the code of the function itself; with the
+    `data_version` "content" a table of the same rows counts as the same.
 
     >>> @asset(key_prefix="staging", group_name="staging")
     ... def orders(raw_orders):
@@ -104,6 +107,7 @@ def _build(
     backfill_policy: Any = None,
     retry_policy: RetryPolicy | None = None,
     code_version: str | None = None,
+    data_version: Literal["content"] | None = None,
     check_specs: Sequence[Any] | None = None,
     op_tags: Mapping[str, Any] | None = None,
     pool: str | None = None,
@@ -128,6 +132,7 @@ def _build(
         kinds=kinds,
         group_name=group_name,
         code_version=code_version,
+        data_version=data_version,
         skippable=not output_required,
         automation_condition=automation_condition,
         freshness_policy=freshness_policy,

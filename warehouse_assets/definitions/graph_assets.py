@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, overload
+from typing import Any, Literal, overload
 
 from warehouse_assets.definitions.asset import bind_ins, declared_key
 from warehouse_assets.definitions.assets import AssetOutput, AssetsDefinition
@@ -36,6 +36,7 @@ def graph_asset(
     kinds: Iterable[str] | None = None,
     group_name: str | None = None,
     code_version: str | None = None,
+    data_version: Literal["content"] | None = None,
     automation_condition: Any = None,
     freshness_policy: Any = None,
     partitions_def: Any = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from warehouse_assets.definitions.asset import bind_ins
 from warehouse_assets.definitions.assets import AssetOutput, AssetsDefinition
@@ -50,6 +50,7 @@ class AssetOut:
         metadata: Mapping[str, Any] | None = None,
         group_name: str | None = None,
         code_version: str | None = None,
+        data_version: Literal["content"] | None = None,
         automation_condition: Any = None,
         freshness_policy: Any = None,
         partitions_def: Any = None,
@@ -65,6 +66,7 @@ class AssetOut:
             "metadata": metadata,
             "group_name": group_name,
             "code_version": code_version,
+            "data_version": data_version,
             "automation_condition": automation_condition,
             "freshness_policy": freshness_policy,
             "partitions_def": partitions_def,
@@ -81,7 +83,7 @@ class AssetOut:
     @classmethod
     def from_spec(cls, spec: AssetSpec) -> AssetOut:
         """The out that makes the asset of a spec, its dependencies left aside."""
-        names = (*_SPEC_ATTRIBUTES, "group_name", "code_version", "io_manager_key")
+        names = (*_SPEC_ATTRIBUTES, "group_name", "code_version", "data_version", "io_manager_key")
         return cls(key=spec.key, is_required=not spec.skippable, **{name: getattr(spec, name) for name in names})
 
     def key_for(self, name: str) -> AssetKey:

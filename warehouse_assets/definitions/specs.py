@@ -11,10 +11,11 @@ from warehouse_assets.definitions.partitioning import check_partition_mapping, c
 from warehouse_assets.errors import InvalidDefinitionError
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey, CoercibleToKeyPrefix, key_prefix_segments
 
-__all__ = ["DEFAULT_GROUP", "DEFAULT_IO_MANAGER_KEY", "AssetDep", "AssetIn", "AssetSpec", "CoercibleToDep"]
+__all__ = ["AUTO", "DEFAULT_GROUP", "DEFAULT_IO_MANAGER_KEY", "AssetDep", "AssetIn", "AssetSpec", "CoercibleToDep"]
 
 DEFAULT_GROUP = "default"
 DEFAULT_IO_MANAGER_KEY = "io_manager"
+AUTO = "auto"  # the code version that is worked out from the code
 
 _NOTHING: Mapping[str, Any] = {}
 
@@ -92,7 +93,10 @@ class AssetIn:
 
 @dataclass(frozen=True, slots=True)
 class AssetSpec:
-    """An asset as it is known to others: its key, what it depends on, and what people say about it."""
+    """An asset as it is known to others: its key, what it depends on, and what people say about it.
+
+    The `code_version` "auto" is worked out from the function that makes it; the `data_version` "content" from the stored table.
+    """
 
     key: AssetKey
     deps: tuple[AssetDep, ...] = ()
@@ -103,6 +107,7 @@ class AssetSpec:
     kinds: frozenset[str] = frozenset()
     group_name: str | None = None
     code_version: str | None = None
+    data_version: str | None = None
     skippable: bool = False
     automation_condition: Any = None
     freshness_policy: Any = None
@@ -122,6 +127,7 @@ class AssetSpec:
         kinds: Iterable[str] | None = None,
         group_name: str | None = None,
         code_version: str | None = None,
+        data_version: str | None = None,
         skippable: bool = False,
         automation_condition: Any = None,
         freshness_policy: Any = None,
@@ -142,6 +148,8 @@ class AssetSpec:
             faults.check_kinds(kinds)
         if partitions_def is not None:
             check_partitions(partitions_def, metadata or {}, faults)
+        if data_version is not None:
+            faults.check_data_version(data_version)
         put = object.__setattr__
         put(self, "key", asset_key)
         put(self, "deps", normalize_deps(deps, faults) if deps else ())
@@ -152,6 +160,7 @@ class AssetSpec:
         put(self, "kinds", frozenset(kinds) if kinds else frozenset())
         put(self, "group_name", group_name)
         put(self, "code_version", str(code_version) if code_version is not None else None)
+        put(self, "data_version", data_version)
         put(self, "skippable", skippable)
         put(self, "automation_condition", automation_condition)
         put(self, "freshness_policy", freshness_policy)

@@ -35,12 +35,14 @@ def materialize(
     tags: Mapping[str, str] | None = None,
     raise_on_error: bool = True,
     executor: Executor | None = None,
+    only_stale: bool = False,
 ) -> RunResult:
     """Make these assets, or the `selection` of them, in the order of their dependencies.
 
     Sources among them are loaded and never run. Without an `instance` the record is kept in memory, and what the default I/O
     manager stores is removed with it. An error of user code is raised as itself, with the asset in a note, after everything that
-    does not depend on it was made; with `raise_on_error=False` it is in the result.
+    does not depend on it was made; with `raise_on_error=False` it is in the result. With `only_stale` just
+    those are made that are missing, or whose code or inputs changed since.
 
     Partitioned assets are made for `partition_key`, or for all partitions of a `partition_key_range` at once: each function is
     called once, and asks for `context.partition_keys`. They have to be partitioned alike; others are made as ever.
@@ -66,6 +68,7 @@ def materialize(
         partition_key_range=partition_key_range,
         raise_on_error=raise_on_error,
         executor=executor,
+        only_stale=only_stale,
     )
 
 

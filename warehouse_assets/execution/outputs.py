@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from warehouse_assets.definitions.assets import AssetOutput
 from warehouse_assets.definitions.outputs import NO_VALUE, MaterializeResult, Output
 from warehouse_assets.errors import InvalidOutputError
-from warehouse_assets.events import CODE_VERSION_TAG, DATA_VERSION_TAG, AssetMaterialization, AssetObservation, Event
+from warehouse_assets.events import AssetMaterialization, AssetObservation, Event
+from warehouse_assets.execution.content import content_version
 from warehouse_assets.io_manager.powers import RunsSQL
 from warehouse_assets.keys import AssetKey, user_strings
 from warehouse_assets.metadata import MetadataValue
@@ -191,11 +192,12 @@ class OutputTaker:
         self.taken.add(output.name)
         spec = output.spec
         merged = {**metadata, **self.context.metadata_for(spec.key), **(told.output_metadata if told is not None else {})}
-        versions = dict(tags)
-        if spec.code_version is not None:
-            versions[CODE_VERSION_TAG] = spec.code_version
-        if (version := data_version or self.context.data_version_for(spec.key)) is not None:
-            versions[DATA_VERSION_TAG] = version
+        given = data_version or self.context.data_version_for(spec.key)
+        if given is None and told is not None and spec.data_version is not None:
+            given = content_version(self.session.tables, told)
+        versions = self.session.versions.tags(spec.key, given)
+        if tags:
+            versions = {**tags, **versions}
         for partition in self.session.partitions.made(self.step.definition) or (None,):
             made = AssetMaterialization(spec.key, metadata=merged, partition=partition, tags=versions)
             self.events.append(self.session.event("ASSET_MATERIALIZATION", self.step, data=made))

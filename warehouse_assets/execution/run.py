@@ -17,6 +17,7 @@ from warehouse_assets.execution.resources import DefaultIOManager, ResourcePool
 from warehouse_assets.execution.run_config import CoercibleToRunConfig, RunConfig, validate_run_config
 from warehouse_assets.execution.session import Listener, RunSession
 from warehouse_assets.execution.state import RunState
+from warehouse_assets.execution.versions import keys_to_refresh
 from warehouse_assets.graph.asset_graph import AssetGraph
 from warehouse_assets.graph.requirements import merge_resources, missing_resources, required_resources
 from warehouse_assets.graph.tables import check_stores, check_table_names
@@ -56,7 +57,7 @@ class RunResult:
         return {step.key: error for step, error in self._session.failures}
 
     def steps(self, *statuses: Any) -> list[str]:
-        """The names of the steps that ended as "success", "failure", "skipped" or "no_output"; of all when none is given."""
+        """The names of the steps that ended as "success", "fresh", "failure", "skipped" or "no_output"; of all when none is given."""
         steps = self._state.steps_with(*statuses) if statuses else self._session.plan.steps
         return [step.key for step in steps]
 
@@ -127,10 +128,14 @@ def execute_run(
     executor: Executor | None = None,
     listeners: Sequence[Listener] = (),
     job_name: str | None = None,
+    only_stale: bool = False,
 ) -> RunResult:
     """Plan a run, check all it needs, run it and record it. Nothing is recorded of a run that cannot start."""
     from warehouse_assets.instance import Instance
 
+    record = instance if instance is not None else Instance.ephemeral()
+    if only_stale:
+        selected = keys_to_refresh(graph, selected, record)
     plan = Plan.build(graph, selected)
     config = RunConfig.of(run_config)
     definitions = [step.definition for step in plan.steps]
@@ -141,7 +146,6 @@ def execute_run(
     configs, given = validate_run_config(plan, config, given)
     check_table_names(graph, given)
     check_stores(graph, given)
-    record = instance if instance is not None else Instance.ephemeral()
     given.setdefault(DEFAULT_IO_MANAGER_KEY, DefaultIOManager(lambda: record))
     partitions = choose_partitions(graph, plan, partition_key, partition_key_range, record)
     run = RunRecord(
@@ -164,6 +168,7 @@ def execute_run(
         configs=configs,
         listeners=(seen.append, *listeners),
         partitions=partitions,
+        only_stale=only_stale,
     )
     state = RunState(plan)
     _lead(session, state, executor or InProcessExecutor(), needed)

@@ -15,6 +15,7 @@ from warehouse_assets.execution.partitions import ChosenPartitions, RunPartition
 from warehouse_assets.execution.plan import Plan, Step
 from warehouse_assets.execution.resources import ResourcePool, Resources
 from warehouse_assets.execution.tables import NO_RESOURCES, StoredTables
+from warehouse_assets.execution.versions import RunVersions
 from warehouse_assets.graph.asset_graph import AssetGraph
 from warehouse_assets.graph.partitions import readable_tables
 from warehouse_assets.graph.requirements import input_manager_key
@@ -43,6 +44,7 @@ class RunSession:
         pool: ResourcePool,
         configs: Mapping[str, Any],
         listeners: Sequence[Listener] = (),
+        only_stale: bool = False,
         log: logging.Logger = logger,
         partitions: ChosenPartitions | None = None,
     ) -> None:
@@ -58,6 +60,7 @@ class RunSession:
         self._pending: list[Event] = []
         self.partitions = RunPartitions(graph, partitions, instance)
         self.tables = StoredTables(graph, pool, run_id=run.run_id, instance=instance, log=log)
+        self.versions = RunVersions(graph, run, instance, only_stale=only_stale)
 
     # the record
 
@@ -99,7 +102,7 @@ class RunSession:
 
     def output_context(self, step: Step, key: AssetKey) -> OutputContext:
         """What the manager is told of the write of an asset."""
-        return self.tables.output_context(
+        told = self.tables.output_context(
             key,
             step_key=step.key,
             sources=self.tables.sources(
@@ -109,6 +112,8 @@ class RunSession:
             ),
             partition_keys=self.partitions.made(step.definition),
         )
+        told.version = self.versions.code_version(key)
+        return told
 
     def load_input(self, step: Step, argument: str, key: AssetKey, type_hint: Any = None) -> Any:
         """The value of one argument of a step, as its annotation asks for, or `type_hint` where that is given."""

@@ -21,17 +21,24 @@ __all__ = ["StepOutcome", "call_function", "execute_step"]
 
 @dataclass(slots=True)
 class StepOutcome:
-    """How an attempt ended: the events it led to, the selected assets that it did not make, and the error if it failed."""
+    """How an attempt ended: the events it led to, the selected assets that it did not make, and the error if it failed.
+
+    `fresh` is whether nothing was done, since the tables are up to date.
+    """
 
     events: list[Event] = field(default_factory=list)
     missing: Collection[AssetKey] = ()
     error: BaseException | None = None
+    fresh: bool = False
 
 
 def execute_step(session: RunSession, step: Step, attempt: int) -> StepOutcome:
     """Run one attempt of a step; an exception of user code becomes part of the outcome, all but a Ctrl-C."""
     outcome = StepOutcome()
     try:
+        if session.versions.is_fresh(step):
+            outcome.fresh = True
+            return outcome
         context = _context(session, step, attempt)
         result = _call(session, step, context)
         taker = OutputTaker(session, step, context, outcome.events)
