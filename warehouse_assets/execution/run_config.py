@@ -11,10 +11,11 @@ from warehouse_assets.execution.plan import Plan, Step
 from warehouse_assets.resources import Resource
 
 if TYPE_CHECKING:
+    from warehouse_assets.definitions.assets import AssetsDefinition
     from warehouse_assets.definitions.functions import UserFunction
     from warehouse_assets.definitions.graphs import GraphDefinition
 
-__all__ = ["CoercibleToRunConfig", "RunConfig", "validate_run_config"]
+__all__ = ["CoercibleToRunConfig", "RunConfig", "configurable_names", "validate_run_config"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +91,14 @@ def validate_run_config(plan: Plan, config: RunConfig, resources: Mapping[str, A
     Raises InvalidConfigError: unknown and missing fields, values of a wrong type, names of no asset or resource.
     """
     faults: list[str] = []
-    steps: dict[str, Step] = {}
-    for step in plan.steps if config.ops else ():
-        names = {step.key, step.definition.node_name, *(key.to_user_string() for key in step.asset_keys)}
-        steps.update(dict.fromkeys(names, step))
-    given: dict[str, Any] = {}
+    configurable = configurable_names(plan) if config.ops else {}
+    given: dict[AssetsDefinition, Any] = {}
     for name, value in config.ops.items():
-        if name in steps:
-            given[steps[name].key] = value
+        if name in configurable:
+            given[configurable[name]] = value
         else:
-            faults.append(f"it configures {name!r}, which is no asset of this run. {close_matches(name, list(steps)) or ''}")
+            hint = close_matches(name, list(configurable)) or ""
+            faults.append(f"it configures {name!r}, which is no asset of this run. {hint}")
     configured = dict(resources)
     for name, value in config.resources.items():
         try:
@@ -119,6 +118,15 @@ def validate_run_config(plan: Plan, config: RunConfig, resources: Mapping[str, A
     return configs, configured
 
 
+def configurable_names(plan: Plan) -> dict[str, AssetsDefinition]:
+    """What each name stands for in the configuration of ops: an asset's key, or the name of a step or function."""
+    names: dict[str, AssetsDefinition] = {}
+    for step in plan.steps:
+        own = {step.key, step.definition.node_name, *(key.to_user_string() for key in step.asset_keys)}
+        names.update(dict.fromkeys(own, step.definition))
+    return names
+
+
 def _configured(name: str, resources: Mapping[str, Any], config: Any) -> Any:
     if name not in resources:
         hint = close_matches(name, list(resources))
@@ -130,10 +138,10 @@ def _configured(name: str, resources: Mapping[str, Any], config: Any) -> Any:
     return configure(config)
 
 
-def _step_config(step: Step, given: Mapping[str, Any]) -> Any:
+def _step_config(step: Step, given: Mapping[AssetsDefinition, Any]) -> Any:
     if step.definition.graph is not None:
-        return _graph_config(step, step.definition.graph, given.get(step.key))
-    value, function = given.get(step.key), step.definition.function
+        return _graph_config(step, step.definition.graph, given.get(step.definition))
+    value, function = given.get(step.definition), step.definition.function
     if value is None and function.config_parameter is None:
         return None
     who = f"asset {step.asset_keys[0].to_user_string()!r}"
