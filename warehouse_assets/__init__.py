@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from warehouse_assets.definitions.graphs import GraphIn as GraphIn
     from warehouse_assets.definitions.graphs import GraphOut as GraphOut
     from warehouse_assets.definitions.graphs import graph as graph
+    from warehouse_assets.definitions.job import UnresolvedAssetJobDefinition as UnresolvedAssetJobDefinition
+    from warehouse_assets.definitions.job import define_asset_job as define_asset_job
     from warehouse_assets.definitions.multi_asset import AssetOut as AssetOut
     from warehouse_assets.definitions.multi_asset import multi_asset as multi_asset
     from warehouse_assets.definitions.ops import In as In
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from warehouse_assets.execution.context import OpExecutionContext as OpExecutionContext
     from warehouse_assets.execution.executors import InProcessExecutor as InProcessExecutor
     from warehouse_assets.execution.executors import ThreadExecutor as ThreadExecutor
+    from warehouse_assets.execution.job import JobDefinition as JobDefinition
     from warehouse_assets.execution.materialize import materialize as materialize
     from warehouse_assets.execution.materialize import materialize_to_memory as materialize_to_memory
     from warehouse_assets.execution.observe import observe as observe
@@ -143,6 +146,7 @@ _HOMES = {
     "InputContext": "io_manager.contexts",
     "Instance": "instance",
     "Jitter": "definitions.policies",
+    "JobDefinition": "execution.job",
     "LastPartitionMapping": "partitions.mapping",
     "MaterializeResult": "definitions.outputs",
     "MetadataValue": "metadata",
@@ -181,10 +185,12 @@ _HOMES = {
     "TimeWindow": "partitions.clock",
     "TimeWindowPartitionMapping": "partitions.time_window_mapping",
     "TimeWindowPartitionsDefinition": "partitions.time_window",
+    "UnresolvedAssetJobDefinition": "definitions.job",
     "UpstreamPartitions": "partitions.mapping",
     "WarehouseAssetsError": "errors",
     "WeeklyPartitionsDefinition": "partitions.periodic",
     "asset": "definitions.asset",
+    "define_asset_job": "definitions.job",
     "graph": "definitions.graphs",
     "graph_asset": "definitions.graph_assets",
     "graph_multi_asset": "definitions.graph_assets",

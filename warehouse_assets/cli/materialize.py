@@ -29,10 +29,13 @@ __all__ = ["materialize"]
 @click.option(
     "-s", "--select", "selection", metavar="SELECTION", help='Which assets, such as "+marts/orders" or "group:marts".'
 )
+@click.option("-j", "--job", "job_name", metavar="NAME", help="The assets of this job, run with its configuration and tags.")
 @click.option("-c", "--config", metavar="JSON|FILE", help="Run configuration: JSON, or a .json or .toml file with it.")
 @click.option("--threads", type=click.IntRange(min=1), help="How many assets at once; the number of cores unless given.")
 @verbose_option
-def materialize(module: str, selection: str | None, config: str | None, threads: int | None, verbose: bool) -> int:
+def materialize(
+    module: str, selection: str | None, job_name: str | None, config: str | None, threads: int | None, verbose: bool
+) -> int:
     """Make the assets of MODULE, or a selection of them, in the order of their dependencies.
 
     Exit code 0 when all were made, 1 when one failed, 2 when the run cannot start, 130 after Ctrl-C.
@@ -42,13 +45,16 @@ def materialize(module: str, selection: str | None, config: str | None, threads:
     from warehouse_assets.graph.selection import select_executable
 
     definitions = load(module, verbose=verbose)
-    selected = select_executable(definitions.graph, selection)
+    job = definitions.get_job_def(job_name) if job_name is not None else None
+    selected = job.select(selection) if job is not None else select_executable(definitions.graph, selection)
     plan = Plan.build(definitions.graph, selected)
-    executor = ThreadExecutor(threads) if threads or definitions.executor is None else definitions.executor
+    declared = job.executor if job is not None else definitions.executor
+    executor = ThreadExecutor(threads) if threads or declared is None else declared
+    execute = job.execute if job is not None else definitions.materialize
     out = console()
     with open_instance(create=True) as instance, RunDisplay(out, len(plan.steps)) as display, _log_lines(out):
         try:
-            result = definitions.materialize(
+            result = execute(
                 list(selected),
                 instance=instance,
                 run_config=_read_config(config),

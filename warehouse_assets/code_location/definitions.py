@@ -9,8 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from warehouse_assets.definitions.job import UnresolvedAssetJobDefinition
+from warehouse_assets.definitions.naming import Faults
 from warehouse_assets.definitions.specs import DEFAULT_IO_MANAGER_KEY
-from warehouse_assets.errors import InvalidDefinitionError, InvalidDefinitionsError, ResourceError
+from warehouse_assets.errors import InvalidDefinitionError, InvalidSelectionError, ResourceError, close_matches
 from warehouse_assets.graph.asset_graph import AnyAsset, AssetGraph
 from warehouse_assets.graph.requirements import merge_resources, missing_resources, required_resources
 from warehouse_assets.graph.tables import check_table_names
@@ -18,6 +20,7 @@ from warehouse_assets.keys import AssetKey, CoercibleToAssetKey
 
 if TYPE_CHECKING:
     from warehouse_assets.execution.executors import Executor
+    from warehouse_assets.execution.job import JobDefinition
     from warehouse_assets.execution.run import RunResult
     from warehouse_assets.execution.tables import StoredTables
     from warehouse_assets.graph.selection import CoercibleToAssetSelection
@@ -27,10 +30,10 @@ __all__ = ["AssetValueLoader", "Definitions"]
 
 
 class Definitions:
-    """The assets of a project and the resources they run with, checked when they are put together.
+    """The assets and jobs of a project and the resources they run with, checked when they are put together.
 
     Raises InvalidDefinitionError, or a group of all faults: those of the graph, missing and conflicting resources, assets that
-    would share a table.
+    would share a table, jobs that select what is not there.
 
     >>> from warehouse_assets import asset
     >>> @asset
@@ -44,29 +47,57 @@ class Definitions:
         self,
         assets: AnyAsset | Iterable[AnyAsset] = (),
         *,
+        jobs: Iterable[UnresolvedAssetJobDefinition] = (),
         resources: Mapping[str, Any] | None = None,
         executor: Executor | None = None,
     ) -> None:
         self.assets = tuple(assets) if isinstance(assets, Iterable) else (assets,)
+        self.jobs = tuple(jobs)
         self.executor = executor
-        faults: list[InvalidDefinitionError] = []
-        self.graph = _collecting(faults, lambda: AssetGraph.build(self.assets)) or AssetGraph({}, {}, [])
+        faults = Faults()
+        self.graph = AssetGraph.attempt(self.assets, faults)
+        is_sound = not faults.errors
         self.resources = self._all_resources(dict(resources or {}), faults)
-        _collecting(faults, lambda: check_table_names(self.graph, self.resources))
-        if len(faults) == 1:
-            raise faults[0]
-        if faults:
-            raise InvalidDefinitionsError(f"{len(faults)} faults in the definitions", faults)
+        faults.attempt(check_table_names, self.graph, self.resources)
+        self._jobs = self._resolved_jobs(faults, is_sound) if self.jobs else {}
+        faults.raise_any("the definitions")
 
-    def _all_resources(self, given: dict[str, Any], faults: list[InvalidDefinitionError]) -> dict[str, Any]:
+    def _all_resources(self, given: dict[str, Any], faults: Faults) -> dict[str, Any]:
         try:
             merged = merge_resources(self.graph, given, list(self.graph))
         except ResourceError as error:
-            faults.append(InvalidDefinitionError(error.message, where=error.where))
+            faults.errors.append(InvalidDefinitionError(error.message, where=error.where))
             return given
         needed = required_resources(self.graph, self.graph.bindings)
-        faults += [InvalidDefinitionError(missing) for missing in missing_resources(needed, merged)]
+        faults.errors += [InvalidDefinitionError(missing) for missing in missing_resources(needed, merged)]
         return merged
+
+    def _resolved_jobs(self, faults: Faults, is_sound: bool) -> dict[str, JobDefinition]:
+        from warehouse_assets.execution.job import resolve_job
+
+        declared: dict[str, UnresolvedAssetJobDefinition] = {}
+        job: Any
+        for job in self.jobs:
+            if not isinstance(job, UnresolvedAssetJobDefinition):
+                faults.add(f"{job!r} is not a job", hint="Write define_asset_job(name, selection).")
+            elif (other := declared.setdefault(job.name, job)) is not job:
+                places = f"{other.place} and {job.place}"
+                faults.add(f"job {job.name!r} is defined twice: {places}", hint="Give one of them another name.")
+        found = (
+            resolve_job(job, self.graph, faults, resources=self.resources, executor=self.executor, plan=is_sound)
+            for job in declared.values()
+        )
+        return {job.name: job for job in found if job is not None}
+
+    def get_job_def(self, name: str) -> JobDefinition:
+        """The job of this name, which can run; InvalidSelectionError where there is none."""
+        if name not in self._jobs:
+            known = list(self._jobs)
+            hint = close_matches(name, known) or f"There are {', '.join(map(repr, sorted(known))) or 'none'}."
+            raise InvalidSelectionError(f"there is no job {name!r}", hint=hint)
+        return self._jobs[name]
+
+    resolve_job_def = get_job_def
 
     @classmethod
     def merge(cls, *parts: Definitions) -> Definitions:
@@ -80,7 +111,10 @@ class Definitions:
                 resources[name] = value
         if any(executor is not executors[0] for executor in executors):
             raise InvalidDefinitionError("several executors are given", hint="Give one.")
-        return cls([part.assets for part in parts], resources=resources, executor=executors[0] if executors else None)
+        jobs = dict.fromkeys(job for part in parts for job in part.jobs)
+        return cls(
+            [part.assets for part in parts], jobs=jobs, resources=resources, executor=executors[0] if executors else None
+        )
 
     def materialize(
         self, selection: CoercibleToAssetSelection | None = None, *, instance: Instance | None = None, **options: Any
@@ -146,13 +180,3 @@ class AssetValueLoader:
         """The stored value of an asset or source, as `as_type`, of these `columns`."""
         metadata = {"columns": list(columns)} if columns is not None else None
         return self._tables.load(AssetKey.coerce(key), as_type, metadata=metadata)
-
-
-def _collecting(faults: list[InvalidDefinitionError], question: Any) -> Any:
-    try:
-        return question()
-    except InvalidDefinitionsError as error:
-        faults += error.exceptions  # type: ignore[arg-type]
-    except InvalidDefinitionError as error:
-        faults.append(error)
-    return None

@@ -12,6 +12,7 @@ from typing import Any
 
 from warehouse_assets.code_location.definitions import Definitions
 from warehouse_assets.definitions.assets import AssetsDefinition
+from warehouse_assets.definitions.job import UnresolvedAssetJobDefinition
 from warehouse_assets.definitions.source import SourceAsset
 from warehouse_assets.definitions.specs import AssetSpec
 from warehouse_assets.errors import InvalidDefinitionError, close_matches
@@ -22,7 +23,7 @@ __all__ = ["assets_in", "load_definitions"]
 def load_definitions(target: str, folder: Path | None = None) -> Definitions:
     """The Definitions of a module (`my_project.assets`) or file (`assets.py`), importable from `folder` (the current one).
 
-    A module without a `Definitions` is taken for the assets, sources, specs and lists of them at its top level.
+    A module without a `Definitions` is taken for the assets, sources, specs and lists of them at its top level, and its jobs.
     Raises InvalidDefinitionError for a module that is not there, or declares nothing; whatever the module itself raises is left
     as it is.
     """
@@ -40,7 +41,8 @@ def load_definitions(target: str, folder: Path | None = None) -> Definitions:
             f"the module {target!r} declares no assets",
             hint="Put a Definitions, or assets, at its top level." + _hint_of_submodule(module),
         )
-    return Definitions(assets)
+    jobs = [value for value in vars(module).values() if isinstance(value, UnresolvedAssetJobDefinition)]
+    return Definitions(assets, jobs=dict.fromkeys(jobs))
 
 
 def _hint_of_submodule(module: ModuleType) -> str:

@@ -90,12 +90,17 @@ class AssetGraph:
 
         Raises InvalidDefinitionError, or a group of all faults: duplicate keys, unknown inputs, cycles.
         """
-        builder = _Builder()
-        builder.collect([assets])
-        graph = builder.build()
-        builder.faults.raise_any("the asset graph")
-        assert graph is not None
+        faults = Faults()
+        graph = cls.attempt(assets, faults)
+        faults.raise_any("the asset graph")
         return graph
+
+    @classmethod
+    def attempt(cls, assets: AnyAsset | Iterable[AnyAsset], faults: Faults) -> AssetGraph:
+        """The graph as far as it can be told, with all that is wrong with it noted in `faults`, so that more can be asked of it."""
+        builder = _Builder(faults)
+        builder.collect([assets])
+        return builder.build()
 
     def __contains__(self, key: AssetKey) -> bool:
         return key in self.nodes
@@ -157,8 +162,8 @@ def suggest_keys(key: AssetKey, known: Iterable[AssetKey]) -> str:
 class _Builder:
     """Builds a graph in three passes: collect by key, bind arguments, connect and sort."""
 
-    def __init__(self) -> None:
-        self.faults = Faults()
+    def __init__(self, faults: Faults) -> None:
+        self.faults = faults
         self.definitions: dict[AssetsDefinition, None] = {}
         self.nodes: dict[AssetKey, AssetNode] = {}
         self._by_last_segment: dict[str, list[AssetKey]] | None = None
@@ -190,7 +195,7 @@ class _Builder:
                 hint="Give one of them another name or prefix.",
             )
 
-    def build(self) -> AssetGraph | None:
+    def build(self) -> AssetGraph:
         bindings = {definition: self._bind(definition) for definition in self.definitions}
         stubs: dict[AssetKey, AssetNode] = {}
         for node in self.nodes.values():
@@ -201,8 +206,6 @@ class _Builder:
                     stubs[parent] = AssetNode(parent, AssetSpec(parent, place=node.spec.place), is_stub=True)
         connected = self.nodes | stubs
         order = self._sort(connected)
-        if order is None or self.faults.errors:
-            return None
         for key in order:
             for parent in connected[key].parents:
                 connected[parent].children.append(key)
@@ -295,7 +298,7 @@ class _Builder:
                 where=node.spec.place,
             )
 
-    def _sort(self, nodes: Mapping[AssetKey, AssetNode]) -> list[AssetKey] | None:
+    def _sort(self, nodes: Mapping[AssetKey, AssetNode]) -> list[AssetKey]:
         keys = list(nodes)
         number = {key: index for index, key in enumerate(keys)}  # which hash faster than keys
         sorter: TopologicalSorter[int] = TopologicalSorter()
@@ -308,7 +311,7 @@ class _Builder:
             path = " → ".join(key.to_user_string() for key in circle)
             places = dict.fromkeys(nodes[key].place for key in circle)
             self.faults.add(f"assets depend on each other in a circle: {path}", hint=f"They are at {', '.join(places)}.")
-            return None
+            return keys
 
 
 def _asset_name(definition: AssetsDefinition) -> str:
