@@ -8,7 +8,7 @@ from typing import Any, overload
 from warehouse_assets.definitions.functions import UserFunction
 from warehouse_assets.definitions.naming import Place
 from warehouse_assets.definitions.specs import DEFAULT_IO_MANAGER_KEY, AssetSpec, replace_spec
-from warehouse_assets.errors import InvalidDefinitionError
+from warehouse_assets.errors import InvalidDefinitionError, InvalidInvocationError
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey, CoercibleToKeyPrefix, key_prefix_segments
 
 __all__ = ["SourceAsset", "observable_source_asset"]
@@ -92,6 +92,15 @@ class SourceAsset:
         copy.resource_defs = self.resource_defs
         copy.observe_function = self.observe_function
         return copy
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function that observes it, as an asset's function is called; InvalidInvocationError where there is none."""
+        from warehouse_assets.definitions.invocation import invoke
+
+        who = f"source {self.key.to_user_string()!r}"
+        if self.observe_function is None:
+            raise InvalidInvocationError(f"{who} has no function to call", where=str(self.spec.place))
+        return invoke(self, self.observe_function, who, args, kwargs)
 
     def __repr__(self) -> str:
         return f"SourceAsset({self.key.to_user_string()!r})"

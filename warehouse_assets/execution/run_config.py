@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from warehouse_assets.definitions.invocation import config_object
 from warehouse_assets.errors import InvalidConfigError, InvalidDefinitionError, close_matches
 from warehouse_assets.execution.plan import Plan, Step
 from warehouse_assets.resources import Resource
 
 if TYPE_CHECKING:
     from warehouse_assets.definitions.assets import AssetsDefinition
-    from warehouse_assets.definitions.functions import UserFunction
     from warehouse_assets.definitions.graphs import GraphDefinition
 
 __all__ = ["CoercibleToRunConfig", "RunConfig", "configurable_names", "validate_run_config"]
@@ -147,7 +147,7 @@ def _step_config(step: Step, given: Mapping[AssetsDefinition, Any]) -> Any:
     who = f"asset {step.asset_keys[0].to_user_string()!r}"
     if isinstance(value, RunConfig):
         raise InvalidConfigError(f"{who} is made by no graph, and has no ops to configure")
-    return _built(function, value, who)
+    return config_object(function, value, who)
 
 
 def _graph_config(step: Step, graph: GraphDefinition, value: Any) -> dict[str, Any]:
@@ -166,7 +166,7 @@ def _graph_config(step: Step, graph: GraphDefinition, value: Any) -> dict[str, A
     configs = {}
     for node in graph.nodes_for([output.name for output in step.outputs]):
         try:
-            if (built := _built(node.op.function, given.get(node.name), f"op {node.name!r} of {who}")) is not None:
+            if (built := config_object(node.op.function, given.get(node.name), f"op {node.name!r} of {who}")) is not None:
                 configs[node.name] = built
         except InvalidConfigError as error:
             faults.append(str(error))
@@ -183,25 +183,3 @@ def _flat(config: RunConfig, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield from _flat(value, f"{prefix}{name}.")
         else:
             yield prefix + name, value
-
-
-def _built(function: UserFunction, value: Any, who: str) -> Any:
-    """The configuration object that a function takes; None for one that takes none and is given none."""
-    parameter = function.config_parameter
-    if parameter is None:
-        return value
-    cls = parameter[1]
-    value = {} if value is None else value
-    if cls is None:
-        return dict(value) if isinstance(value, Mapping) else value
-    from pydantic import ValidationError
-
-    from warehouse_assets.config import describe_validation_error
-
-    if isinstance(value, cls):
-        return value
-    try:
-        return cls.model_validate(value.model_dump() if hasattr(value, "model_dump") else value)
-    except ValidationError as error:
-        what = describe_validation_error(error, known=cls.model_fields)
-        raise InvalidConfigError(f"{who}: {what}") from None
