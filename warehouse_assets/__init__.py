@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from warehouse_assets.execution.observe import observe as observe
     from warehouse_assets.execution.run import RunResult as RunResult
     from warehouse_assets.execution.run_config import RunConfig as RunConfig
+    from warehouse_assets.execution.with_resources import with_resources as with_resources
     from warehouse_assets.graph.selection import AssetSelection as AssetSelection
     from warehouse_assets.instance import Instance as Instance
     from warehouse_assets.io_manager.base import IOManager as IOManager
@@ -217,6 +218,7 @@ _HOMES = {
     "observe": "execution.observe",
     "op": "definitions.ops",
     "resource": "resources",
+    "with_resources": "execution.with_resources",
 }
 
 __all__ = [  # noqa: PLE0604

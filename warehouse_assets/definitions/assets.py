@@ -243,6 +243,10 @@ class AssetsDefinition:
         """A copy whose tables are held by `manager`, whichever was declared, and whose arguments are bound by `ins`."""
         return self._copy(io_manager_def=manager, ins=ins)
 
+    def with_resource_defs(self, resource_defs: Mapping[str, Any]) -> AssetsDefinition:
+        """A copy that brings these resources along, and no others."""
+        return self._copy(resource_defs=resource_defs)
+
     def _copy(self, **changes: Any) -> AssetsDefinition:
         values = {name: getattr(self, name) for name in self.__slots__ if name != "_by_key"}
         return type(self)(**{**values, **changes})

@@ -84,14 +84,34 @@ class SourceAsset:
         """How the table is partitioned."""
         return self.spec.partitions_def
 
+    @classmethod
+    def from_spec(cls, spec: AssetSpec) -> SourceAsset:
+        """The source that a spec declares."""
+        return cls._of(spec)
+
     def with_attributes(self, *, new_keys: Mapping[AssetKey, AssetKey]) -> SourceAsset:
         """A copy in which the key is replaced."""
-        copy: SourceAsset = object.__new__(SourceAsset)
-        copy.spec = replace_spec(self.spec, key=new_keys.get(self.key, self.key))
-        copy.io_manager_def = self.io_manager_def
-        copy.resource_defs = self.resource_defs
-        copy.observe_function = self.observe_function
-        return copy
+        spec = replace_spec(self.spec, key=new_keys.get(self.key, self.key))
+        return self._of(spec, self.io_manager_def, self.resource_defs, self.observe_function)
+
+    def with_resource_defs(self, resource_defs: Mapping[str, Any]) -> SourceAsset:
+        """A copy that brings these resources along, and no others."""
+        return self._of(self.spec, self.io_manager_def, resource_defs, self.observe_function)
+
+    @classmethod
+    def _of(
+        cls,
+        spec: AssetSpec,
+        io_manager_def: Any = None,
+        resource_defs: Mapping[str, Any] | None = None,
+        observe_function: UserFunction | None = None,
+    ) -> SourceAsset:
+        source: SourceAsset = object.__new__(cls)
+        source.spec = spec
+        source.io_manager_def = io_manager_def
+        source.resource_defs = dict(resource_defs or {})
+        source.observe_function = observe_function
+        return source
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function that observes it, as an asset's function is called; InvalidInvocationError where there is none."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from warehouse_assets.definitions.assets import AssetsDefinition
     from warehouse_assets.definitions.graphs import GraphDefinition
 
-__all__ = ["CoercibleToRunConfig", "RunConfig", "configurable_names", "validate_run_config"]
+__all__ = ["CoercibleToRunConfig", "RunConfig", "configurable_names", "configured_resource", "validate_run_config"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def validate_run_config(plan: Plan, config: RunConfig, resources: Mapping[str, A
     configured = dict(resources)
     for name, value in config.resources.items():
         try:
-            configured[name] = _configured(name, resources, value)
+            configured[name] = configured_resource(name, resources, value)
         except InvalidConfigError as error:
             faults.append(str(error))
     configs: dict[str, Any] = {}
@@ -127,7 +127,8 @@ def configurable_names(plan: Plan) -> dict[str, AssetsDefinition]:
     return names
 
 
-def _configured(name: str, resources: Mapping[str, Any], config: Any) -> Any:
+def configured_resource(name: str, resources: Mapping[str, Any], config: Any) -> Any:
+    """The resource of this name with its configuration; InvalidConfigError where there is none, or it takes none."""
     if name not in resources:
         hint = close_matches(name, list(resources))
         raise InvalidConfigError(f"it configures the resource {name!r}, which is not given", hint=hint)
