@@ -14,6 +14,9 @@ from warehouse_assets.metadata import MetadataValue, metadata_from_json, metadat
 __all__ = [
     "CODE_VERSION_TAG",
     "DATA_VERSION_TAG",
+    "PARTITION_RANGE_END_TAG",
+    "PARTITION_RANGE_START_TAG",
+    "PARTITION_TAG",
     "AssetMaterialization",
     "AssetObservation",
     "ErrorInfo",
@@ -29,6 +32,9 @@ __all__ = [
 
 CODE_VERSION_TAG = "warehouse_assets/code_version"
 DATA_VERSION_TAG = "warehouse_assets/data_version"
+PARTITION_TAG = "warehouse_assets/partition"  # of a run
+PARTITION_RANGE_START_TAG = "warehouse_assets/partition_range_start"
+PARTITION_RANGE_END_TAG = "warehouse_assets/partition_range_end"
 
 RunStatus: TypeAlias = Literal["QUEUED", "STARTED", "SUCCESS", "FAILURE", "CANCELED"]
 EventType: TypeAlias = Literal[

@@ -202,3 +202,28 @@ def test_jobs_are_checked_although_the_graph_is_faulty() -> None:
         Definitions([lost], jobs=[define_asset_job("typo", "key:losst")])
 
     assert [type(fault) for fault in caught.value.exceptions] == [InvalidDefinitionError, InvalidDefinitionError]
+
+
+def test_a_job_of_partitions_runs_for_one_of_them(instance: Instance) -> None:
+    days = StaticPartitionsDefinition(["mon", "tue"])
+    made = []
+
+    @asset(partitions_def=days)
+    def sales(context: AssetExecutionContext) -> None:
+        made.append(context.partition_key)
+
+    job = Definitions([sales, orders, totals], jobs=[define_asset_job("sold", ["sales", "orders"])]).get_job_def("sold")
+
+    assert job.partitions_def == days
+    assert job.execute_in_process(partition_key="tue", instance=instance).success
+    assert made == ["tue"]
+
+
+def test_the_assets_of_a_job_are_partitioned_alike() -> None:
+    first = asset(name="first", partitions_def=StaticPartitionsDefinition(["a"]))(lambda: None)
+    second = asset(name="second", partitions_def=StaticPartitionsDefinition(["b"]))(lambda: None)
+
+    with pytest.raises(InvalidDefinitionError, match=r"job 'both': its assets are not partitioned alike: .*Make a job of each"):
+        Definitions([first, second], jobs=[define_asset_job("both")])
+    with pytest.raises(InvalidDefinitionError, match="job 'other': it is partitioned otherwise than first"):
+        Definitions([first], jobs=[define_asset_job("other", partitions_def=StaticPartitionsDefinition(["b"]))])

@@ -15,10 +15,12 @@ from warehouse_assets import (
     AssetKey,
     AssetOut,
     ConfigurableResource,
+    DailyPartitionsDefinition,
     EnvVar,
     InitResourceContext,
     Instance,
     IOManager,
+    PartitionKeyRange,
     StaticPartitionsDefinition,
     asset,
     build_asset_context,
@@ -28,9 +30,10 @@ from warehouse_assets import (
     build_output_context,
     io_manager,
     multi_asset,
+    op,
     resource,
 )
-from warehouse_assets.errors import InvalidInvocationError, InvalidMetadataError, ResourceError
+from warehouse_assets.errors import InvalidInvocationError, InvalidMetadataError, PartitionNotFoundError, ResourceError
 from warehouse_assets.io_manager import TableSource
 
 pytestmark = pytest.mark.semantics(34)
@@ -233,3 +236,39 @@ def test_contexts_of_tables_have_resources() -> None:
         assert context.resources.db.url == "x"
 
     assert said == ["open x", "close"]
+
+
+DAYS = DailyPartitionsDefinition("2024-05-01", end_date="2024-06-01")
+
+
+@asset(partitions_def=DAYS)
+def daily(context: AssetExecutionContext) -> tuple[list[str], int]:
+    return list(context.partition_keys), context.partition_time_window.duration.days
+
+
+@pytest.mark.semantics(37)
+def test_the_partitions_of_a_context_are_those_of_the_asset_that_is_called() -> None:
+    assert daily(build_asset_context(partition_key="2024-05-02")) == (["2024-05-02"], 1)
+    several = PartitionKeyRange("2024-05-02", "2024-05-04")
+    assert daily(build_asset_context(partition_key_range=several)) == (["2024-05-02", "2024-05-03", "2024-05-04"], 3)
+
+
+@pytest.mark.semantics(37)
+def test_partitions_that_are_not_there_are_refused() -> None:
+    with pytest.raises(PartitionNotFoundError, match="2024-07-02"):
+        daily(build_asset_context(partition_key="2024-07-02"))
+    with pytest.raises(PartitionNotFoundError, match="asset 'daily' has no partition here"):
+        daily(build_asset_context())
+    with pytest.raises(
+        InvalidInvocationError, match="the context has the partition 'mon', and asset 'orders' is not partitioned"
+    ):
+        orders(build_asset_context(partition_key="mon"))
+    with pytest.raises(InvalidInvocationError, match="partition_key and partition_key_range are both given"):
+        build_op_context(partition_key="a", partition_key_range=PartitionKeyRange("a", "b"))
+
+
+@pytest.mark.semantics(37)
+def test_an_op_knows_the_partition_that_the_context_was_built_with() -> None:
+    assert op(name="told")(lambda context: context.partition_key)(build_op_context(partition_key="mon")) == "mon"
+    context = build_op_context(partition_key_range=PartitionKeyRange("a", "b"))
+    assert (context.has_partition_key, context.has_partition_key_range, context.partition_keys) == (False, True, ("a", "b"))

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
 
 from io_managers import DuckDBIOManager
+from io_managers.engine import relation_of
 from warehouse_assets import (
     SQL,
     AssetExecutionContext,
@@ -21,12 +21,14 @@ from warehouse_assets import (
     AssetOut,
     Config,
     ConfigurableResource,
+    DailyPartitionsDefinition,
     Definitions,
     MaterializeResult,
     Output,
     RunConfig,
     SourceAsset,
     Table,
+    TimeWindowPartitionMapping,
     asset,
     graph_asset,
     multi_asset,
@@ -81,19 +83,12 @@ def test_python_and_sql_run_on_what_is_given_and_touch_nothing_else(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    "frame",
-    [
-        RAW,
-        pl.DataFrame(RAW),
-        pl.LazyFrame(RAW),
-        pa.table(RAW),
-        pd.DataFrame(RAW),
-        duckdb.from_arrow(pa.table(RAW)),
-    ],
+    "made_by",
+    [dict, pl.DataFrame, pl.LazyFrame, pa.table, pd.DataFrame, lambda columns: relation_of(pa.table(columns))],
     ids=["dict", "polars", "lazy", "arrow", "pandas", "relation"],
 )
-def test_frames_of_any_library_are_given_and_expected(frame: Any, tmp_path: Path) -> None:
-    check_asset(shop(tmp_path), "staging/orders", given={"raw_orders": frame}, expect=frame)
+def test_frames_of_any_library_are_given_and_expected(made_by: Any, tmp_path: Path) -> None:
+    check_asset(shop(tmp_path), "staging/orders", given={"raw_orders": made_by(RAW)}, expect=made_by(RAW))
 
 
 def test_resources_and_configuration_are_given(tmp_path: Path) -> None:
@@ -250,3 +245,32 @@ def test_it_needs_no_pytest() -> None:
     done = subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, capture_output=True, text=True)
 
     assert done.stdout == "False check_asset\n"
+
+
+def test_one_partition_is_made() -> None:
+    days = DailyPartitionsDefinition("2024-05-01")
+
+    @asset(partitions_def=days)
+    def events() -> pl.DataFrame:
+        return pl.DataFrame()
+
+    @asset(partitions_def=days, metadata={"partition_expr": "day"})
+    def counts(context: AssetExecutionContext, events: pl.DataFrame) -> pl.DataFrame:
+        return pl.DataFrame({"day": [context.partition_key], "rows": [events.height]})
+
+    given = {"events": {"n": [1, 2]}}
+
+    check_asset([events, counts], counts, given=given, expect={"day": ["2024-05-03"], "rows": [2]}, partition_key="2024-05-03")
+    with pytest.raises(InvalidInvocationError, match="no partition is given"):
+        check_asset([events, counts], counts, given=given, expect={})
+
+
+def test_an_asset_made_from_itself_is_given_what_was_before() -> None:
+    @asset(
+        partitions_def=DailyPartitionsDefinition("2024-05-01"),
+        ins={"before": AssetIn("balance", partition_mapping=TimeWindowPartitionMapping(start_offset=-1, end_offset=-1))},
+    )
+    def balance(before: pl.DataFrame) -> pl.DataFrame:
+        return before + 1
+
+    check_asset(balance, balance, given={"balance": {"n": [1]}}, expect={"n": [2]}, partition_key="2024-05-03")

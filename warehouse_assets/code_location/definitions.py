@@ -136,10 +136,14 @@ class Definitions:
         as_type: Any = None,
         instance: Instance | None = None,
         columns: Iterable[str] | None = None,
+        partition_key: str | None = None,
     ) -> Any:
-        """The stored value of an asset or source, as `as_type` (a class such as `pl.LazyFrame`), or as the manager chooses."""
+        """The stored value of an asset or source, as `as_type` (a class such as `pl.LazyFrame`), or as the manager chooses.
+
+        Of a partitioned one it is all partitions there are, or the one of `partition_key`.
+        """
         with self.get_asset_value_loader(instance=instance) as loader:
-            return loader.load_asset_value(key, as_type=as_type, columns=columns)
+            return loader.load_asset_value(key, as_type=as_type, columns=columns, partition_key=partition_key)
 
     @contextmanager
     def get_asset_value_loader(self, *, instance: Instance | None = None) -> Iterator[AssetValueLoader]:
@@ -176,7 +180,14 @@ class AssetValueLoader:
     def __init__(self, tables: StoredTables) -> None:
         self._tables = tables
 
-    def load_asset_value(self, key: CoercibleToAssetKey, *, as_type: Any = None, columns: Iterable[str] | None = None) -> Any:
-        """The stored value of an asset or source, as `as_type`, of these `columns`."""
+    def load_asset_value(
+        self,
+        key: CoercibleToAssetKey,
+        *,
+        as_type: Any = None,
+        columns: Iterable[str] | None = None,
+        partition_key: str | None = None,
+    ) -> Any:
+        """The stored value of an asset or source, as `as_type`, of these `columns`, of one partition or the whole."""
         metadata = {"columns": list(columns)} if columns is not None else None
-        return self._tables.load(AssetKey.coerce(key), as_type, metadata=metadata)
+        return self._tables.load(AssetKey.coerce(key), as_type, metadata=metadata, partition_key=partition_key)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 from warehouse_assets.definitions.assets import AssetOutput, AssetsDefinition
 from warehouse_assets.definitions.functions import UserFunction
 from warehouse_assets.definitions.naming import Faults
+from warehouse_assets.definitions.partitioning import check_backfill_policy
 from warehouse_assets.definitions.specs import AssetIn, AssetSpec, CoercibleToDep
 from warehouse_assets.errors import InvalidDefinitionError
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey, CoercibleToKeyPrefix, key_prefix_segments
@@ -114,6 +115,8 @@ def _build(
     bound = bind_ins(ins, function, faults) if ins else {}
     if io_manager_key is not None and io_manager_def is not None:
         faults.add("io_manager_key and io_manager_def are both given", hint="Give one of them.")
+    if backfill_policy is not None:
+        check_backfill_policy(backfill_policy, faults)
     spec = faults.attempt(
         AssetSpec,
         asset_key,
@@ -145,7 +148,6 @@ def _build(
         resource_defs=resource_defs or {},
         io_manager_def=io_manager_def,
         retry_policy=retry_policy,
-        partitions_def=partitions_def,
         backfill_policy=backfill_policy,
         check_specs=check_specs or (),
         op_tags=op_tags or {},

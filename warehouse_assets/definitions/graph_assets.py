@@ -13,6 +13,7 @@ from warehouse_assets.definitions.graphs import GraphDefinition, build_graph
 from warehouse_assets.definitions.multi_asset import AssetOut, OutputsBuilder
 from warehouse_assets.definitions.naming import Faults, caller_place
 from warehouse_assets.definitions.ops import OpDefinition, Out
+from warehouse_assets.definitions.partitioning import check_backfill_policy
 from warehouse_assets.definitions.specs import AssetDep, AssetIn, replace_spec
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey, CoercibleToKeyPrefix
 
@@ -219,10 +220,12 @@ def _assets(
     partitions_def: Any = None,
     **options: Any,
 ) -> AssetsDefinition:
+    check_backfill_policy(options.get("backfill_policy"), faults)
     if not outs:
         faults.add("it has no outputs, and so makes no assets", hint="Let it return what its last op gives.")
     ordered = _inputs_about_order(node)
-    deps = [AssetDep((ins[name].key if name in ins else None) or AssetKey(name)) for name in ordered]
+    given = {name: ins.get(name, AssetIn()) for name in ordered}
+    deps = [AssetDep(one.key or AssetKey(name), one.partition_mapping) for name, one in given.items()]
     loaded = {name: given for name, given in ins.items() if name not in ordered}
     makers = _makers(node)
     builder = OutputsBuilder(faults, node.function, loaded, group_name, partitions_def)
@@ -246,7 +249,6 @@ def _assets(
         outputs=builder.outputs,
         node_name=node.name,
         ins=loaded,
-        partitions_def=partitions_def,
         can_subset=can_subset,
         **options,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from warehouse_assets.definitions.naming import Faults, Place, caller_place
+from warehouse_assets.definitions.partitioning import check_partition_mapping, check_partitions
 from warehouse_assets.errors import InvalidDefinitionError
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey, CoercibleToKeyPrefix, key_prefix_segments
 
@@ -29,6 +30,8 @@ class AssetDep:
         keys = dep_keys(asset)
         if len(keys) != 1:
             raise InvalidDefinitionError(f"an AssetDep is about one asset, and {asset!r} stands for {len(keys)}")
+        if partition_mapping is not None:
+            check_partition_mapping(partition_mapping, str(caller_place()))
         object.__setattr__(self, "asset_key", keys[0])
         object.__setattr__(self, "partition_mapping", partition_mapping)
 
@@ -57,6 +60,8 @@ class AssetIn:
     ) -> None:
         if key is not None and key_prefix is not None:
             raise InvalidDefinitionError("an AssetIn takes key or key_prefix, not both", where=str(caller_place()))
+        if partition_mapping is not None:
+            check_partition_mapping(partition_mapping, str(caller_place()))
         values = {
             "key": AssetKey.coerce(key) if key is not None else None,
             "key_prefix": key_prefix_segments(key_prefix),
@@ -133,6 +138,8 @@ class AssetSpec:
             faults.check_owners(owners)
         if kinds:
             faults.check_kinds(kinds)
+        if partitions_def is not None:
+            check_partitions(partitions_def, metadata or {}, faults)
         put = object.__setattr__
         put(self, "key", asset_key)
         put(self, "deps", normalize_deps(deps, faults) if deps else ())

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from warehouse_assets.definitions.assets import AssetsDefinition
 from warehouse_assets.definitions.ops import OpDefinition
 from warehouse_assets.definitions.source import SourceAsset
 from warehouse_assets.errors import InvalidInvocationError
 from warehouse_assets.execution.context import AssetExecutionContext
+from warehouse_assets.execution.partition_context import AssetPartitions
+from warehouse_assets.execution.partitions import ChosenPartitions, checked_partition_key
 from warehouse_assets.execution.resources import LazyResources, ResourcePool, Resources
 from warehouse_assets.io_manager.contexts import InputContext, OutputContext, TableSource, logger
-from warehouse_assets.keys import AssetKey, CoercibleToAssetKey
+from warehouse_assets.keys import AssetKey, CoercibleToAssetKey, user_strings
 from warehouse_assets.metadata import normalize_metadata
 from warehouse_assets.resources import InitResourceContext
+
+if TYPE_CHECKING:
+    from warehouse_assets.partitions.definition import PartitionKeyRange
 
 __all__ = [
     "DirectExecutionContext",
@@ -55,8 +60,17 @@ class DirectExecutionContext(_WithResources, AssetExecutionContext):
     """A context without a run. Which assets or outputs it is about, it learns from the definition that is called with it."""
 
     def __init__(
-        self, *, resources: Mapping[str, Any] | None, op_config: Any, instance: Any, run_tags: Mapping[str, str] | None
+        self,
+        *,
+        resources: Mapping[str, Any] | None,
+        op_config: Any,
+        instance: Any,
+        run_tags: Mapping[str, str] | None,
+        partition_key: str | None,
+        partition_key_range: PartitionKeyRange | None,
     ) -> None:
+        if partition_key is not None and partition_key_range is not None:
+            raise InvalidInvocationError("partition_key and partition_key_range are both given", hint="Give one of them.")
         super().__init__(
             assets_def=None,  # type: ignore[arg-type]
             selected=(),
@@ -65,13 +79,19 @@ class DirectExecutionContext(_WithResources, AssetExecutionContext):
         )
         self._instance = instance
         self._run_tags = dict(run_tags or {})
+        self._asked = partition_key if partition_key is not None else partition_key_range
+        self._partitions = self._chosen(None)
         self._outputs: tuple[str, ...] | None = None
-        self._given: dict[str, dict[str, Any]] = {}
+        self._recorded: dict[str, dict[str, Any]] = {}
 
     def bind(self, definition: Any) -> None:
         """Say which asset, op or source is called with this context; of a graph, it is its ops."""
         if isinstance(definition, AssetsDefinition):
             self.assets_def, self._selected, self._outputs = definition, tuple(definition.keys), tuple(definition.outputs)
+            if self._asked is not None and definition.partitions_def is None and definition.graph is None:
+                who = f"asset {user_strings(definition.keys)!r}"
+                raise InvalidInvocationError(f"the context has the partition {self._asked!r}, and {who} is not partitioned")
+            self._partitions = self._chosen(definition.partitions_def)
         elif isinstance(definition, OpDefinition):
             self._outputs = definition.output_names
         elif isinstance(definition, SourceAsset):
@@ -107,11 +127,35 @@ class DirectExecutionContext(_WithResources, AssetExecutionContext):
             output_name = self._only_output()
         elif self._outputs is not None and output_name not in self._outputs:
             raise InvalidInvocationError(f"there is no output {output_name!r}; there are {list(self._outputs)}")
-        self._given.setdefault(output_name, {}).update(metadata)
+        self._recorded.setdefault(output_name, {}).update(metadata)
 
     def get_output_metadata(self, output_name: str | None = None) -> Mapping[str, Any]:
         """The metadata that was recorded so far of an output, or of the only one, as it was given."""
-        return self._given.get(output_name if output_name is not None else self._only_output(), {})
+        return self._recorded.get(output_name if output_name is not None else self._only_output(), {})
+
+    def _chosen(self, partitions_def: Any) -> ChosenPartitions | None:
+        """The partitions that were asked for, of an asset, or static ones where nothing is known of them."""
+        asked = self._asked
+        if asked is None:
+            return ChosenPartitions(partitions_def, ()) if partitions_def is not None else None
+        if isinstance(asked, str):
+            if partitions_def is not None:
+                return ChosenPartitions(partitions_def, (checked_partition_key(partitions_def, asked, self.instance),))
+            return ChosenPartitions(_static((asked,)), (asked,))
+        if partitions_def is not None:
+            keys = partitions_def.get_partition_keys_in_range(asked, None, self.instance)
+            return ChosenPartitions(partitions_def, tuple(keys), is_range=True)
+        ends = tuple(dict.fromkeys((asked.start, asked.end)))
+        return ChosenPartitions(_static(ends), ends, is_range=True)
+
+    def _made(self, output_name: str = "result") -> AssetPartitions:
+        if self._outputs is not None and output_name not in (*self._outputs, "result"):
+            raise InvalidInvocationError(f"there is no output {output_name!r}; there are {list(self._outputs)}")
+        key = self._selected[0] if self._selected else AssetKey(output_name)
+        chosen = self._partitions
+        return (
+            AssetPartitions(key, chosen.keys, chosen.partitions_def) if chosen is not None else AssetPartitions(key, (), None)
+        )
 
     def _only_output(self) -> str:
         if self._outputs is None:
@@ -149,8 +193,12 @@ def build_asset_context(
     asset_config: Any = None,
     instance: Any = None,
     run_tags: Mapping[str, str] | None = None,
+    partition_key: str | None = None,
+    partition_key_range: PartitionKeyRange | None = None,
 ) -> DirectExecutionContext:
     """A context to call an asset's function with. `asset_config` is its configuration: an object, or a plain dict.
+
+    The partitions are those of the asset that is called; PartitionNotFoundError where it does not have them.
 
     >>> from warehouse_assets import AssetExecutionContext, asset
     >>> @asset(required_resource_keys={"rate"})
@@ -161,7 +209,14 @@ def build_asset_context(
     >>> prices(context, usd=[1, 5]), context.get_output_metadata()
     ([2, 10], {'rows': 2})
     """
-    return DirectExecutionContext(resources=resources, op_config=asset_config, instance=instance, run_tags=run_tags)
+    return DirectExecutionContext(
+        resources=resources,
+        op_config=asset_config,
+        instance=instance,
+        run_tags=run_tags,
+        partition_key=partition_key,
+        partition_key_range=partition_key_range,
+    )
 
 
 def build_op_context(
@@ -171,12 +226,20 @@ def build_op_context(
     config: Any = None,
     instance: Any = None,
     run_tags: Mapping[str, str] | None = None,
+    partition_key: str | None = None,
+    partition_key_range: PartitionKeyRange | None = None,
 ) -> DirectExecutionContext:
     """A context to call an op's function with. Its configuration is `op_config`, or `config`, which means the same."""
     if op_config is not None and config is not None:
         raise InvalidInvocationError("op_config and config are both given", hint="Give one of them.")
-    given = op_config if op_config is not None else config
-    return DirectExecutionContext(resources=resources, op_config=given, instance=instance, run_tags=run_tags)
+    return DirectExecutionContext(
+        resources=resources,
+        op_config=op_config if op_config is not None else config,
+        instance=instance,
+        run_tags=run_tags,
+        partition_key=partition_key,
+        partition_key_range=partition_key_range,
+    )
 
 
 def build_init_resource_context(
@@ -282,8 +345,10 @@ def _partitions(key: str | None, keys: Sequence[str] | None, partitions_def: Any
     if key is not None and keys is not None:
         raise InvalidInvocationError("partition_key and partition_keys are both given", hint="Give one of them.")
     meant = (key,) if key is not None else tuple(keys or ())
-    if partitions_def is None and meant:
-        from warehouse_assets.partitions.static import StaticPartitionsDefinition
+    return meant, _static(meant) if partitions_def is None and meant else partitions_def
 
-        partitions_def = StaticPartitionsDefinition(meant)
-    return meant, partitions_def
+
+def _static(keys: Sequence[str]) -> Any:
+    from warehouse_assets.partitions.static import StaticPartitionsDefinition
+
+    return StaticPartitionsDefinition(keys)

@@ -11,7 +11,6 @@ from warehouse_assets.definitions.naming import Faults
 from warehouse_assets.errors import (
     InvalidConfigError,
     InvalidDefinitionError,
-    InvalidInvocationError,
     InvalidSelectionError,
     close_matches,
 )
@@ -25,6 +24,7 @@ from warehouse_assets.keys import AssetKey, user_strings
 
 if TYPE_CHECKING:
     from warehouse_assets.instance import Instance
+    from warehouse_assets.partitions.definition import PartitionKeyRange
 
 __all__ = ["JobDefinition", "resolve_job"]
 
@@ -52,6 +52,7 @@ class JobDefinition:
         instance: Instance | None = None,
         resources: Mapping[str, Any] | None = None,
         partition_key: str | None = None,
+        partition_key_range: PartitionKeyRange | None = None,
         tags: Mapping[str, str] | None = None,
         raise_on_error: bool = True,
         asset_selection: CoercibleToAssetSelection | None = None,
@@ -61,13 +62,13 @@ class JobDefinition:
         What `run_config` says of an asset or resource replaces what the job's own configuration says of it; `resources` and
         `tags` are added to those of the job, and replace those of the same name.
         """
-        if partition_key is not None:
-            raise InvalidInvocationError(f"partition_key is {partition_key!r}, and no selected asset is partitioned")
         return self.execute(
             self.select(asset_selection),
             run_config=run_config,
             instance=instance,
             resources=resources,
+            partition_key=partition_key,
+            partition_key_range=partition_key_range,
             tags=tags,
             raise_on_error=raise_on_error,
             executor=InProcessExecutor(),
@@ -130,9 +131,9 @@ def resolve_job(
     try:
         selected = select_executable(graph, declared.selection)
         config = RunConfig.of(declared.config)
+        partitions_def = _shared_partitions(declared, graph, selected, own)
         if plan:
             _check_config(config, Plan.build(graph, selected), own)
-            _check_partitions(declared, graph, selected, own)
     except (InvalidSelectionError, InvalidConfigError, InvalidDefinitionError) as error:
         own.add(error.message, hint=error.hint)
     faults.errors += own.errors
@@ -148,7 +149,7 @@ def resolve_job(
         declared.tags,
         declared.run_tags if declared.run_tags is not None else declared.tags,
         declared.metadata,
-        declared.partitions_def,
+        partitions_def,
         declared.executor or executor,
     )
 
@@ -160,21 +161,22 @@ def _check_config(config: RunConfig, plan: Plan, faults: Faults) -> None:
             faults.add(f"it configures {name!r}, which is no asset of the job", hint=close_matches(name, list(known)))
 
 
-def _check_partitions(
+def _shared_partitions(
     declared: UnresolvedAssetJobDefinition, graph: AssetGraph, selected: Collection[AssetKey], faults: Faults
-) -> None:
-    """A job of partitions makes partitioned assets, all of them partitioned as it says."""
-    wanted = declared.partitions_def
-    if wanted is None:
-        return
-    other = [key for key in sorted(selected) if graph.nodes[key].spec.partitions_def not in (None, wanted)]
-    if other:
-        faults.add(
-            f"it is partitioned otherwise than {user_strings(other)}",
-            hint="Leave its partitions_def out, or give that of the assets.",
-        )
-    elif all(graph.nodes[key].spec.partitions_def is None for key in selected):
-        faults.add(
-            "it is partitioned, and none of its assets is",
-            hint="Give the assets a partitions_def, or leave that of the job out.",
-        )
+) -> Any:
+    """How the job is partitioned: as those of its assets are that are partitioned, which have to be so alike."""
+    by_key = {key: graph.nodes[key].spec.partitions_def for key in sorted(selected)}
+    own = {key: partitions_def for key, partitions_def in by_key.items() if partitions_def is not None}
+    wanted = declared.partitions_def or next(iter(own.values()), None)
+    if other := [key for key, partitions_def in own.items() if partitions_def != wanted]:
+        if declared.partitions_def is not None:
+            hint = "Leave its partitions_def out, or give that of the assets."
+            faults.add(f"it is partitioned otherwise than {user_strings(other)}", hint=hint)
+        else:
+            first, *_ = own
+            what = f"its assets are not partitioned alike: {first.to_user_string()!r} has {wanted}, {other[0].to_user_string()!r} has {own[other[0]]}"
+            faults.add(what, hint="Make a job of each.")
+    if wanted is not None and not own:
+        hint = "Give the assets a partitions_def, or leave that of the job out."
+        faults.add("it is partitioned, and none of its assets is", hint=hint)
+    return wanted

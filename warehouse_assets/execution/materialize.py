@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.definitions.specs import AssetIn
-from warehouse_assets.errors import InvalidInvocationError
 from warehouse_assets.graph.asset_graph import AnyAsset, AssetGraph
 from warehouse_assets.io_manager.registry import io_manager_from_uri
 from warehouse_assets.keys import AssetKey
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from warehouse_assets.graph.selection import CoercibleToAssetSelection
     from warehouse_assets.instance import Instance
     from warehouse_assets.io_manager.base import IOManager
+    from warehouse_assets.partitions.definition import PartitionKeyRange
 
 __all__ = ["materialize", "materialize_to_memory"]
 
@@ -30,6 +30,7 @@ def materialize(
     instance: Instance | None = None,
     resources: Mapping[str, Any] | None = None,
     partition_key: str | None = None,
+    partition_key_range: PartitionKeyRange | None = None,
     selection: CoercibleToAssetSelection | None = None,
     tags: Mapping[str, str] | None = None,
     raise_on_error: bool = True,
@@ -41,6 +42,9 @@ def materialize(
     manager stores is removed with it. An error of user code is raised as itself, with the asset in a note, after everything that
     does not depend on it was made; with `raise_on_error=False` it is in the result.
 
+    Partitioned assets are made for `partition_key`, or for all partitions of a `partition_key_range` at once: each function is
+    called once, and asks for `context.partition_keys`. They have to be partitioned alike; others are made as ever.
+
     >>> from warehouse_assets import asset, materialize
     >>> @asset
     ... def one():
@@ -51,8 +55,6 @@ def materialize(
     from warehouse_assets.execution.run import execute_run
 
     graph = AssetGraph.build(assets)
-    if partition_key is not None:
-        raise InvalidInvocationError(f"partition_key is {partition_key!r}, and no selected asset is partitioned")
     return execute_run(
         graph,
         _selected(graph, selection),
@@ -60,6 +62,8 @@ def materialize(
         run_config=run_config,
         instance=instance,
         tags=tags or {},
+        partition_key=partition_key,
+        partition_key_range=partition_key_range,
         raise_on_error=raise_on_error,
         executor=executor,
     )

@@ -196,8 +196,9 @@ class OutputTaker:
             versions[CODE_VERSION_TAG] = spec.code_version
         if (version := data_version or self.context.data_version_for(spec.key)) is not None:
             versions[DATA_VERSION_TAG] = version
-        made = AssetMaterialization(spec.key, metadata=merged, tags=versions)
-        self.events.append(self.session.event("ASSET_MATERIALIZATION", self.step, data=made))
+        for partition in self.session.partitions.made(self.step.definition) or (None,):
+            made = AssetMaterialization(spec.key, metadata=merged, partition=partition, tags=versions)
+            self.events.append(self.session.event("ASSET_MATERIALIZATION", self.step, data=made))
 
     def _check_expected(self, output: AssetOutput) -> None:
         key = output.spec.key.to_user_string()

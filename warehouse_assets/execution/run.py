@@ -11,6 +11,7 @@ from warehouse_assets.definitions.specs import DEFAULT_IO_MANAGER_KEY
 from warehouse_assets.errors import ResourceError
 from warehouse_assets.events import AssetMaterialization, Event, RunRecord, error_line
 from warehouse_assets.execution.executors import Executor, InProcessExecutor
+from warehouse_assets.execution.partitions import choose_partitions
 from warehouse_assets.execution.plan import Plan, Step
 from warehouse_assets.execution.resources import DefaultIOManager, ResourcePool
 from warehouse_assets.execution.run_config import CoercibleToRunConfig, RunConfig, validate_run_config
@@ -23,6 +24,7 @@ from warehouse_assets.keys import AssetKey, CoercibleToAssetKey
 
 if TYPE_CHECKING:
     from warehouse_assets.instance import Instance
+    from warehouse_assets.partitions.definition import PartitionKeyRange
 
 __all__ = ["RunResult", "execute_run"]
 
@@ -66,13 +68,19 @@ class RunResult:
                 return self.asset_value(output.spec.key)
         raise LookupError(f"{node_name!r} has no output {output_name or 'result'!r}")
 
-    def asset_value(self, key: CoercibleToAssetKey, *, as_type: Any = None) -> Any:
-        """The value of an asset, as the I/O manager loads it; None for one that stores nothing."""
+    def asset_value(self, key: CoercibleToAssetKey, *, as_type: Any = None, partition_key: str | None = None) -> Any:
+        """The value of an asset, as the I/O manager loads it; None for one that stores nothing.
+
+        Of a partitioned asset it is one partition, or those that the run made, or, where it made none of it, the whole.
+        """
         asset_key = AssetKey.coerce(key)
         node = self._session.graph.nodes.get(asset_key)
         if node is not None and node.definition is not None and node.definition.function.returns_nothing:
             return None
-        return self._session.tables.load(asset_key, as_type)
+        made = None
+        if partition_key is None and node is not None and node.spec.partitions_def is not None and node.definition is not None:
+            made = self._session.partitions.made(node.definition) if asset_key in self._session.plan.asset_keys else None
+        return self._session.tables.load(asset_key, as_type, partition_key=partition_key, partition_keys=made)
 
     def get_asset_materialization_events(self) -> list[Event]:
         """The events of all materializations, in order."""
@@ -115,6 +123,8 @@ def execute_run(
     run_config: CoercibleToRunConfig = None,
     instance: Instance | None = None,
     tags: Mapping[str, str],
+    partition_key: str | None = None,
+    partition_key_range: PartitionKeyRange | None = None,
     raise_on_error: bool = True,
     executor: Executor | None = None,
     listeners: Sequence[Listener] = (),
@@ -134,12 +144,13 @@ def execute_run(
     check_table_names(graph, given)
     record = instance if instance is not None else Instance.ephemeral()
     given.setdefault(DEFAULT_IO_MANAGER_KEY, DefaultIOManager(lambda: record))
+    partitions = choose_partitions(graph, plan, partition_key, partition_key_range, record)
     run = RunRecord(
         run_id=os.urandom(8).hex(),
         status="QUEUED",
         created=time.time(),
         job_name=job_name,
-        tags=dict(tags),
+        tags={**tags, **partitions.tags} if partitions is not None else dict(tags),
         asset_keys=plan.asset_keys,
         config=config.to_dict(),
     )
@@ -153,6 +164,7 @@ def execute_run(
         pool=pool,
         configs=configs,
         listeners=(seen.append, *listeners),
+        partitions=partitions,
     )
     state = RunState(plan)
     _lead(session, state, executor or InProcessExecutor(), needed)

@@ -56,6 +56,7 @@ def _context(session: RunSession, step: Step, attempt: int) -> AssetExecutionCon
         retry_number=attempt - 1,
         log=session.log,
         report=lambda done, total: session.report_progress(step, done, total),
+        partitions=session.partitions.of(step.definition),
     )
 
 

@@ -68,6 +68,7 @@ def check_asset(
         resources={**own, **(resources or {})},
         run_config=RunConfig({definition.node_name: config} if config is not None else {}),
         tags={},
+        partition_key=partition_key,
     )
     comparison = Comparison([by] if isinstance(by, str) else by, check_order, check_types, rel_tol, abs_tol)
     for asset_key, table in expected.items():

@@ -1,0 +1,148 @@
+"""What the context of a function says of partitions: those that it makes, and those that it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from warehouse_assets.errors import InvalidInvocationError
+from warehouse_assets.io_manager.partitions import ContextPartitions
+from warehouse_assets.keys import AssetKey, CoercibleToAssetKey
+
+if TYPE_CHECKING:
+    from warehouse_assets.definitions.assets import AssetsDefinition
+    from warehouse_assets.execution.partitions import ChosenPartitions
+    from warehouse_assets.execution.session import RunSession
+    from warehouse_assets.partitions.clock import TimeWindow
+    from warehouse_assets.partitions.definition import PartitionKeyRange
+
+__all__ = ["AssetPartitions", "PartitionContext"]
+
+
+@dataclass(frozen=True, slots=True)
+class AssetPartitions(ContextPartitions):
+    """The partitions of one asset."""
+
+    asset_key: AssetKey
+    partition_keys: Sequence[str]
+    partitions_def: Any
+
+
+class PartitionContext:
+    """The partitions of a step; a question that has no answer, such as of an asset without any, is a PartitionNotFoundError.
+
+    An output is meant by its name, which may be left out for the only one. An input is meant by its argument, or by the key of a
+    dependency.
+    """
+
+    __slots__ = ()
+
+    assets_def: AssetsDefinition
+    _partitions: ChosenPartitions | None
+    _selected: tuple[AssetKey, ...]
+    _session: RunSession | None
+
+    @property
+    def has_partition_key(self) -> bool:
+        """Whether one partition is made."""
+        return self._made().has_partition_key
+
+    @property
+    def has_partition_key_range(self) -> bool:
+        """Whether the partitions of a range are made, all at once."""
+        return self._partitions is not None and self._partitions.is_range
+
+    @property
+    def partition_key(self) -> str:
+        """The one partition that is made."""
+        return self._made().partition_key
+
+    @property
+    def partition_keys(self) -> Sequence[str]:
+        """The partitions that are made, in their order."""
+        return self.asset_partition_keys_for_output()
+
+    @property
+    def partition_key_range(self) -> PartitionKeyRange:
+        """The first and the last of the partitions that are made."""
+        return self._made().asset_partition_key_range
+
+    @property
+    def partition_time_window(self) -> TimeWindow:
+        """The time that the partitions cover that are made, which have to be windows that follow each other."""
+        return self._made().asset_partitions_time_window
+
+    def asset_partitions_def_for_output(self, output_name: str = "result") -> Any:
+        """How the asset of an output is partitioned."""
+        return self._made(output_name).asset_partitions_def
+
+    def asset_partition_key_for_output(self, output_name: str = "result") -> str:
+        """The one partition of an output that is made."""
+        return self._made(output_name).partition_key
+
+    def asset_partition_keys_for_output(self, output_name: str = "result") -> Sequence[str]:
+        """The partitions of an output that are made."""
+        made = self._made(output_name)
+        return made.partition_keys if made.asset_partitions_def else ()
+
+    def asset_partition_key_range_for_output(self, output_name: str = "result") -> PartitionKeyRange:
+        """The first and the last of the partitions of an output that are made."""
+        return self._made(output_name).asset_partition_key_range
+
+    def asset_partitions_time_window_for_output(self, output_name: str = "result") -> TimeWindow:
+        """The time that the partitions of an output cover that are made."""
+        return self._made(output_name).asset_partitions_time_window
+
+    def asset_partitions_def_for_input(self, input_name: CoercibleToAssetKey) -> Any:
+        """How the asset of an input is partitioned."""
+        return self._given(input_name).asset_partitions_def
+
+    def asset_partition_key_for_input(self, input_name: CoercibleToAssetKey) -> str:
+        """The one partition that an input is made of."""
+        return self._given(input_name).partition_key
+
+    def asset_partition_keys_for_input(self, input_name: CoercibleToAssetKey) -> Sequence[str]:
+        """The partitions that an input is made of, which may be none."""
+        given = self._given(input_name)
+        return given.partition_keys if given.asset_partitions_def else ()
+
+    def asset_partition_key_range_for_input(self, input_name: CoercibleToAssetKey) -> PartitionKeyRange:
+        """The first and the last of the partitions that an input is made of."""
+        return self._given(input_name).asset_partition_key_range
+
+    def asset_partitions_time_window_for_input(self, input_name: CoercibleToAssetKey) -> TimeWindow:
+        """The time that the partitions cover that an input is made of."""
+        return self._given(input_name).asset_partitions_time_window
+
+    def _made(self, output_name: str = "result") -> AssetPartitions:
+        """What is made of an output; all outputs of a step are partitioned alike."""
+        outputs = self.assets_def.outputs
+        if output_name in outputs:
+            key = outputs[output_name].spec.key
+        elif output_name == "result":
+            key = self._selected[0]
+        else:
+            raise InvalidInvocationError(
+                f"{self.assets_def.node_name!r} has no output {output_name!r}; it has {sorted(outputs)}"
+            )
+        if self._partitions is None:
+            return AssetPartitions(key, (), None)
+        return AssetPartitions(key, self._partitions.keys, self._partitions.partitions_def)
+
+    def _given(self, name: CoercibleToAssetKey) -> AssetPartitions:
+        """What is given by an input."""
+        session = self._session
+        if session is None:
+            raise InvalidInvocationError("this context was built by hand and belongs to no run")
+        bound = session.graph.bindings[self.assets_def]
+        if isinstance(name, str) and name in bound:
+            key = bound[name]
+            keys = session.partitions.for_argument(self.assets_def, self._selected, name, key)
+        else:
+            key = AssetKey.coerce(name)
+            child = next((one for one in self._selected if key in session.graph.nodes[one].parents), None)
+            if child is None:
+                raise InvalidInvocationError(f"{self.assets_def.node_name!r} has no input {name!r}; it has {sorted(bound)}")
+            keys = session.partitions.for_table(self._selected, child, key)
+        return AssetPartitions(key, keys, session.graph.nodes[key].spec.partitions_def)
