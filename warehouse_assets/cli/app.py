@@ -23,6 +23,7 @@ from warehouse_assets.errors import (
     InvalidInvocationError,
     InvalidSelectionError,
     InvalidSQLError,
+    PartitionNotFoundError,
     ResourceError,
     WarehouseAssetsError,
     close_matches,
@@ -44,6 +45,7 @@ _MISTAKES = (
     InvalidInvocationError,
     InvalidSQLError,
     InvalidSelectionError,
+    PartitionNotFoundError,
     ResourceError,
 )
 

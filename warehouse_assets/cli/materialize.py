@@ -13,6 +13,7 @@ import click
 from warehouse_assets.cli.app import relative_paths
 from warehouse_assets.cli.format import console
 from warehouse_assets.cli.options import load, module_option, open_instance, verbose_option
+from warehouse_assets.cli.partitions import chosen_partitions, partition_options
 from warehouse_assets.cli.progress import RunDisplay
 from warehouse_assets.errors import InvalidConfigError
 
@@ -30,11 +31,19 @@ __all__ = ["materialize"]
     "-s", "--select", "selection", metavar="SELECTION", help='Which assets, such as "+marts/orders" or "group:marts".'
 )
 @click.option("-j", "--job", "job_name", metavar="NAME", help="The assets of this job, run with its configuration and tags.")
+@partition_options
 @click.option("-c", "--config", metavar="JSON|FILE", help="Run configuration: JSON, or a .json or .toml file with it.")
 @click.option("--threads", type=click.IntRange(min=1), help="How many assets at once; the number of cores unless given.")
 @verbose_option
 def materialize(
-    module: str, selection: str | None, job_name: str | None, config: str | None, threads: int | None, verbose: bool
+    module: str,
+    selection: str | None,
+    job_name: str | None,
+    partition: str | None,
+    partition_range: str | None,
+    config: str | None,
+    threads: int | None,
+    verbose: bool,
 ) -> int:
     """Make the assets of MODULE, or a selection of them, in the order of their dependencies.
 
@@ -58,6 +67,7 @@ def materialize(
                 list(selected),
                 instance=instance,
                 run_config=_read_config(config),
+                **chosen_partitions(partition, partition_range),
                 raise_on_error=False,
                 executor=executor,
                 listeners=[display],

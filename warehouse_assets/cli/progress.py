@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from warehouse_assets.cli.app import relative_paths
 from warehouse_assets.cli.format import byte_text, count_text, new_table, seconds_text
 from warehouse_assets.events import Event
+from warehouse_assets.keys import AssetKey
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -32,6 +33,7 @@ class _StepView:
     bytes: int | None = None
     place: str = ""
     note: str = ""
+    assets: set[AssetKey | None] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -69,10 +71,10 @@ class RunDisplay:
             return
         with self._lock:
             view = self.views.setdefault(event.step_key, _StepView(event.step_key))
+            rows, size = view.rows or 0, view.bytes or 0
             _HANDLERS.get(event.event_type, _ignore)(view, event)
-            if event.event_type == "ASSET_MATERIALIZATION":
-                self.totals.rows += view.rows or 0
-                self.totals.bytes += view.bytes or 0
+            self.totals.rows += (view.rows or 0) - rows
+            self.totals.bytes += (view.bytes or 0) - size
             if event.event_type in _ENDINGS:
                 self._say(view)
             elif event.event_type == "STEP_UP_FOR_RETRY":
@@ -135,9 +137,12 @@ def _began(view: _StepView, event: Event) -> None:
 
 
 def _made(view: _StepView, event: Event) -> None:
+    if event.asset_key in view.assets:
+        return  # another partition of one write, which was measured as a whole
+    view.assets.add(event.asset_key)
     metadata: Mapping[str, Any] = event.data.metadata if event.asset_materialization else {}  # type: ignore[union-attr]
     values = {name: value.value for name, value in metadata.items()}
-    view.rows = _added(view.rows, values.get("row_count"))
+    view.rows = _added(view.rows, values.get("partition_row_count", values.get("row_count")))
     view.bytes = _added(view.bytes, values.get("byte_size"))
     view.place = str(values.get("table_name") or values.get("uri") or view.place)
 

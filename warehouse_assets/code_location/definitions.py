@@ -15,7 +15,7 @@ from warehouse_assets.definitions.specs import DEFAULT_IO_MANAGER_KEY
 from warehouse_assets.errors import InvalidDefinitionError, InvalidSelectionError, ResourceError, close_matches
 from warehouse_assets.graph.asset_graph import AnyAsset, AssetGraph
 from warehouse_assets.graph.requirements import merge_resources, missing_resources, required_resources
-from warehouse_assets.graph.tables import check_table_names
+from warehouse_assets.graph.tables import check_stores, check_table_names
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey
 
 if TYPE_CHECKING:
@@ -59,8 +59,9 @@ class Definitions:
         is_sound = not faults.errors
         self.resources = self._all_resources(dict(resources or {}), faults)
         faults.attempt(check_table_names, self.graph, self.resources)
+        faults.attempt(check_stores, self.graph, self.resources)
         self._jobs = self._resolved_jobs(faults, is_sound) if self.jobs else {}
-        faults.raise_any("the definitions")
+        faults.settle("the definitions")
 
     def _all_resources(self, given: dict[str, Any], faults: Faults) -> dict[str, Any]:
         try:
@@ -68,8 +69,15 @@ class Definitions:
         except ResourceError as error:
             faults.errors.append(InvalidDefinitionError(error.message, where=error.where))
             return given
-        needed = required_resources(self.graph, self.graph.bindings)
-        faults.errors += [InvalidDefinitionError(missing) for missing in missing_resources(needed, merged)]
+        if not missing_resources(required_resources(self.graph, self.graph.bindings), merged):
+            return merged
+        said: set[str] = set()
+        for definition in self.graph.bindings:  # one after the other, to know where each is declared
+            needed = required_resources(self.graph, [definition])
+            new = {name: why for name, why in needed.items() if name not in said}
+            said.update(new)
+            for missing in missing_resources(new, merged):
+                faults.add(missing, where=definition.place)
         return merged
 
     def _resolved_jobs(self, faults: Faults, is_sound: bool) -> dict[str, JobDefinition]:

@@ -166,7 +166,7 @@ def graph(
             faults.add(
                 f"ins names {unknown!r}, which is no argument of the function", hint=f"It has {list(built.input_names)}."
             )
-        faults.raise_any(f"graph {own!r}")
+        faults.settle(f"graph {own!r}")
         outs = out if isinstance(out, Mapping) else dict.fromkeys(built.outputs, out or GraphOut())
         return GraphDefinition(own, function, built.nodes, built.outputs, built.description, dict(ins or {}), dict(outs))
 

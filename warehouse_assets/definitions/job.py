@@ -57,7 +57,7 @@ def define_asset_job(
     for tag, value in given.items():
         if not (isinstance(tag, str) and isinstance(value, str)):
             faults.add(f"the tag {tag!r} has the value {value!r}", hint="Names and values of tags are text.")
-    faults.raise_any(f"job {name!r}")
+    faults.settle(f"job {name!r}")
     return UnresolvedAssetJobDefinition(
         name,
         selection,

@@ -202,12 +202,12 @@ def _build(
             faults.add(f"the input {argument!r} is {given!r}, not an In", hint="Write In(…).")
         elif argument not in names and not given.is_nothing and not function.takes_any_keyword:
             faults.add(f"ins names {argument!r}, which is no argument of the function", hint=f"It has {sorted(names)}.")
-    faults.raise_any(f"op {own!r}")
+    faults.settle(f"op {own!r}")
     return OpDefinition(
         own,
         function,
-        dict(ins or {}),
-        dict(outs),
+        {argument: given for argument, given in (ins or {}).items() if isinstance(given, In)},
+        {output: declared for output, declared in outs.items() if isinstance(declared, Out)},
         description if description is not None else function.description,
         frozenset(required_resource_keys or ()),
         retry_policy,

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, overload
 
 from warehouse_assets.definitions.functions import UserFunction
-from warehouse_assets.definitions.naming import Place
+from warehouse_assets.definitions.naming import Faults, Place
 from warehouse_assets.definitions.specs import DEFAULT_IO_MANAGER_KEY, AssetSpec, replace_spec
-from warehouse_assets.errors import InvalidDefinitionError, InvalidInvocationError
+from warehouse_assets.errors import InvalidInvocationError
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey, CoercibleToKeyPrefix, key_prefix_segments
 
 __all__ = ["SourceAsset", "observable_source_asset"]
@@ -168,9 +168,9 @@ def observable_source_asset(
     def decorate(fn: Callable[..., Any]) -> SourceAsset:
         function = UserFunction(fn)
         if key is not None and (name is not None or key_prefix is not None):
-            raise InvalidDefinitionError(
-                f"source {key!r}: key is given together with name or key_prefix", where=str(function.place)
-            )
+            faults = Faults(f"source {key!r}: ", function.place)
+            faults.add("key is given together with name or key_prefix", hint="Give either.")
+            faults.settle()
         own = AssetKey.coerce(key) if key is not None else AssetKey((*key_prefix_segments(key_prefix), name or function.name))
         return SourceAsset(own, observe_fn=fn, description=description or function.description, place=function.place, **options)
 

@@ -46,7 +46,7 @@ class PartitionContext:
     @property
     def has_partition_key(self) -> bool:
         """Whether one partition is made."""
-        return self._made().has_partition_key
+        return self._partitions is not None and len(self._partitions.keys) == 1
 
     @property
     def has_partition_key_range(self) -> bool:

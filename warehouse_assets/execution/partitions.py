@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.errors import InvalidInvocationError, InvalidSelectionError, PartitionNotFoundError
 from warehouse_assets.events import PARTITION_RANGE_END_TAG, PARTITION_RANGE_START_TAG, PARTITION_TAG
+from warehouse_assets.execution.outputs import name_of
 from warehouse_assets.graph.partitions import argument_mapping, depends_on_itself, edge_mappings
 
 if TYPE_CHECKING:
@@ -93,8 +94,9 @@ class RunPartitions:
         pair = PartitionsPair(nodes[key].spec.partitions_def, downstream, self.current_time, self.store)
         found = [mapping.get_upstream_keys(made, pair) for mapping in mappings]
         keys = dict.fromkeys(name for answer in found for name in answer.keys)
-        if key in selected:  # what is made now is not there yet
-            return tuple(name for name in keys if name not in set(made))
+        if key in selected:
+            here = frozenset(made)  # and so not there yet
+            return tuple(name for name in keys if name not in here)
         if missing := [name for answer in found for name in answer.nonexistent]:
             raise _nonexistent(key, pair.upstream, missing, selected[0], made)
         return tuple(keys)
@@ -159,8 +161,8 @@ def _shared(steps: Sequence[Step]) -> PartitionsDefinition:
         other = step.definition
         if other.partitions_def != first.partitions_def:
             raise InvalidSelectionError(
-                f"the selected assets are not partitioned alike: {steps[0].key!r} ({first.place}) has {first.partitions_def}, "
-                f"and {step.key!r} ({other.place}) has {other.partitions_def}",
+                f"the selected assets are not partitioned alike: {name_of(steps[0])} ({first.place}) has "
+                f"{first.partitions_def}, and {name_of(step)} ({other.place}) has {other.partitions_def}",
                 hint="Materialize them in runs of their own.",
             )
     return first.partitions_def  # type: ignore[no-any-return]
@@ -169,11 +171,12 @@ def _shared(steps: Sequence[Step]) -> PartitionsDefinition:
 def _checked_range(given: Any) -> PartitionKeyRange:
     from warehouse_assets.partitions.definition import PartitionKeyRange
 
-    if not isinstance(given, PartitionKeyRange):
-        raise InvalidInvocationError(
-            f"partition_key_range is {given!r}, not a PartitionKeyRange", hint="Give PartitionKeyRange(start, end)."
-        )
-    return given
+    if isinstance(given, PartitionKeyRange) and isinstance(given.start, str) and isinstance(given.end, str):
+        return given
+    raise InvalidInvocationError(
+        f"partition_key_range is {given!r}, not a PartitionKeyRange of two strings",
+        hint='Give for example PartitionKeyRange("2024-01-01", "2024-01-31").',
+    )
 
 
 def _check_several(graph: AssetGraph, steps: Sequence[Step], count: int) -> None:
@@ -182,13 +185,13 @@ def _check_several(graph: AssetGraph, steps: Sequence[Step], count: int) -> None
         policy = step.definition.backfill_policy
         if policy is not None and policy.max_partitions_per_run is not None and count > policy.max_partitions_per_run:
             raise InvalidInvocationError(
-                f"asset {step.key!r} makes at most {policy.max_partitions_per_run} partitions in one run, and the range has {count}",
+                f"{name_of(step)} makes at most {policy.max_partitions_per_run} partitions in one run, and the range has {count}",
                 where=str(step.definition.place),
                 hint="Materialize it in several runs, or give it BackfillPolicy.single_run() if its function can make them at once.",
             )
         if policy is None and count > 1 and _makes_itself(graph, step):
             raise InvalidInvocationError(
-                f"asset {step.key!r} makes each partition from those before it, and a range is made at once",
+                f"{name_of(step)} makes each partition from those before it, and a range is made at once",
                 where=str(step.definition.place),
                 hint="Materialize its partitions one after the other, or give it BackfillPolicy.single_run().",
             )
@@ -207,7 +210,7 @@ def _none_given(
     last = partitions_def.get_last_partition_key(None, store)
     example = f"the last one is {last!r}" if last is not None else "there is none yet"
     return InvalidInvocationError(
-        f"asset {step.key!r} has {partitions_def}, and no partition is given",
+        f"{name_of(step)} has {partitions_def}, and no partition is given",
         where=str(step.definition.place),
         hint=f"Give a partition_key (--partition on the command line) or a range; {example}.",
     )

@@ -19,7 +19,7 @@ from warehouse_assets.execution.session import Listener, RunSession
 from warehouse_assets.execution.state import RunState
 from warehouse_assets.graph.asset_graph import AssetGraph
 from warehouse_assets.graph.requirements import merge_resources, missing_resources, required_resources
-from warehouse_assets.graph.tables import check_table_names
+from warehouse_assets.graph.tables import check_stores, check_table_names
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey
 
 if TYPE_CHECKING:
@@ -142,6 +142,7 @@ def execute_run(
         raise ResourceError("; ".join(faults))
     configs, given = validate_run_config(plan, config, given)
     check_table_names(graph, given)
+    check_stores(graph, given)
     record = instance if instance is not None else Instance.ephemeral()
     given.setdefault(DEFAULT_IO_MANAGER_KEY, DefaultIOManager(lambda: record))
     partitions = choose_partitions(graph, plan, partition_key, partition_key_range, record)

@@ -44,7 +44,7 @@ def with_resources(
         except InvalidConfigError as error:
             faults.add(error.message, hint=error.hint)
     bound = [_bound(item, given, faults) for item in definitions]
-    faults.raise_any("the resources of the assets")
+    faults.settle("the resources of the assets")
     return bound
 
 

@@ -28,7 +28,7 @@ def only_key(partitions_def: Any, keys: Sequence[str], owner: str) -> str:
     if not keys:
         partitioned(partitions_def, owner)
     found = f"{len(keys)} partitions" if keys else "no partition"
-    raise PartitionNotFoundError(f"{owner} has {found} here, not one", hint="Ask for its keys." if keys else None)
+    raise PartitionNotFoundError(f"{owner} has {found} here, not one", hint="Ask for partition_keys." if keys else None)
 
 
 def key_range(partitions_def: Any, keys: Sequence[str], owner: str) -> PartitionKeyRange:
