@@ -10,15 +10,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.definitions.job import UnresolvedAssetJobDefinition
-from warehouse_assets.definitions.naming import Faults
+from warehouse_assets.definitions.naming import Faults, caller_place
 from warehouse_assets.definitions.specs import DEFAULT_IO_MANAGER_KEY
-from warehouse_assets.errors import InvalidDefinitionError, InvalidSelectionError, ResourceError, close_matches
+from warehouse_assets.errors import InvalidDefinitionError, InvalidSelectionError, close_matches
 from warehouse_assets.graph.asset_graph import AnyAsset, AssetGraph
-from warehouse_assets.graph.requirements import merge_resources, missing_resources, required_resources
+from warehouse_assets.graph.requirements import missing_resources, required_resources, resources_and_conflicts
 from warehouse_assets.graph.tables import check_stores, check_table_names
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey
 
 if TYPE_CHECKING:
+    from warehouse_assets.definitions.assets import AssetsDefinition
     from warehouse_assets.execution.executors import Executor
     from warehouse_assets.execution.job import JobDefinition
     from warehouse_assets.execution.run import RunResult
@@ -64,20 +65,21 @@ class Definitions:
         faults.settle("the definitions")
 
     def _all_resources(self, given: dict[str, Any], faults: Faults) -> dict[str, Any]:
-        try:
-            merged = merge_resources(self.graph, given, list(self.graph))
-        except ResourceError as error:
-            faults.errors.append(InvalidDefinitionError(error.message, where=error.where))
-            return given
-        if not missing_resources(required_resources(self.graph, self.graph.bindings), merged):
+        merged, conflicts = resources_and_conflicts(given, self.graph)
+        faults.errors += [InvalidDefinitionError(conflict.message, where=conflict.where) for conflict in conflicts]
+        definitions = [*self.graph.bindings]
+        if faults.errors:
+            definitions = [definition for definition in definitions if _is_readable(definition)]
+        if not missing_resources(required_resources(self.graph, definitions), merged):
             return merged
         said: set[str] = set()
-        for definition in self.graph.bindings:  # one after the other, to know where each is declared
+        for definition in definitions:  # one after the other, to know where each is declared
             needed = required_resources(self.graph, [definition])
             new = {name: why for name, why in needed.items() if name not in said}
             said.update(new)
             for missing in missing_resources(new, merged):
-                faults.add(missing, where=definition.place)
+                message, _, hint = missing.partition(". ")
+                faults.add(message, hint=hint, where=definition.place)
         return merged
 
     def _resolved_jobs(self, faults: Faults, is_sound: bool) -> dict[str, JobDefinition]:
@@ -87,7 +89,7 @@ class Definitions:
         job: Any
         for job in self.jobs:
             if not isinstance(job, UnresolvedAssetJobDefinition):
-                faults.add(f"{job!r} is not a job", hint="Write define_asset_job(name, selection).")
+                faults.add(f"{job!r} is not a job", hint="Write define_asset_job(name, selection).", where=caller_place())
             elif (other := declared.setdefault(job.name, job)) is not job:
                 places = f"{other.place} and {job.place}"
                 faults.add(f"job {job.name!r} is defined twice: {places}", hint="Give one of them another name.")
@@ -199,3 +201,11 @@ class AssetValueLoader:
         """The stored value of an asset or source, as `as_type`, of these `columns`, of one partition or the whole."""
         metadata = {"columns": list(columns)} if columns is not None else None
         return self._tables.load(AssetKey.coerce(key), as_type, metadata=metadata, partition_key=partition_key)
+
+
+def _is_readable(definition: AssetsDefinition) -> bool:
+    """Whether the annotations of its function can be resolved; else that is noted already."""
+    try:
+        return definition.function.parameters is not None
+    except InvalidDefinitionError:
+        return False

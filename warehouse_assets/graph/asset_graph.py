@@ -9,7 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any, TypeAlias
 
 from warehouse_assets.definitions.assets import AssetOutput, AssetsDefinition
-from warehouse_assets.definitions.naming import Faults
+from warehouse_assets.definitions.naming import Faults, caller_place
 from warehouse_assets.definitions.source import SourceAsset
 from warehouse_assets.definitions.specs import DEFAULT_GROUP, DEFAULT_IO_MANAGER_KEY, AssetSpec
 from warehouse_assets.errors import InvalidDefinitionError, InvalidDefinitionsError, close_matches
@@ -184,7 +184,7 @@ class _Builder:
                 self.collect(item)
             else:
                 hint = "Decorate the function with @asset." if callable(item) else "Give assets, SourceAssets or AssetSpecs."
-                self.faults.add(f"{item!r} is not an asset", hint=hint)
+                self.faults.add(f"{item!r} is not an asset", hint=hint, where=caller_place())
 
     def _add(self, node: AssetNode) -> None:
         other = self.nodes.get(node.key)
