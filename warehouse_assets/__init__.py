@@ -53,10 +53,10 @@ if TYPE_CHECKING:
     from warehouse_assets.events import AssetMaterialization as AssetMaterialization
     from warehouse_assets.events import AssetObservation as AssetObservation
     from warehouse_assets.execution.built_contexts import build_asset_context as build_asset_context
-    from warehouse_assets.execution.built_contexts import build_init_resource_context as build_init_resource_context
-    from warehouse_assets.execution.built_contexts import build_input_context as build_input_context
     from warehouse_assets.execution.built_contexts import build_op_context as build_op_context
-    from warehouse_assets.execution.built_contexts import build_output_context as build_output_context
+    from warehouse_assets.execution.built_io_contexts import build_init_resource_context as build_init_resource_context
+    from warehouse_assets.execution.built_io_contexts import build_input_context as build_input_context
+    from warehouse_assets.execution.built_io_contexts import build_output_context as build_output_context
     from warehouse_assets.execution.context import AssetExecutionContext as AssetExecutionContext
     from warehouse_assets.execution.context import OpExecutionContext as OpExecutionContext
     from warehouse_assets.execution.executors import InProcessExecutor as InProcessExecutor
@@ -199,10 +199,10 @@ _HOMES = {
     "WeeklyPartitionsDefinition": "partitions.periodic",
     "asset": "definitions.asset",
     "build_asset_context": "execution.built_contexts",
-    "build_init_resource_context": "execution.built_contexts",
-    "build_input_context": "execution.built_contexts",
+    "build_init_resource_context": "execution.built_io_contexts",
+    "build_input_context": "execution.built_io_contexts",
     "build_op_context": "execution.built_contexts",
-    "build_output_context": "execution.built_contexts",
+    "build_output_context": "execution.built_io_contexts",
     "define_asset_job": "definitions.job",
     "graph": "definitions.graphs",
     "graph_asset": "definitions.graph_assets",

@@ -1,4 +1,4 @@
-"""Contexts that are built by hand, to call functions, resources and I/O managers directly in tests and notebooks.
+"""Contexts that are built by hand, to call the functions of assets and ops directly in tests and notebooks.
 
 Their resources start when they are first asked for. In a `with` block they start with it and are torn down as it ends; else they
 are torn down when the context is let go of, at the latest when Python ends.
@@ -18,32 +18,31 @@ from warehouse_assets.execution.context import AssetExecutionContext
 from warehouse_assets.execution.partition_context import AssetPartitions
 from warehouse_assets.execution.partitions import ChosenPartitions, checked_partition_key
 from warehouse_assets.execution.resources import LazyResources, ResourcePool, Resources
-from warehouse_assets.io_manager.contexts import InputContext, OutputContext, TableSource, logger
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey, user_strings
 from warehouse_assets.metadata import normalize_metadata
-from warehouse_assets.resources import InitResourceContext
 
 if TYPE_CHECKING:
     from warehouse_assets.partitions.definition import PartitionKeyRange
 
 __all__ = [
     "DirectExecutionContext",
+    "WithResources",
     "build_asset_context",
-    "build_init_resource_context",
-    "build_input_context",
     "build_op_context",
-    "build_output_context",
+    "built_resources",
+    "static_partitions",
 ]
 
 
-def _built(definitions: Mapping[str, Any] | None, instance: Any) -> Resources:
+def built_resources(definitions: Mapping[str, Any] | None, instance: Any) -> Resources:
+    """Resources that start when they are first asked for, and are torn down when they are let go of."""
     pool = ResourcePool(definitions or {}, instance=instance)
     resources = LazyResources(pool)
     weakref.finalize(resources, pool.close)
     return resources
 
 
-class _WithResources:
+class WithResources:
     """What all these contexts share: they can be used in a `with` block."""
 
     resources: Any
@@ -56,7 +55,7 @@ class _WithResources:
         self.resources._close()
 
 
-class DirectExecutionContext(_WithResources, AssetExecutionContext):
+class DirectExecutionContext(WithResources, AssetExecutionContext):
     """A context without a run. Which assets or outputs it is about, it learns from the definition that is called with it."""
 
     def __init__(
@@ -74,7 +73,7 @@ class DirectExecutionContext(_WithResources, AssetExecutionContext):
         super().__init__(
             assets_def=None,  # type: ignore[arg-type]
             selected=(),
-            resources=_built(resources, instance),
+            resources=built_resources(resources, instance),
             op_config=op_config,
         )
         self._instance = instance
@@ -141,12 +140,12 @@ class DirectExecutionContext(_WithResources, AssetExecutionContext):
         if isinstance(asked, str):
             if partitions_def is not None:
                 return ChosenPartitions(partitions_def, (checked_partition_key(partitions_def, asked, self.instance),))
-            return ChosenPartitions(_static((asked,)), (asked,))
+            return ChosenPartitions(static_partitions((asked,)), (asked,))
         if partitions_def is not None:
             keys = partitions_def.get_partition_keys_in_range(asked, None, self.instance)
             return ChosenPartitions(partitions_def, tuple(keys), is_range=True)
         ends = tuple(dict.fromkeys((asked.start, asked.end)))
-        return ChosenPartitions(_static(ends), ends, is_range=True)
+        return ChosenPartitions(static_partitions(ends), ends, is_range=True)
 
     def _made(self, output_name: str = "result") -> AssetPartitions:
         if self._outputs is not None and output_name not in (*self._outputs, "result"):
@@ -173,18 +172,6 @@ class DirectExecutionContext(_WithResources, AssetExecutionContext):
         if not self._selected:
             raise InvalidInvocationError("this context is not about an asset", hint="Call an asset with it.")
         return super()._one_key()
-
-
-class _BuiltInitContext(_WithResources, InitResourceContext):
-    """The context of a resource, without a run."""
-
-
-class _BuiltOutputContext(_WithResources, OutputContext):
-    """The context of a write, without a run."""
-
-
-class _BuiltInputContext(_WithResources, InputContext):
-    """The context of a read, without a run."""
 
 
 def build_asset_context(
@@ -242,113 +229,8 @@ def build_op_context(
     )
 
 
-def build_init_resource_context(
-    config: Any = None,
-    resources: Mapping[str, Any] | None = None,
-    instance: Any = None,
-) -> InitResourceContext:
-    """A context to set a resource up with, or to call the function of a `@resource` with.
-
-    >>> from warehouse_assets import resource
-    >>> @resource
-    ... def greeting(context):
-    ...     return f"hello {context.resource_config['name']}"
-    >>> greeting(build_init_resource_context(config={"name": "you"}))
-    'hello you'
-    """
-    return _BuiltInitContext(logger, config, _built(resources, instance), None, instance)
-
-
-def build_output_context(
-    *,
-    asset_key: CoercibleToAssetKey | None = None,
-    name: str = "result",
-    step_key: str | None = None,
-    run_id: str | None = None,
-    definition_metadata: Mapping[str, Any] | None = None,
-    metadata: Mapping[str, Any] | None = None,
-    resource_config: Any = None,
-    resources: Mapping[str, Any] | None = None,
-    instance: Any = None,
-    partition_key: str | None = None,
-    partition_keys: Sequence[str] | None = None,
-    partitions_def: Any = None,
-    version: str | None = None,
-    sources: Mapping[AssetKey, TableSource] | None = None,
-) -> OutputContext:
-    """A context to call the `handle_output` of an I/O manager with; `output_metadata` tells what it recorded.
-
-    The asset is `asset_key`, or one called like the output. `definition_metadata` is the asset's metadata, and `metadata` another
-    word for it. A `partition_key`, or several, are static partitions where no `partitions_def` says otherwise.
-    """
-    keys, partitions = _partitions(partition_key, partition_keys, partitions_def)
-    return _BuiltOutputContext(
-        AssetKey.coerce(asset_key if asset_key is not None else name),
-        name=name,
-        step_key=step_key,
-        run_id=run_id,
-        definition_metadata={**(metadata or {}), **(definition_metadata or {})},
-        resources=_built(resources, instance),
-        resource_config=resource_config,
-        instance=instance,
-        partition_keys=keys,
-        partitions_def=partitions,
-        version=version,
-        sources=sources or {},
-    )
-
-
-def build_input_context(
-    *,
-    asset_key: CoercibleToAssetKey | None = None,
-    name: str | None = None,
-    step_key: str | None = None,
-    run_id: str | None = None,
-    type_hint: Any = None,
-    definition_metadata: Mapping[str, Any] | None = None,
-    metadata: Mapping[str, Any] | None = None,
-    upstream_output: OutputContext | None = None,
-    resource_config: Any = None,
-    resources: Mapping[str, Any] | None = None,
-    instance: Any = None,
-    partition_key: str | None = None,
-    partition_keys: Sequence[str] | None = None,
-    partitions_def: Any = None,
-) -> InputContext:
-    """A context to call the `load_input` of an I/O manager with; `type_hint` is what the argument's annotation asks for.
-
-    The asset is `asset_key`, or that of `upstream_output`, or one called like the argument. `definition_metadata` is what
-    `AssetIn` says, and `metadata` another word for it; that of the asset itself belongs to `upstream_output`. A `partition_key`,
-    or several, are static partitions where no `partitions_def` says otherwise.
-    """
-    own = asset_key if asset_key is not None else upstream_output.asset_key if upstream_output is not None else name
-    if own is None:
-        raise InvalidInvocationError("nothing says what is read", hint="Give asset_key, upstream_output or name.")
-    keys, partitions = _partitions(partition_key, partition_keys, partitions_def)
-    return _BuiltInputContext(
-        AssetKey.coerce(own),
-        name=name,
-        step_key=step_key,
-        run_id=run_id,
-        type_hint=type_hint,
-        metadata={**(metadata or {}), **(definition_metadata or {})},
-        upstream_output=upstream_output,
-        resources=_built(resources, instance),
-        resource_config=resource_config,
-        instance=instance,
-        partition_keys=keys,
-        partitions_def=partitions,
-    )
-
-
-def _partitions(key: str | None, keys: Sequence[str] | None, partitions_def: Any) -> tuple[Sequence[str], Any]:
-    if key is not None and keys is not None:
-        raise InvalidInvocationError("partition_key and partition_keys are both given", hint="Give one of them.")
-    meant = (key,) if key is not None else tuple(keys or ())
-    return meant, _static(meant) if partitions_def is None and meant else partitions_def
-
-
-def _static(keys: Sequence[str]) -> Any:
+def static_partitions(keys: Sequence[str]) -> Any:
+    """Partitions of which nothing is known but their keys."""
     from warehouse_assets.partitions.static import StaticPartitionsDefinition
 
     return StaticPartitionsDefinition(keys)
