@@ -214,7 +214,7 @@ class _Bench(IOManager):
         kept = {name: value for name, value in definition.resource_defs.items() if name not in replaced}
         alone = definition.map_specs(lambda spec: replace_spec(spec, deps=tuple(_plain_deps(spec))))
         parents = {parent for key in definition.keys for parent in around.nodes[key].parents} - definition.keys
-        bound = {key for argument, key in around.bindings[definition].items()}
+        bound = around.bindings[definition].values()
         sources = [
             SourceAsset(key, metadata=around.nodes[key].spec.metadata, io_manager_def=self)
             for key in sorted(parents)
