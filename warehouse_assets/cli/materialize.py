@@ -32,6 +32,7 @@ __all__ = ["materialize"]
 @click.option(
     "-s", "--select", "selection", metavar="SELECTION", help='Which assets, such as "+marts/orders" or "group:marts".'
 )
+@click.option("-j", "--job", "job_name", metavar="NAME", help="The assets of this job, run with its configuration and tags.")
 @partition_options
 @click.option("-c", "--config", metavar="JSON|FILE", help="Run configuration: JSON, or a .json or .toml file with it.")
 @click.option("--stale", "only_stale", is_flag=True, help="Only what is missing, or whose code or inputs changed since.")
@@ -40,6 +41,7 @@ __all__ = ["materialize"]
 def materialize(
     module: str,
     selection: str | None,
+    job_name: str | None,
     partition: str | None,
     partition_range: str | None,
     config: str | None,
@@ -56,15 +58,18 @@ def materialize(
     from warehouse_assets.graph.selection import select_executable
 
     definitions = load(module, verbose=verbose)
-    selected = select_executable(definitions.graph, selection)
-    if only_stale and not (selected := _to_refresh(definitions, selected)):
+    job = definitions.get_job_def(job_name) if job_name is not None else None
+    selected = job.select(selection) if job is not None else select_executable(definitions.graph, selection)
+    if only_stale and not (selected := _to_refresh(definitions, set(selected))):
         return 0
     plan = Plan.build(definitions.graph, selected)
-    executor = ThreadExecutor(threads) if threads or definitions.executor is None else definitions.executor
+    declared = job.executor if job is not None else definitions.executor
+    executor = ThreadExecutor(threads) if threads or declared is None else declared
+    execute = job.execute if job is not None else definitions.materialize
     out = console()
     with open_instance(create=True) as instance, RunDisplay(out, len(plan.steps)) as display, _log_lines(out):
         try:
-            result = definitions.materialize(
+            result = execute(
                 list(selected),
                 instance=instance,
                 run_config=_read_config(config),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
+from typing import TypeAlias
 
 from warehouse_assets.definitions.assets import AssetOutput, AssetsDefinition
 from warehouse_assets.errors import InvalidDefinitionError, InvalidSelectionError
@@ -13,11 +14,16 @@ from warehouse_assets.keys import AssetKey, user_strings
 
 __all__ = ["Plan", "Step"]
 
+Unit: TypeAlias = (
+    "tuple[AssetsDefinition, tuple[AssetOutput, ...]]"  # a definition, and those of its outputs that it makes at once
+)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
     """One call of one definition: `index` is its place in the plan, `upstream` and `downstream` are indexes of other steps.
 
+    A definition has several steps where another asset stands between two of its own, and it can run in parts.
     `outputs` are those that are selected, in the order of their dependencies. `consumers` says of a definition of several assets
     which steps need which of them.
     """
@@ -46,28 +52,21 @@ class Plan:
     def build(cls, graph: AssetGraph, selected: Collection[AssetKey]) -> Plan:
         """The plan that makes the `selected` assets.
 
-        Raises InvalidSelectionError for a key that cannot be made, or a partial selection of a definition that runs as a whole.
+        Raises InvalidSelectionError for a key that cannot be made, or a partial selection of a definition that runs as a whole, and
+        InvalidDefinitionError for definitions that need each other and run as a whole.
         """
-        outputs = _outputs_by_definition(graph, selected)
-        order, upstream = _sorted_definitions(graph, outputs)
-        keys = _step_keys(order, outputs)
-        index_of = {definition: index for index, definition in enumerate(order)}
+        units = _in_order(graph, _outputs_by_definition(graph, selected))
+        keys = _step_keys(units)
+        index_of = {output.spec.key: index for index, (_, outputs) in enumerate(units) for output in outputs}
         steps = [
-            Step(
-                index,
-                keys[definition],
-                definition,
-                outputs[definition],
-                tuple(index_of[other] for other in upstream[definition]),
-            )
-            for index, definition in enumerate(order)
+            Step(index, keys[index], definition, outputs, tuple(_upstream(graph, outputs, index_of, index)))
+            for index, (definition, outputs) in enumerate(units)
         ]
         for step in steps:
             for index in step.upstream:
                 steps[index].downstream.append(step.index)
             for key in step.asset_keys if len(step.outputs) > 1 else ():
-                children = (graph.nodes[child] for child in graph.nodes[key].children if child in selected)
-                step.consumers[key] = {index_of[child.definition] for child in children if child.definition is not None}
+                step.consumers[key] = {index_of[child] for child in graph.nodes[key].children if child in index_of}
         return cls(steps)
 
     @property
@@ -100,40 +99,68 @@ def _outputs_by_definition(
     return {definition: tuple(outputs) for definition, outputs in chosen.items()}
 
 
-def _sorted_definitions(
-    graph: AssetGraph, outputs: dict[AssetsDefinition, tuple[AssetOutput, ...]]
-) -> tuple[list[AssetsDefinition], dict[AssetsDefinition, dict[AssetsDefinition, None]]]:
-    upstream: dict[AssetsDefinition, dict[AssetsDefinition, None]] = {}
-    nodes = graph.nodes
-    for definition, chosen in outputs.items():
-        needed: dict[AssetsDefinition, None] = {}
-        for output in chosen:
-            for parent in nodes[output.spec.key].parents:
-                other = nodes[parent].definition
-                if other is not None and other is not definition and other in outputs:
-                    needed[other] = None
-        upstream[definition] = needed
-    if all(len(definition.outputs) == 1 for definition in outputs):
-        return list(outputs), upstream  # the order of the assets is the order of the definitions
-    try:
-        return list(TopologicalSorter(upstream).static_order()), upstream
-    except CycleError as error:
-        names = " → ".join(definition.node_name for definition in error.args[1])
-        raise InvalidDefinitionError(f"definitions of several assets need each other: {names}") from None
+def _upstream(graph: AssetGraph, outputs: Sequence[AssetOutput], index_of: Mapping[AssetKey, int], own: int) -> dict[int, None]:
+    """The indexes of the other units that these outputs need."""
+    parents = (parent for output in outputs for parent in graph.nodes[output.spec.key].parents if parent in index_of)
+    return {index_of[parent]: None for parent in parents if index_of[parent] != own}
 
 
-def _step_keys(
-    order: Sequence[AssetsDefinition], outputs: dict[AssetsDefinition, tuple[AssetOutput, ...]]
-) -> dict[AssetsDefinition, str]:
+def _in_order(graph: AssetGraph, chosen: Mapping[AssetsDefinition, tuple[AssetOutput, ...]]) -> Sequence[Unit]:
+    units: list[Unit] = list(chosen.items())
+    if all(len(definition.outputs) == 1 for definition in chosen):
+        return units  # the order of the assets is the order of the definitions
+    while True:
+        index_of = {output.spec.key: index for index, (_, outputs) in enumerate(units) for output in outputs}
+        upstream = {index: _upstream(graph, outputs, index_of, index) for index, (_, outputs) in enumerate(units)}
+        try:
+            ordered = [units[index] for index in TopologicalSorter(upstream).static_order()]
+        except CycleError as error:
+            units = _split(graph, units, error.args[1])
+            continue
+        if len(units) > len(chosen):
+            _check_arguments(graph, ordered)
+        return ordered
+
+
+def _split(graph: AssetGraph, units: Sequence[Unit], circle: Sequence[int]) -> list[Unit]:
+    """The units with one of those in a circle in two: first the outputs that need none of the others, then the rest."""
+    for index in circle:
+        definition, outputs = units[index]
+        others = {output.spec.key for other in circle if other != index for output in units[other][1]}
+        early = tuple(output for output in outputs if not others & graph.upstream([output.spec.key]))
+        if definition.can_subset and 0 < len(early) < len(outputs):
+            late = tuple(output for output in outputs if output not in early)
+            return [*units[:index], (definition, early), (definition, late), *units[index + 1 :]]
+    names = " → ".join(units[index][0].node_name for index in circle)
+    raise InvalidDefinitionError(
+        f"definitions of several assets need each other: {names}",
+        hint="Declare one with can_subset=True, so that it can run in parts, or take it apart.",
+    )
+
+
+def _check_arguments(graph: AssetGraph, units: Sequence[Unit]) -> None:
+    """A part of a definition may come before an argument that only its other outputs are made from: it must have a default."""
+    made: set[AssetKey] = {output.spec.key for _, outputs in units for output in outputs}
+    for definition, outputs in units:
+        made.difference_update(output.spec.key for output in outputs)
+        required = {parameter.name for parameter in definition.function.inputs if not parameter.has_default}
+        for argument, key in graph.bindings[definition].items() if definition.graph is None else ():
+            if key in made and argument in required:
+                raise InvalidDefinitionError(
+                    f"{definition.node_name!r} runs in parts, the first of them before its argument {argument!r} is made",
+                    where=str(definition.place),
+                    hint="Give the argument a default value, which it has where no selected output is made from it.",
+                )
+
+
+def _step_keys(units: Sequence[Unit]) -> Sequence[str]:
     """The escaped key for a definition of one asset, the function's name for others; a number where that is taken."""
-    keys: dict[AssetsDefinition, str] = {}
-    taken: set[str] = set()
-    for definition in order:
+    keys: dict[str, None] = {}
+    for definition, outputs in units:
         single = len(definition.outputs) == 1
-        wanted = outputs[definition][0].spec.key.to_escaped_string() if single else definition.node_name
+        wanted = outputs[0].spec.key.to_escaped_string() if single else definition.node_name
         name, number = wanted, 2
-        while name in taken:
+        while name in keys:
             name, number = f"{wanted} {number}", number + 1
-        taken.add(name)
-        keys[definition] = name
-    return keys
+        keys[name] = None
+    return list(keys)

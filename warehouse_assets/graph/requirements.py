@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from warehouse_assets.definitions.assets import AssetsDefinition
@@ -11,7 +11,7 @@ from warehouse_assets.definitions.specs import DEFAULT_IO_MANAGER_KEY
 from warehouse_assets.errors import ResourceError, close_matches
 from warehouse_assets.graph.asset_graph import AssetGraph, AssetNode
 
-__all__ = ["input_manager_key", "merge_resources", "missing_resources", "required_resources"]
+__all__ = ["input_manager_key", "merge_resources", "missing_resources", "required_resources", "resources_and_conflicts"]
 
 
 def input_manager_key(node: AssetNode, definition: AssetsDefinition, argument: str) -> str:
@@ -41,7 +41,17 @@ def merge_resources(graph: AssetGraph, given: Mapping[str, Any], nodes: Iterable
 
     Raises ResourceError where two of them differ under one name.
     """
-    merged = dict(given)
+    merged, conflicts = resources_and_conflicts(given, nodes)
+    if conflicts:
+        raise conflicts[0]
+    return merged
+
+
+def resources_and_conflicts(
+    given: Mapping[str, Any], nodes: Iterable[AssetNode]
+) -> tuple[dict[str, Any], Sequence[ResourceError]]:
+    """The given resources and those that came with the assets themselves, and an error for each that differs under one name."""
+    merged, conflicts = dict(given), []
     origin = dict.fromkeys(given, "the resources given")
     for node in nodes:
         owner: AssetsDefinition | SourceAsset | None = node.definition or node.source
@@ -53,13 +63,11 @@ def merge_resources(graph: AssetGraph, given: Mapping[str, Any], nodes: Iterable
         who = f"asset {node.key.to_user_string()!r}"
         for name, value in own.items():
             if name in merged and merged[name] is not value and merged[name] != value:
-                raise ResourceError(
-                    f"the resource {name!r} is given twice, with different values: by {origin[name]} and by {who}",
-                    where=node.place,
-                )
+                message = f"the resource {name!r} is given twice, with different values: by {origin[name]} and by {who}"
+                conflicts.append(ResourceError(message, where=node.place))
             merged.setdefault(name, value)
             origin.setdefault(name, who)
-    return merged
+    return merged, conflicts
 
 
 def missing_resources(needed: Mapping[str, str], given: Mapping[str, Any]) -> list[str]:
