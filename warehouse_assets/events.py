@@ -14,10 +14,10 @@ from warehouse_assets.metadata import MetadataValue, metadata_from_json, metadat
 __all__ = [
     "CODE_VERSION_TAG",
     "DATA_VERSION_TAG",
+    "INPUT_DATA_VERSION_TAG",
     "PARTITION_RANGE_END_TAG",
     "PARTITION_RANGE_START_TAG",
     "PARTITION_TAG",
-    "INPUT_DATA_VERSION_TAG",
     "AssetMaterialization",
     "AssetObservation",
     "ErrorInfo",
