@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from warehouse_assets.definitions.specs import DEFAULT_IO_MANAGER_KEY
 from warehouse_assets.errors import InvalidDefinitionError, InvalidDefinitionsError, ResourceError
 from warehouse_assets.graph.asset_graph import AnyAsset, AssetGraph
-from warehouse_assets.graph.requirements import merge_resources, missing_resources, required_resources
+from warehouse_assets.graph.requirements import merge_resources, missing_resources, required_by_checks, required_resources
 from warehouse_assets.graph.tables import check_table_names
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey
 
 if TYPE_CHECKING:
+    from warehouse_assets.definitions.checks import AssetChecksDefinition
     from warehouse_assets.execution.executors import Executor
     from warehouse_assets.execution.run import RunResult
     from warehouse_assets.execution.tables import StoredTables
@@ -27,7 +28,7 @@ __all__ = ["AssetValueLoader", "Definitions"]
 
 
 class Definitions:
-    """The assets of a project and the resources they run with, checked when they are put together.
+    """The assets of a project, their checks, and the resources they run with, examined when they are put together.
 
     Raises InvalidDefinitionError, or a group of all faults: those of the graph, missing and conflicting resources, assets that
     would share a table.
@@ -44,13 +45,15 @@ class Definitions:
         self,
         assets: AnyAsset | Iterable[AnyAsset] = (),
         *,
+        asset_checks: Iterable[AssetChecksDefinition] = (),
         resources: Mapping[str, Any] | None = None,
         executor: Executor | None = None,
     ) -> None:
         self.assets = tuple(assets) if isinstance(assets, Iterable) else (assets,)
+        self.asset_checks = tuple(asset_checks)
         self.executor = executor
         faults: list[InvalidDefinitionError] = []
-        self.graph = _collecting(faults, lambda: AssetGraph.build(self.assets)) or AssetGraph({}, {}, [])
+        self.graph = _collecting(faults, lambda: AssetGraph.build([self.assets, self.asset_checks])) or AssetGraph({}, {}, [])
         self.resources = self._all_resources(dict(resources or {}), faults)
         _collecting(faults, lambda: check_table_names(self.graph, self.resources))
         if len(faults) == 1:
@@ -60,11 +63,12 @@ class Definitions:
 
     def _all_resources(self, given: dict[str, Any], faults: list[InvalidDefinitionError]) -> dict[str, Any]:
         try:
-            merged = merge_resources(self.graph, given, list(self.graph))
+            merged = merge_resources(self.graph, given, list(self.graph), self.graph.checks.values())
         except ResourceError as error:
             faults.append(InvalidDefinitionError(error.message, where=error.where))
             return given
-        needed = required_resources(self.graph, self.graph.bindings)
+        needed = required_by_checks(self.graph, self.graph.checks.values())
+        needed |= required_resources(self.graph, self.graph.bindings)
         faults += [InvalidDefinitionError(missing) for missing in missing_resources(needed, merged)]
         return merged
 
@@ -80,20 +84,27 @@ class Definitions:
                 resources[name] = value
         if any(executor is not executors[0] for executor in executors):
             raise InvalidDefinitionError("several executors are given", hint="Give one.")
-        return cls([part.assets for part in parts], resources=resources, executor=executors[0] if executors else None)
+        checks = {id(check): check for part in parts for check in part.asset_checks}.values()
+        return cls(
+            [part.assets for part in parts],
+            asset_checks=checks,
+            resources=resources,
+            executor=executors[0] if executors else None,
+        )
 
     def materialize(
         self, selection: CoercibleToAssetSelection | None = None, *, instance: Instance | None = None, **options: Any
     ) -> RunResult:
         """Make the selected assets, or all of them, with the resources given here. Takes what `materialize` takes."""
         from warehouse_assets.execution.run import execute_run
-        from warehouse_assets.graph.selection import select_executable
+        from warehouse_assets.graph.selection import select_checks, select_executable
 
         options.setdefault("executor", self.executor)
         options.setdefault("tags", {})
         resources = {**self.resources, **options.pop("resources", {})}
         selected = select_executable(self.graph, selection)
-        return execute_run(self.graph, selected, resources=resources, instance=instance, **options)
+        checks = None if selection is None else select_checks(self.graph, selection)
+        return execute_run(self.graph, selected, checks=checks, resources=resources, instance=instance, **options)
 
     def load_asset_value(
         self,

@@ -12,17 +12,18 @@ from typing import Any
 
 from warehouse_assets.code_location.definitions import Definitions
 from warehouse_assets.definitions.assets import AssetsDefinition
+from warehouse_assets.definitions.checks import AssetChecksDefinition
 from warehouse_assets.definitions.source import SourceAsset
 from warehouse_assets.definitions.specs import AssetSpec
 from warehouse_assets.errors import InvalidDefinitionError, close_matches
 
-__all__ = ["assets_in", "load_definitions"]
+__all__ = ["assets_in", "checks_in", "load_definitions"]
 
 
 def load_definitions(target: str, folder: Path | None = None) -> Definitions:
     """The Definitions of a module (`my_project.assets`) or file (`assets.py`), importable from `folder` (the current one).
 
-    A module without a `Definitions` is taken for the assets, sources, specs and lists of them at its top level.
+    A module without a `Definitions` is taken for the assets, sources, specs, checks and lists of them at its top level.
     Raises InvalidDefinitionError for a module that is not there, or declares nothing; whatever the module itself raises is left
     as it is.
     """
@@ -34,7 +35,7 @@ def load_definitions(target: str, folder: Path | None = None) -> Definitions:
         )
     if found:
         return next(iter(found.values()))
-    assets = list(assets_in(module))
+    assets = [*assets_in(module), *checks_in(module)]
     if not assets:
         raise InvalidDefinitionError(
             f"the module {target!r} declares no assets",
@@ -52,8 +53,16 @@ def _hint_of_submodule(module: ModuleType) -> str:
 
 def assets_in(module: ModuleType) -> Iterator[Any]:
     """The assets, sources and specs at the top level of a module, and in lists there, each once."""
+    return _found_in(module, (AssetsDefinition, SourceAsset, AssetSpec))
+
+
+def checks_in(module: ModuleType) -> Iterator[AssetChecksDefinition]:
+    """The checks at the top level of a module, and in lists there, each once."""
+    return _found_in(module, (AssetChecksDefinition,))
+
+
+def _found_in(module: ModuleType, kinds: tuple[type, ...]) -> Iterator[Any]:
     seen: set[int] = set()
-    kinds = (AssetsDefinition, SourceAsset, AssetSpec)
     for name, value in vars(module).items():
         if name.startswith("__") or id(value) in seen:
             continue

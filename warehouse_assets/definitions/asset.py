@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, overload
 
 from warehouse_assets.definitions.assets import AssetOutput, AssetsDefinition
@@ -13,6 +13,7 @@ from warehouse_assets.errors import InvalidDefinitionError
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey, CoercibleToKeyPrefix, key_prefix_segments
 
 if TYPE_CHECKING:
+    from warehouse_assets.definitions.check_specs import AssetCheckSpec
     from warehouse_assets.definitions.policies import RetryPolicy
 
 __all__ = ["asset"]
@@ -45,7 +46,7 @@ def asset(
     backfill_policy: Any = None,
     retry_policy: RetryPolicy | None = None,
     code_version: str | None = None,
-    check_specs: Sequence[Any] | None = None,
+    check_specs: Sequence[AssetCheckSpec] | None = None,
     op_tags: Mapping[str, Any] | None = None,
     pool: str | None = None,
 ) -> Callable[[Callable[..., Any]], AssetsDefinition]: ...
@@ -103,7 +104,7 @@ def _build(
     backfill_policy: Any = None,
     retry_policy: RetryPolicy | None = None,
     code_version: str | None = None,
-    check_specs: Sequence[Any] | None = None,
+    check_specs: Sequence[AssetCheckSpec] | None = None,
     op_tags: Mapping[str, Any] | None = None,
     pool: str | None = None,
 ) -> AssetsDefinition:
@@ -114,6 +115,7 @@ def _build(
     bound = bind_ins(ins, function, faults) if ins else {}
     if io_manager_key is not None and io_manager_def is not None:
         faults.add("io_manager_key and io_manager_def are both given", hint="Give one of them.")
+    checks = own_checks(check_specs, {asset_key}, faults) if check_specs else ()
     spec = faults.attempt(
         AssetSpec,
         asset_key,
@@ -147,7 +149,7 @@ def _build(
         retry_policy=retry_policy,
         partitions_def=partitions_def,
         backfill_policy=backfill_policy,
-        check_specs=check_specs or (),
+        check_specs=checks,
         op_tags=op_tags or {},
         pool=pool,
     )
@@ -184,3 +186,10 @@ def bind_ins(ins: Mapping[str, AssetIn | CoercibleToAssetKey], function: UserFun
             faults.add(f"ins names {argument!r}, which is no argument of the function", hint=f"It has {sorted(names)}.")
         bound[argument] = value if isinstance(value, AssetIn) else AssetIn(key=value)
     return bound
+
+
+def own_checks(check_specs: Iterable[Any], keys: Set[AssetKey], faults: Faults) -> tuple[AssetCheckSpec, ...]:
+    """The checks that the function of these assets evaluates itself."""
+    from warehouse_assets.definitions.check_specs import checked_specs
+
+    return checked_specs(check_specs, keys, faults)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
-from warehouse_assets.definitions.asset import bind_ins, declared_key
+from warehouse_assets.definitions.asset import bind_ins, declared_key, own_checks
 from warehouse_assets.definitions.assets import AssetOutput, AssetsDefinition
 from warehouse_assets.definitions.functions import UserFunction
 from warehouse_assets.definitions.graphs import GraphDefinition, build_graph
@@ -15,6 +15,9 @@ from warehouse_assets.definitions.naming import Faults, caller_place
 from warehouse_assets.definitions.ops import OpDefinition, Out
 from warehouse_assets.definitions.specs import AssetDep, AssetIn, replace_spec
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey, CoercibleToKeyPrefix
+
+if TYPE_CHECKING:
+    from warehouse_assets.definitions.check_specs import AssetCheckSpec
 
 __all__ = ["assets_from", "graph_asset", "graph_multi_asset"]
 
@@ -40,7 +43,7 @@ def graph_asset(
     partitions_def: Any = None,
     backfill_policy: Any = None,
     resource_defs: Mapping[str, Any] | None = None,
-    check_specs: Sequence[Any] | None = None,
+    check_specs: Sequence[AssetCheckSpec] | None = None,
 ) -> Callable[[Callable[..., Any]], AssetsDefinition]: ...
 
 
@@ -75,7 +78,7 @@ def _graph_asset(
     partitions_def: Any = None,
     backfill_policy: Any = None,
     resource_defs: Mapping[str, Any] | None = None,
-    check_specs: Sequence[Any] | None = None,
+    check_specs: Sequence[AssetCheckSpec] | None = None,
     **attributes: Any,
 ) -> AssetsDefinition:
     function = UserFunction(fn)
@@ -105,7 +108,7 @@ def graph_multi_asset(
     partitions_def: Any = None,
     backfill_policy: Any = None,
     resource_defs: Mapping[str, Any] | None = None,
-    check_specs: Sequence[Any] | None = None,
+    check_specs: Sequence[AssetCheckSpec] | None = None,
 ) -> Callable[[Callable[..., Any]], AssetsDefinition]:
     """Declare several tables by one graph of ops, whose function returns a dict of them, or a tuple in the order of `outs`.
 
@@ -156,7 +159,7 @@ def assets_from(
     partition_mappings: Mapping[str, Any] | None = None,
     backfill_policy: Any = None,
     resource_defs: Mapping[str, Any] | None = None,
-    check_specs: Sequence[Any] | None = None,
+    check_specs: Sequence[AssetCheckSpec] | None = None,
 ) -> AssetsDefinition:
     """The assets that a graph or an op makes, one for each of its outputs; what ends in `_by_output_name` is by their names.
 
@@ -217,6 +220,7 @@ def _assets(
     can_subset: bool = False,
     group_name: str | None = None,
     partitions_def: Any = None,
+    check_specs: Sequence[AssetCheckSpec] = (),
     **options: Any,
 ) -> AssetsDefinition:
     if not outs:
@@ -233,6 +237,7 @@ def _assets(
         internal_asset_deps or {},
         {name: _attributes(node, name, *maker) for name, maker in makers.items()},
     )
+    checks = own_checks(check_specs, {out.spec.key for out in builder.outputs.values()}, faults) if check_specs else ()
     faults.raise_any(f"the assets of {node.name!r}")
     if isinstance(node, GraphDefinition):
         builder.outputs = {name: _of_graph(output, node, can_subset) for name, output in builder.outputs.items()}
@@ -247,6 +252,7 @@ def _assets(
         node_name=node.name,
         ins=loaded,
         partitions_def=partitions_def,
+        check_specs=checks,
         can_subset=can_subset,
         **options,
     )

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
+from typing import cast
 
 from warehouse_assets.definitions.assets import AssetOutput, AssetsDefinition
 from warehouse_assets.errors import InvalidDefinitionError, InvalidSelectionError
+from warehouse_assets.execution.check_plan import NO_CHECKS, CheckCall, Needs, PlannedChecks, Runnable, StepChecks, plan_checks
 from warehouse_assets.graph.asset_graph import AssetGraph
-from warehouse_assets.keys import AssetKey, user_strings
+from warehouse_assets.graph.checks import CheckNode
+from warehouse_assets.keys import AssetCheckKey, AssetKey, user_strings
 
 __all__ = ["Plan", "Step"]
 
@@ -19,7 +22,7 @@ class Step:
     """One call of one definition: `index` is its place in the plan, `upstream` and `downstream` are indexes of other steps.
 
     `outputs` are those that are selected, in the order of their dependencies. `consumers` says of a definition of several assets
-    which steps need which of them.
+    which steps need which of them. A step without outputs evaluates checks, and its definition is that of the checks.
     """
 
     index: int
@@ -29,6 +32,7 @@ class Step:
     upstream: tuple[int, ...] = ()
     downstream: list[int] = field(default_factory=list)
     consumers: dict[AssetKey, set[int]] = field(default_factory=dict)
+    checks: StepChecks = NO_CHECKS
 
     @property
     def asset_keys(self) -> tuple[AssetKey, ...]:
@@ -43,32 +47,44 @@ class Plan:
     steps: Sequence[Step]
 
     @classmethod
-    def build(cls, graph: AssetGraph, selected: Collection[AssetKey]) -> Plan:
-        """The plan that makes the `selected` assets.
+    def build(cls, graph: AssetGraph, selected: Collection[AssetKey], checks: Collection[AssetCheckKey] | None = None) -> Plan:
+        """The plan that makes the `selected` assets, and evaluates `checks`: those of these assets unless others are given.
 
         Raises InvalidSelectionError for a key that cannot be made, or a partial selection of a definition that runs as a whole.
         """
         outputs = _outputs_by_definition(graph, selected)
         order, upstream = _sorted_definitions(graph, outputs)
+        planned = None
+        if graph.checks:
+            planned = plan_checks(graph, selected, graph.checks_of(selected) if checks is None else checks)
+            order, upstream = _sorted_with_checks(graph, planned, order, upstream)
         keys = _step_keys(order, outputs)
         index_of = {definition: index for index, definition in enumerate(order)}
-        steps = [
-            Step(
-                index,
-                keys[definition],
-                definition,
-                outputs[definition],
-                tuple(index_of[other] for other in upstream[definition]),
-            )
-            for index, definition in enumerate(order)
-        ]
+        steps = []
+        for index, definition in enumerate(order):
+            needed = tuple(index_of[other] for other in upstream[definition])
+            if isinstance(definition, CheckCall):
+                stand_in = cast(AssetsDefinition, definition.definition)  # it is asked for what both have in common
+                steps.append(Step(index, keys[definition], stand_in, (), needed, checks=StepChecks(call=definition)))
+            else:
+                own = planned.of.get(definition, NO_CHECKS) if planned is not None else NO_CHECKS
+                steps.append(Step(index, keys[definition], definition, outputs[definition], needed, checks=own))
         for step in steps:
             for index in step.upstream:
                 steps[index].downstream.append(step.index)
             for key in step.asset_keys if len(step.outputs) > 1 else ():
                 children = (graph.nodes[child] for child in graph.nodes[key].children if child in selected)
                 step.consumers[key] = {index_of[child.definition] for child in children if child.definition is not None}
+                if planned is not None:
+                    step.consumers[key] |= {index_of[call] for call in planned.alone if key in call.sources}
         return cls(steps)
+
+    @property
+    def checks(self) -> Sequence[CheckNode]:
+        """The checks that functions of their own evaluate."""
+        return [
+            node for step in self.steps if step.checks is not NO_CHECKS for call in step.checks.calls for node in call.nodes
+        ]
 
     @property
     def asset_keys(self) -> tuple[AssetKey, ...]:
@@ -102,11 +118,11 @@ def _outputs_by_definition(
 
 def _sorted_definitions(
     graph: AssetGraph, outputs: dict[AssetsDefinition, tuple[AssetOutput, ...]]
-) -> tuple[list[AssetsDefinition], dict[AssetsDefinition, dict[AssetsDefinition, None]]]:
-    upstream: dict[AssetsDefinition, dict[AssetsDefinition, None]] = {}
+) -> tuple[Sequence[Runnable], Needs]:
+    upstream: Needs = {}
     nodes = graph.nodes
     for definition, chosen in outputs.items():
-        needed: dict[AssetsDefinition, None] = {}
+        needed: dict[Runnable, None] = {}
         for output in chosen:
             for parent in nodes[output.spec.key].parents:
                 other = nodes[parent].definition
@@ -115,22 +131,37 @@ def _sorted_definitions(
         upstream[definition] = needed
     if all(len(definition.outputs) == 1 for definition in outputs):
         return list(outputs), upstream  # the order of the assets is the order of the definitions
+    return _topological(upstream), upstream
+
+
+def _sorted_with_checks(
+    graph: AssetGraph, planned: PlannedChecks, order: Sequence[Runnable], upstream: Needs
+) -> tuple[Sequence[Runnable], Needs]:
+    """The order of the definitions with that of the checks, each as soon as it can be evaluated."""
+    if not (planned.of or planned.alone):
+        return order, upstream
+    connected = planned.connected(graph, upstream)
+    return _topological(connected), connected
+
+
+def _topological(upstream: Needs) -> Sequence[Runnable]:
     try:
-        return list(TopologicalSorter(upstream).static_order()), upstream
+        return list(TopologicalSorter(upstream).static_order())
     except CycleError as error:
-        names = " → ".join(definition.node_name for definition in error.args[1])
+        names = " → ".join(one.key if isinstance(one, CheckCall) else one.node_name for one in error.args[1])
         raise InvalidDefinitionError(f"definitions of several assets need each other: {names}") from None
 
 
-def _step_keys(
-    order: Sequence[AssetsDefinition], outputs: dict[AssetsDefinition, tuple[AssetOutput, ...]]
-) -> dict[AssetsDefinition, str]:
+def _step_keys(order: Sequence[Runnable], outputs: dict[AssetsDefinition, tuple[AssetOutput, ...]]) -> dict[Runnable, str]:
     """The escaped key for a definition of one asset, the function's name for others; a number where that is taken."""
-    keys: dict[AssetsDefinition, str] = {}
+    keys: dict[Runnable, str] = {}
     taken: set[str] = set()
     for definition in order:
-        single = len(definition.outputs) == 1
-        wanted = outputs[definition][0].spec.key.to_escaped_string() if single else definition.node_name
+        if isinstance(definition, CheckCall):
+            wanted = definition.key
+        else:
+            single = len(definition.outputs) == 1
+            wanted = outputs[definition][0].spec.key.to_escaped_string() if single else definition.node_name
         name, number = wanted, 2
         while name in taken:
             name, number = f"{wanted} {number}", number + 1

@@ -90,14 +90,15 @@ def validate_run_config(plan: Plan, config: RunConfig, resources: Mapping[str, A
     Raises InvalidConfigError: unknown and missing fields, values of a wrong type, names of no asset or resource.
     """
     faults: list[str] = []
-    steps: dict[str, Step] = {}
+    steps: dict[str, str] = {}
     for step in plan.steps if config.ops else ():
         names = {step.key, step.definition.node_name, *(key.to_user_string() for key in step.asset_keys)}
-        steps.update(dict.fromkeys(names, step))
+        steps.update(dict.fromkeys(names, step.key))
+        steps.update({call.key: call.key for calls in step.checks.guards.values() for call in calls})
     given: dict[str, Any] = {}
     for name, value in config.ops.items():
         if name in steps:
-            given[steps[name].key] = value
+            given[steps[name]] = value
         else:
             faults.append(f"it configures {name!r}, which is no asset of this run. {close_matches(name, list(steps)) or ''}")
     configured = dict(resources)
@@ -111,6 +112,9 @@ def validate_run_config(plan: Plan, config: RunConfig, resources: Mapping[str, A
         try:
             if (built := _step_config(step, given)) is not None:
                 configs[step.key] = built
+            for call in step.checks.calls if step.checks.guards else ():
+                if (built := _built(call.definition.function, given.get(call.key), f"check {call.key!r}")) is not None:
+                    configs[call.key] = built
         except (InvalidConfigError, InvalidDefinitionError) as error:
             faults.append(str(error))
     if faults:
@@ -136,7 +140,7 @@ def _step_config(step: Step, given: Mapping[str, Any]) -> Any:
     value, function = given.get(step.key), step.definition.function
     if value is None and function.config_parameter is None:
         return None
-    who = f"asset {step.asset_keys[0].to_user_string()!r}"
+    who = f"asset {step.asset_keys[0].to_user_string()!r}" if step.outputs else f"check {step.key!r}"
     if isinstance(value, RunConfig):
         raise InvalidConfigError(f"{who} is made by no graph, and has no ops to configure")
     return _built(function, value, who)

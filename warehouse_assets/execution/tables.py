@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -21,6 +22,8 @@ from warehouse_assets.sql.value import SQL
 __all__ = ["NO_RESOURCES", "StoredTables"]
 
 NO_RESOURCES = Resources({})
+
+_NOTHING: Mapping[Any, Any] = {}
 
 
 class StoredTables:
@@ -108,18 +111,21 @@ class StoredTables:
         return _Sources(self, dict.fromkeys(keys), step_key)
 
     @contextmanager
-    def query(self, sql: SQL) -> Iterator[Any]:
+    def query(self, sql: SQL, staged: Mapping[AssetKey, TableSource] = _NOTHING) -> Iterator[Any]:
         """The answer to SQL over any of the assets, as a `pyarrow.RecordBatchReader` that is open inside the block.
 
-        It runs in the store of its tables where that answers SQL, and on an embedded DuckDB otherwise.
+        It runs in the store of its tables where that answers SQL, and on an embedded DuckDB otherwise. A table that is `staged`
+        is read as it will be once it is published.
         """
         keys = list(self.graph.nodes)
         used = {key for parts in sql.tables() if (key := resolve_table(parts, keys)) is not None}
-        engines = [manager for key in used if isinstance(manager := self.manager_of(key), QueriesSQL)]
+        managers = [staged[key].io_manager if key in staged else self.manager_of(key) for key in used]
+        managers.sort(key=lambda manager: all(manager is not source.io_manager for source in staged.values()))
+        engines = [manager for manager in managers if isinstance(manager, QueriesSQL)]
         engine = engines[0] if engines else io_manager_from_uri("duckdb://")
         if not isinstance(engine, QueriesSQL):
             raise ResourceError(f"the I/O manager {type(engine).__name__} that is registered for duckdb:// answers no SQL")
-        with engine.query(sql, self.sources(keys)) as reader:
+        with engine.query(sql, ChainMap(dict(staged), self.sources(keys))) as reader:  # type: ignore[arg-type]
             yield reader
 
 

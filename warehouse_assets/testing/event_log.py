@@ -20,37 +20,19 @@ from typing import Any, TypeAlias
 import pytest
 
 from warehouse_assets.errors import InstanceError, RunNotFoundError
-from warehouse_assets.events import (
-    AssetCheckEvaluation,
-    AssetCheckSeverity,
-    AssetMaterialization,
-    AssetObservation,
-    ErrorInfo,
-    Event,
-    EventType,
-    RunRecord,
-)
+from warehouse_assets.events import AssetMaterialization, AssetObservation, ErrorInfo, Event, EventType, RunRecord
 from warehouse_assets.instance import EventFilter, EventLog
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.metadata import ColumnLineage, MetadataValue
 from warehouse_assets.tables import TableColumn, TableSchema
+from warehouse_assets.testing.check_events import CheckEventsContract
 
-__all__ = [
-    "EventLogContract",
-    "OpenLog",
-    "PersistentEventLogContract",
-    "evaluation",
-    "materialization",
-    "observation",
-    "unnumbered",
-]
+__all__ = ["EventLogContract", "OpenLog", "PersistentEventLogContract", "materialization", "observation", "unnumbered"]
 
 OpenLog: TypeAlias = Callable[[], EventLog]
 
 MADE: EventType = "ASSET_MATERIALIZATION"
 SEEN: EventType = "ASSET_OBSERVATION"
-CHECKED: EventType = "ASSET_CHECK_EVALUATION"
-WARN = AssetCheckSeverity.WARN
 ORDERS, CUSTOMERS = AssetKey(["staging", "orders"]), AssetKey(["staging", "customers"])
 
 HOSTILE_TEXTS = [
@@ -99,17 +81,12 @@ def observation(key: AssetKey, *, run_id: str = "r1", at: float = 0.0) -> Event:
     return Event(SEEN, run_id, at, data=AssetObservation(key))
 
 
-def evaluation(key: AssetKey, check_name: str, partition: str | None = None, *, passed: bool = True, at: float = 0.0) -> Event:
-    """The event of the evaluation of a check."""
-    return Event(CHECKED, "r1", at, data=AssetCheckEvaluation(key, check_name, passed, partition=partition))
-
-
 def unnumbered(events: list[Event]) -> list[Event]:
     """Events as they were before they were stored."""
     return [replace(event, storage_id=None) for event in events]
 
 
-class EventLogContract:
+class EventLogContract(CheckEventsContract):
     """What every event log promises. A subclass gives the fixture `open_log`: a call without arguments that opens the log."""
 
     @pytest.fixture
@@ -134,13 +111,6 @@ class EventLogContract:
             Event("LOG", "r1", 3.0, step_key="orders", message="12 rows"),
             Event(MADE, "r1", 2.0, "orders", None, AssetMaterialization(ORDERS, "all", {}, "2024-01-01", {"v": "1"})),
             Event(SEEN, "", 1.0, data=AssetObservation(CUSTOMERS)),
-            Event(CHECKED, "r1", 0.5, "orders", None, AssetCheckEvaluation(ORDERS, "unique", True, blocking=True)),
-            Event(
-                CHECKED,
-                "r1",
-                0.25,
-                data=AssetCheckEvaluation(ORDERS, "few", False, WARN, False, "2", {"n": MetadataValue.int(2)}, "mon"),
-            ),
             Event("STEP_FAILURE", "r1", 0.0, "orders", "failed", error),
         ]
 
@@ -286,24 +256,6 @@ class EventLogContract:
         assert log.get_latest(MADE, [ORDERS])[ORDERS].timestamp == 1.0
         assert log.get_latest(SEEN, [ORDERS])[ORDERS].timestamp == 2.0
         assert log.get_partitions(SEEN, ORDERS) == {}
-
-    def test_the_latest_of_each_check_of_an_asset(self, log: EventLog) -> None:
-        log.store_events([evaluation(ORDERS, "unique", "mon", at=1.0), evaluation(ORDERS, "few", at=2.0)])
-        log.store_events([evaluation(CUSTOMERS, "unique", at=3.0), materialization(ORDERS, at=4.0)])
-        keys = [ORDERS, CUSTOMERS]
-
-        latest = {name: log.get_latest(CHECKED, keys, check_name=name) for name in (None, "unique", "few", "other")}
-
-        assert {name: {key: event.timestamp for key, event in found.items()} for name, found in latest.items()} == {
-            None: {ORDERS: 2.0, CUSTOMERS: 3.0},
-            "unique": {ORDERS: 1.0, CUSTOMERS: 3.0},
-            "few": {ORDERS: 2.0},
-            "other": {},
-        }
-        assert log.get_latest(CHECKED, keys, "mon", "unique").keys() == {ORDERS}
-        assert log.get_latest(CHECKED, keys, "mon", "few") == {}
-        assert log.get_latest(MADE, keys).keys() == {ORDERS}
-        assert len(log.get_events(EventFilter(asset_key=ORDERS, event_types=[CHECKED]))) == 2
 
     def test_the_latest_of_ten_thousand_assets(self, log: EventLog) -> None:
         keys = [AssetKey(["s", f"t{n}"]) for n in range(10_000)]

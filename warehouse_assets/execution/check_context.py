@@ -1,0 +1,81 @@
+"""`AssetCheckExecutionContext`: what the function of a check knows of its run, and of the table that it checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from warehouse_assets.definitions.assets import AssetsDefinition
+from warehouse_assets.errors import InvalidInvocationError
+from warehouse_assets.execution.context import AssetExecutionContext
+from warehouse_assets.keys import AssetCheckKey, CoercibleToAssetKey
+
+if TYPE_CHECKING:
+    from warehouse_assets.definitions.check_specs import AssetCheckSpec
+    from warehouse_assets.execution.check_plan import CheckCall
+    from warehouse_assets.execution.session import RunSession
+    from warehouse_assets.io_manager.contexts import TableSource
+    from warehouse_assets.sql.value import SQL
+
+__all__ = ["AssetCheckExecutionContext"]
+
+
+class AssetCheckExecutionContext(AssetExecutionContext):
+    """What the function of a check knows of its run, given to a first parameter named `context`.
+
+    `staged` is the table that is checked where it is not published yet, and None where it is.
+    """
+
+    __slots__ = ("check_specs", "staged")
+
+    def __init__(
+        self,
+        call: CheckCall,
+        session: RunSession,
+        *,
+        step_key: str,
+        op_config: Any = None,
+        retry_number: int = 0,
+        staged: TableSource | None = None,
+    ) -> None:
+        stand_in = cast(AssetsDefinition, call.definition)
+        super().__init__(
+            assets_def=stand_in,
+            selected=call.asset_keys,
+            session=session,
+            step_key=step_key,
+            resources=session.resources_for(stand_in),
+            op_config=op_config,
+            retry_number=retry_number,
+            log=session.log,
+        )
+        self.check_specs: Sequence[AssetCheckSpec] = call.specs
+        self.staged = staged
+
+    @property
+    def selected_asset_check_keys(self) -> frozenset[AssetCheckKey]:
+        """The checks that are to be evaluated."""
+        return frozenset(spec.key for spec in self.check_specs)
+
+    @property
+    def check_spec(self) -> AssetCheckSpec:
+        """The one check that is evaluated; InvalidInvocationError where there are several."""
+        if len(self.check_specs) != 1:
+            raise InvalidInvocationError(f"{self.assets_def.node_name!r} evaluates {len(self.check_specs)} checks, not one")
+        return self.check_specs[0]
+
+    def query(self, sql: SQL) -> list[dict[str, Any]]:
+        """The rows that answer a query, as dicts; it may read any asset, and the checked one as it will be once it is published.
+
+        It runs in the store of the checked table where that answers SQL, and on an embedded DuckDB otherwise.
+        """
+        staged = {self.staged.asset_key: self.staged} if self.staged is not None else {}
+        with self._require_session().tables.query(sql, staged) as reader:
+            rows: list[dict[str, Any]] = reader.read_all().to_pylist()
+            return rows
+
+    def add_output_metadata(
+        self, metadata: Mapping[str, Any], output_name: str | None = None, asset_key: CoercibleToAssetKey | None = None
+    ) -> None:
+        """A check makes no output: InvalidInvocationError."""
+        raise InvalidInvocationError("a check makes no output", hint="Write AssetCheckResult(passed=…, metadata=…).")
