@@ -13,7 +13,7 @@ from warehouse_assets.events import AssetCheckSeverity
 from warehouse_assets.keys import AssetCheckKey, AssetKey, CoercibleToAssetKey
 from warehouse_assets.metadata import MetadataValue, normalize_metadata
 
-__all__ = ["AssetCheckResult", "AssetCheckSpec", "checked_specs", "verdict_of"]
+__all__ = ["AssetCheckResult", "AssetCheckSpec", "checked_specs", "keys_meant", "verdict_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,7 @@ class AssetCheckSpec:
         place = place or caller_place()
         faults = Faults(f"check {name!r}: ", place)
         faults.check_name(name)
-        keys: Sequence[AssetKey] = ()
-        try:
-            keys = dep_keys(asset)
-        except InvalidDefinitionError as error:
-            faults.add(error.message, hint=error.hint)
+        keys = keys_meant(asset, faults)
         if len(keys) > 1:
             faults.add(f"a check is of one asset, and {asset!r} stands for {len(keys)}", hint="Give the key of one of them.")
         deps = normalize_deps(additional_deps, faults) if additional_deps else ()
@@ -141,6 +137,15 @@ def verdict_of(value: Any) -> bool | None:
     if getattr(value, "shape", None) == ():
         value = value.item()
     return value if isinstance(value, bool) else None
+
+
+def keys_meant(asset: CoercibleToDep, faults: Faults) -> Sequence[AssetKey]:
+    """The keys that `asset` stands for; none where that is a fault, which is noted."""
+    try:
+        return dep_keys(asset)
+    except InvalidDefinitionError as error:
+        faults.add(error.message, hint=error.hint)
+        return ()
 
 
 def checked_specs(specs: Iterable[Any], keys: Set[AssetKey] | None, faults: Faults) -> tuple[AssetCheckSpec, ...]:

@@ -91,6 +91,8 @@ def _evaluate(
             op_config=session.configs.get(step.key if is_step else call.key),
             retry_number=attempt - 1,
             staged=staged,
+            checked_partitions=partitions_of(session, call.asset_keys[0]),
+            is_recorded=is_step,
         )
         values = {argument: _load(session, step, call, argument, key, staged) for argument, key in call.bindings.items()}
         for result in _results(call_function(definition.function, session, context, values), who, call.specs):

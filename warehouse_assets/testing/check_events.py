@@ -31,7 +31,7 @@ class CheckEventsContract:
             AssetCheckSeverity.WARN,
             blocking=True,
             description="2 rows",
-            metadata={"rows": 2},
+            metadata={"rows": MetadataValue.int(2)},
             partition="mon",
         )
         events = [evaluation(ORDERS, "unique"), Event(CHECKED, "r1", 1.0, "orders", "2 rows", warning)]
