@@ -12,7 +12,6 @@ from warehouse_assets.definitions.checks import AssetChecksDefinition
 from warehouse_assets.definitions.naming import Faults
 from warehouse_assets.definitions.specs import CoercibleToDep
 from warehouse_assets.events import AssetCheckSeverity
-from warehouse_assets.keys import AssetCheckKey
 from warehouse_assets.metadata import MetadataValue
 from warehouse_assets.sql.value import SQL
 from warehouse_assets.tables import Table
@@ -111,11 +110,11 @@ def _definition(
 ) -> AssetChecksDefinition:
     own = keys_meant(asset, faults)
     faults.raise_any("the column checks")
-    by_key: dict[AssetCheckKey, ColumnRule] = {}
+    by_name: dict[str, ColumnRule] = {}
     specs: list[AssetCheckSpec] = []
     for rule in rules:
         name, number = rule.name, 2
-        while any(spec.name == name for spec in specs):
+        while name in by_name:
             name, number = f"{rule.name}_{number}", number + 1
         spec = faults.attempt(
             AssetCheckSpec,
@@ -128,16 +127,16 @@ def _definition(
         if spec is None:
             break
         specs.append(spec)
-        by_key[spec.key] = rule
+        by_name[name] = rule
     faults.raise_any("the column checks")
-    key = specs[0].asset_key
-    name = specs[0].key.to_escaped_string() if len(specs) == 1 else f"{key.to_escaped_string()}:columns"
+    name = specs[0].key.to_escaped_string() if len(specs) == 1 else f"{own[0].to_escaped_string()}:columns"
 
     def evaluate(context: CheckContext) -> Iterator[AssetCheckResult]:
-        chosen = [by_key[spec.key] for spec in context.check_specs]
-        total, counts = _counts(context, Table(key), chosen)
+        chosen = [by_name[spec.name] for spec in context.check_specs]
+        table = Table(context.check_specs[0].asset_key)
+        total, counts = _counts(context, table, chosen)
         for spec, rule, failed in zip(context.check_specs, chosen, counts, strict=True):
-            rows = _sample(context, Table(key), rule, sample) if failed and sample else []
+            rows = _sample(context, table, rule, sample) if failed and sample else []
             yield _result(spec, rule, total, failed, rows, severity)
 
     return ready_made(specs, evaluate, name=name)

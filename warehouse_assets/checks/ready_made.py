@@ -63,7 +63,7 @@ def one_check(
     spec = AssetCheckSpec(name, asset=asset, description=description, blocking=blocking)
     return ready_made(
         [spec],
-        lambda context: [evaluate(spec.asset_key, context)],
+        lambda context: [evaluate(context.check_specs[0].asset_key, context)],
         name=spec.key.to_escaped_string(),
         reads_record=reads_record,
     )

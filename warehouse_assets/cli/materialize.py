@@ -39,17 +39,20 @@ def materialize(module: str, selection: str | None, config: str | None, threads:
     """
     from warehouse_assets.execution.executors import ThreadExecutor
     from warehouse_assets.execution.plan import Plan
-    from warehouse_assets.graph.selection import select_executable
+    from warehouse_assets.graph.selection import AssetSelection, select_checks, select_executable
 
     definitions = load(module, verbose=verbose)
     selected = select_executable(definitions.graph, selection)
-    plan = Plan.build(definitions.graph, selected)
+    checks = select_checks(definitions.graph, selection)
+    plan = Plan.build(definitions.graph, selected, checks)
+    chosen = AssetSelection.keys(*selected).without_checks() | AssetSelection.checks(*checks)
+    steps = [step.key for step in plan.steps if step.outputs]
     executor = ThreadExecutor(threads) if threads or definitions.executor is None else definitions.executor
     out = console()
-    with open_instance(create=True) as instance, RunDisplay(out, len(plan.steps)) as display, _log_lines(out):
+    with open_instance(create=True) as instance, RunDisplay(out, steps) as display, _log_lines(out):
         try:
             result = definitions.materialize(
-                list(selected),
+                chosen,
                 instance=instance,
                 run_config=_read_config(config),
                 raise_on_error=False,

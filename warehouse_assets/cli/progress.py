@@ -5,17 +5,19 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.cli.app import relative_paths
+from warehouse_assets.cli.check import STYLES, check_note, check_verdict
 from warehouse_assets.cli.format import byte_text, count_text, new_table, seconds_text
-from warehouse_assets.events import Event
+from warehouse_assets.events import AssetCheckEvaluation, Event
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.live import Live
+    from rich.table import Table
 
 __all__ = ["RunDisplay"]
 
@@ -32,6 +34,12 @@ class _StepView:
     bytes: int | None = None
     place: str = ""
     note: str = ""
+    assets: set[str] = field(default_factory=set)
+
+    def is_checked_by(self, step_key: str, evaluation: AssetCheckEvaluation) -> bool:
+        """Whether an evaluation, which the step of this key made, is of a table that this step makes."""
+        key = evaluation.asset_key.to_escaped_string()
+        return step_key == self.name or key == self.name or key in self.assets
 
 
 @dataclass(slots=True)
@@ -44,11 +52,13 @@ class _Totals:
 class RunDisplay:
     """Listens to the events of a run and shows them. Use it as a context manager around the run."""
 
-    def __init__(self, console: Console, steps: int) -> None:
+    def __init__(self, console: Console, steps: Collection[str]) -> None:
         self.console = console
-        self.steps = steps
+        self.steps = len(steps)
+        self._made = frozenset(steps)  # the other steps evaluate checks
         self.views: dict[str, _StepView] = {}
         self.totals = _Totals()
+        self.evaluations: list[tuple[str, AssetCheckEvaluation]] = []
         self._lock = threading.Lock()
         self._live: Live | None = None
 
@@ -68,6 +78,10 @@ class RunDisplay:
         if event.step_key is None:
             return
         with self._lock:
+            if (evaluation := event.asset_check_evaluation) is not None:
+                self._note(event.step_key, evaluation)
+            if event.step_key not in self._made:
+                return
             view = self.views.setdefault(event.step_key, _StepView(event.step_key))
             _HANDLERS.get(event.event_type, _ignore)(view, event)
             if event.event_type == "ASSET_MATERIALIZATION":
@@ -77,6 +91,14 @@ class RunDisplay:
                 self._say(view)
             elif event.event_type == "STEP_UP_FOR_RETRY":
                 self.console.print(f"retry    {view.name}  {relative_paths(view.note)}", soft_wrap=True)
+
+    def _note(self, step_key: str, evaluation: AssetCheckEvaluation) -> None:
+        """Keep the evaluation of a check for the summary; one line for one that did not pass."""
+        self.evaluations.append((step_key, evaluation))
+        if not evaluation.passed:
+            verdict = check_verdict(evaluation)
+            text = f"{verdict:<8} {evaluation.asset_check_key.to_user_string()}  {check_note(evaluation)}".rstrip()
+            self.console.print(text, style=STYLES[verdict], soft_wrap=True)
 
     def _say(self, view: _StepView) -> None:
         """One line for a step that ended."""
@@ -108,10 +130,16 @@ class RunDisplay:
     def summary(self, run_id: str, how: str) -> None:
         """The table of what was made, and a last line that says how the run went."""
         table = new_table("asset", "", "rows", "bytes", "time", "stored as", numeric=("rows", "bytes", "time"))
+        left = self.evaluations
         for view in self.views.values():
             took = seconds_text(view.ended - view.began) if view.ended and view.began else ""
             place = relative_paths(view.place)
             table.add_row(view.name, view.status, count_text(view.rows), byte_text(view.bytes), took, place)
+            for _, evaluation in (mine := [one for one in left if view.is_checked_by(*one)]):
+                _add_check(table, f"  {evaluation.check_name}", evaluation)
+            left = [one for one in left if one not in mine]
+        for _, evaluation in left:
+            _add_check(table, evaluation.asset_check_key.to_user_string(), evaluation)
         self.console.print()
         self.console.print(table)
         totals = self.totals
@@ -121,6 +149,11 @@ class RunDisplay:
             f"{seconds_text(time.time() - totals.began)} (run {run_id})",
             style="bold green" if how == "Success" else "bold red",
         )
+
+
+def _add_check(table: Table, name: str, evaluation: AssetCheckEvaluation) -> None:
+    verdict = check_verdict(evaluation)
+    table.add_row(name, verdict, "", "", "", check_note(evaluation), style=STYLES[verdict])
 
 
 _ENDINGS = ("STEP_SUCCESS", "STEP_FAILURE", "STEP_SKIPPED")
@@ -135,6 +168,8 @@ def _began(view: _StepView, event: Event) -> None:
 
 
 def _made(view: _StepView, event: Event) -> None:
+    if event.asset_key is not None:
+        view.assets.add(event.asset_key.to_escaped_string())
     metadata: Mapping[str, Any] = event.data.metadata if event.asset_materialization else {}  # type: ignore[union-attr]
     values = {name: value.value for name, value in metadata.items()}
     view.rows = _added(view.rows, values.get("row_count"))
