@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from warehouse_assets.definitions.assets import AssetsDefinition
 from warehouse_assets.errors import InvalidInvocationError
 from warehouse_assets.execution.context import AssetExecutionContext
-from warehouse_assets.keys import AssetCheckKey, CoercibleToAssetKey
+from warehouse_assets.keys import AssetCheckKey, AssetKey, CoercibleToAssetKey
 from warehouse_assets.sql.value import SQL
 from warehouse_assets.tables import Table, TableColumn, TableSchema, TableStats
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["AssetCheckExecutionContext"]
 
+_NOTHING: Mapping[Any, Any] = {}
+
 
 class AssetCheckExecutionContext(AssetExecutionContext):
     """What the function of a check knows of its run, given to a first parameter named `context`.
@@ -30,7 +32,7 @@ class AssetCheckExecutionContext(AssetExecutionContext):
     the write that is checked.
     """
 
-    __slots__ = ("check_specs", "checked_partitions", "is_recorded", "staged")
+    __slots__ = ("_tables", "check_specs", "checked_partitions", "is_recorded", "staged")
 
     def __init__(
         self,
@@ -41,6 +43,7 @@ class AssetCheckExecutionContext(AssetExecutionContext):
         op_config: Any = None,
         retry_number: int = 0,
         staged: TableSource | None = None,
+        slices: Mapping[AssetKey, TableSource] = _NOTHING,
         checked_partitions: Sequence[str] = (),
         is_recorded: bool = True,
     ) -> None:
@@ -57,6 +60,7 @@ class AssetCheckExecutionContext(AssetExecutionContext):
         )
         self.check_specs: Sequence[AssetCheckSpec] = call.specs
         self.staged = staged
+        self._tables = slices if staged is None else {**slices, staged.asset_key: staged}
         self.checked_partitions = checked_partitions
         self.is_recorded = is_recorded
 
@@ -95,8 +99,7 @@ class AssetCheckExecutionContext(AssetExecutionContext):
             return TableSchema(tuple(TableColumn(name, "") for name in reader.schema.names))
 
     def _answer(self, sql: SQL) -> AbstractContextManager[Any]:
-        staged = {self.staged.asset_key: self.staged} if self.staged is not None else {}
-        return self._require_session().tables.query(sql, staged)
+        return self._require_session().tables.query(sql, self._tables)
 
     def add_output_metadata(
         self, metadata: Mapping[str, Any], output_name: str | None = None, asset_key: CoercibleToAssetKey | None = None

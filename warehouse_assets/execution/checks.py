@@ -91,6 +91,11 @@ def _evaluate(
             op_config=session.configs.get(step.key if is_step else call.key),
             retry_number=attempt - 1,
             staged=staged,
+            slices={
+                key: TableSource(session.tables.manager_of(key), input_context(session, step, key))
+                for key in call.sources
+                if partitions_of(session, key)
+            },
             checked_partitions=partitions_of(session, call.asset_keys[0]),
             is_recorded=is_step,
         )
@@ -125,12 +130,15 @@ def _load(session: RunSession, step: Step, call: CheckCall, argument: str, key: 
 
 
 def input_context(session: RunSession, step: Step, key: AssetKey, **options: Any) -> InputContext:
-    """What the manager is told of a table that is read for a check."""
-    return session.tables.input_context(key, step_key=step.key, **options)
+    """What the manager is told of a table that is read for a check: of the partitions that the run makes, where it makes some."""
+    context = session.tables.input_context(key, step_key=step.key, **options)
+    if partitions := partitions_of(session, key):
+        context.partition_keys = partitions
+    return context
 
 
 def partitions_of(session: RunSession, key: AssetKey) -> Sequence[str]:
-    """The partitions of an asset that are checked; none where it is checked as a whole."""
+    """The partitions of an asset that the run makes; none where it makes the whole, or not this asset."""
     return ()
 
 
