@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator, Mapping
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Generator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote
@@ -16,20 +16,30 @@ from pydantic import Field, PrivateAttr
 
 from io_managers import engine
 from io_managers.database import Database, Lease
-from io_managers.duckdb_types import Column, is_null_inside, on_its_way, polars_schema, remember, remembered, restored
-from io_managers.frames import BATCH_ROWS, FrameType, Stream, is_lazy, is_polars
-from io_managers.table import TableIOManager, check_columns, missing_table
-from warehouse_assets.errors import SchemaChangedError, TableError, UnsupportedTypeError
+from io_managers.duckdb_tables import (
+    INCOMING,
+    Incoming,
+    column_types,
+    file_size,
+    full_name,
+    replace_slice,
+    replace_table,
+    sliced,
+    table_blocks,
+)
+from io_managers.duckdb_types import Column, is_null_inside, on_its_way, polars_schema, remembered, restored
+from io_managers.frames import BATCH_ROWS, FrameType, Stream, empty, is_lazy, is_polars, requested
+from io_managers.table import StagedWrite, TableIOManager, check_columns, missing_table
+from warehouse_assets.errors import SchemaChangedError, TableNotFoundError, UnsupportedTypeError
 from warehouse_assets.io_manager import InputContext, OutputContext, TableSource
 from warehouse_assets.io_manager.contexts import logger
 from warehouse_assets.keys import AssetKey
-from warehouse_assets.tables import TableColumn, TableName, TableSchema, TableSlice, TableStats, quote_identifier
+from warehouse_assets.sql import SQL
+from warehouse_assets.tables import Table, TableColumn, TableName, TableSchema, TableSlice, TableStats, quote_identifier
 
 __all__ = ["DuckDBIOManager"]
 
 CHECKPOINT_WAIT = 1.0  # seconds that a small write waits for others to end before it is measured in the write-ahead log
-
-_BROKEN_STREAM = "reading the stream registered as '_incoming' failed: "
 
 
 class DuckDBIOManager(TableIOManager):
@@ -77,35 +87,74 @@ class DuckDBIOManager(TableIOManager):
         """The name of the table; DuckDB takes no notice of case."""
         return str(self.table_name(key)).casefold()
 
-    def write(self, context: OutputContext, table: TableSlice, obj: Any) -> TableStats:
-        frame, dtypes, stream = _prepare(obj, context.asset_key)
-        with self._writing(context, table.name) as connection:
-            connection.register("_incoming", frame)
-            try:
-                return self._replace(connection, table.name, f"select {_casts(dtypes)} from _incoming", dtypes=dtypes)
-            except duckdb.Error as error:
-                if stream is not None and stream.error is not None:
-                    raise stream.error from None
-                _raise_own(error, obj)
-                raise
-            finally:
-                connection.unregister("_incoming")
-
-    def run_sql(self, context: OutputContext, sql: Any) -> TableStats:
-        """Make the table of `context.asset_key` from `sql`; tables of this database do not leave it."""
-        name = self.table_name(context.asset_key)
+    @contextmanager
+    def staging(
+        self, context: OutputContext, table: TableSlice, obj: Any, *, inspected: bool = False
+    ) -> Generator[StagedInDuckDB]:
+        """Write the table, or the slice of it, in a transaction that ends with the block; tables of this database do not leave it."""
         with (
-            self._writing(context, name) as connection,
-            engine.bound(
-                sql,
+            self._writing(context, table.name) as connection,
+            self._incoming(connection, context, obj) as incoming,
+            self._transaction(connection) as commit,
+        ):
+            if table.partitions is None:
+                rows = replace_table(connection, table.name, incoming)
+            else:
+                key, policy = context.asset_key, self.policy_for(context)
+                rows = replace_slice(connection, key, table, incoming, policy, context.partition_keys)
+            staged = StagedInDuckDB(self, connection)
+            yield staged
+            quoted = full_name(connection, table.name)
+            columns = column_types(connection, table.name) or {}
+            whole = rows
+            if table.partitions is not None:
+                [(whole,)] = connection.execute(f"select count(*) from {quoted}").fetchall()
+            logged = commit()
+            staged.stats = TableStats(
+                row_count=whole,
+                byte_size=self._bytes_at_rest(connection, quoted, logged),
+                schema=TableSchema(tuple(TableColumn(name, kind) for name, kind in columns.items())),
+                table_name=str(table.name),
+                partition_row_count=None if table.partitions is None else rows,
+            )
+
+    @contextmanager
+    def _incoming(self, connection: duckdb.DuckDBPyConnection, context: OutputContext, obj: Any) -> Generator[Incoming]:
+        """What is to be written, as the connection can read it inside the block."""
+        if isinstance(obj, SQL):
+            with engine.bound(
+                obj,
                 context.sources,
                 connection,
                 asset_key=context.asset_key,
                 default_schema=self.schema_,
                 in_place=lambda source: self._in_place(source, connection),
-            ) as (text, parameters),
-        ):
-            return self._replace(connection, name, text, parameters)
+            ) as (text, parameters):
+                yield Incoming(text, parameters)
+            return
+        frame, dtypes, stream = _prepare(obj, context.asset_key)
+        connection.register(INCOMING, frame)
+        try:
+            yield Incoming(f"select {_casts(dtypes)} from {INCOMING}", None, dtypes, obj, stream)
+        finally:
+            connection.unregister(INCOMING)
+
+    @contextmanager
+    def _transaction(self, connection: duckdb.DuckDBPyConnection) -> Generator[Callable[[], int]]:
+        """A transaction that is rolled back where the block raises; calling what the block gets commits it."""
+        database = self._database
+        with database.lock:
+            database.writers += 1
+        try:
+            connection.begin()
+            yield lambda: self._commit(connection)
+        except BaseException:
+            with suppress(duckdb.Error):  # the failure may have ended the transaction
+                connection.rollback()
+            raise
+        finally:
+            with database.lock:
+                database.writers -= 1
 
     @contextmanager
     def query(self, sql: Any, sources: Mapping[AssetKey, TableSource]) -> Generator[Any]:
@@ -113,23 +162,39 @@ class DuckDBIOManager(TableIOManager):
         database = Database() if self._is_missing else self._database
         with (
             closing(database.lease(lock_timeout=self.lock_timeout, log=logger, reads_only=True)) as lease,
+            self.answer(sql, sources, lease.connection) as reader,
+        ):
+            yield reader
+
+    @contextmanager
+    def answer(
+        self,
+        sql: Any,
+        sources: Mapping[AssetKey, TableSource],
+        connection: duckdb.DuckDBPyConnection,
+    ) -> Generator[Any]:
+        """The answer to `sql` on a connection to this database, on which a table may be staged."""
+        with (
             engine.bound(
                 sql,
                 sources,
-                lease.connection,
+                connection,
                 default_schema=self.schema_,
-                in_place=lambda source: self._in_place(source, lease.connection),
+                in_place=lambda source: self._in_place(source, connection),
             ) as (text, parameters),
-            lease.connection.sql(text, params=parameters).to_arrow_reader() as reader,
+            connection.sql(text, params=parameters).to_arrow_reader() as reader,
         ):
             yield reader
 
     def read(self, context: InputContext, table: TableSlice, kind: FrameType) -> Any:
         if self._is_missing:
-            raise missing_table(context, str(table.name), self.database)
+            return self._nothing(context, table, kind)
         lease = self._database.lease(lock_timeout=self.lock_timeout, log=context.log, reads_only=True)
         try:
             frame = self._frame(lease, context, table, kind)
+        except TableNotFoundError:
+            lease.close()
+            return self._nothing(context, table, kind)
         except BaseException:
             lease.close()
             raise
@@ -137,36 +202,27 @@ class DuckDBIOManager(TableIOManager):
             lease.close()
         return frame
 
+    def _nothing(self, context: InputContext, table: TableSlice, kind: FrameType) -> Any:
+        """What a table that does not exist gives: a frame without columns where no row is asked for, else an error."""
+        if table.partitions != ():
+            raise missing_table(context, str(table.name), self.database)
+        return empty(kind)
+
     def drop(self, context: OutputContext) -> bool:
         """Remove the table; whether there was one."""
         name = self.table_name(context.asset_key)
         if self._is_missing:
             return False
         with self._writing(context, name) as connection:
-            exists = _exists(connection, name)
-            connection.execute(f"drop table if exists {_quoted(connection, name)}")
+            exists = column_types(connection, name) is not None
+            connection.execute(f"drop table if exists {full_name(connection, name)}")
             return exists
 
     def _frame(self, lease: Lease, context: InputContext, table: TableSlice, kind: FrameType) -> Any:
         connection = lease.connection
-        quoted = _quoted(connection, table.name)
-        try:
-            relation = connection.sql(f"from {quoted}")
-        except duckdb.CatalogException:
-            raise missing_table(context, str(table.name), self.database) from None
-        stored = dict(zip(relation.columns, map(str, relation.types), strict=True))
-        check_columns(context, table.columns, list(stored))
-        dtypes = remembered(connection, table.name, stored)
-        polars = kind in (FrameType.POLARS, FrameType.LAZY)
-        columns = [Column.of(name, stored[name], dtypes.get(name), polars=polars) for name in table.columns or stored]
-        if kind is FrameType.RELATION:
-            columns = [Column(column.name, quote_identifier(column.name)) for column in columns]
-        relation = connection.sql(f"select {', '.join(column.sql for column in columns)} from {quoted}")
+        relation, columns = self.selected(connection, context, table, kind)
         casts = [column.expression for column in columns if column.casts]
         match kind:
-            case FrameType.POLARS:
-                frame = relation.pl()
-                return frame.with_columns(casts) if casts else frame
             case FrameType.LAZY:
                 lazy = engine.closing_with(relation, lease.close).pl(lazy=True)
                 return lazy.with_columns(casts) if casts else lazy
@@ -180,17 +236,35 @@ class DuckDBIOManager(TableIOManager):
                     lease.close()
 
                 return engine.owned_reader(restored(reader, columns), close)
-        arrow = restored(relation.to_arrow_reader(), columns).read_all() if casts else relation.to_arrow_table()
-        return arrow if kind is FrameType.ARROW else arrow.to_pandas()
+        return _whole(relation, columns, kind)
+
+    def selected(
+        self, connection: duckdb.DuckDBPyConnection, context: InputContext, table: TableSlice, kind: FrameType
+    ) -> tuple[duckdb.DuckDBPyRelation, list[Column]]:
+        """The rows and columns of a slice as a relation, and how its columns are read."""
+        stored = column_types(connection, table.name)
+        if stored is None:
+            raise missing_table(context, str(table.name), self.database)
+        check_columns(context, table.columns, list(stored))
+        dtypes = remembered(connection, table.name, stored)
+        polars = kind in (FrameType.POLARS, FrameType.LAZY)
+        columns = [Column.of(name, stored[name], dtypes.get(name), polars=polars) for name in table.columns or stored]
+        if kind is FrameType.RELATION:
+            columns = [Column(column.name, quote_identifier(column.name)) for column in columns]
+        names = ", ".join(column.sql for column in columns)
+        return connection.sql(f"select {names} from {sliced(connection, table, stored)}"), columns
 
     def _in_place(self, source: TableSource, connection: duckdb.DuckDBPyConnection) -> str | None:
         manager = source.io_manager
+        if isinstance(manager, StagedInDuckDB) and manager.connection is connection:
+            manager = manager.manager
         if not isinstance(manager, DuckDBIOManager) or manager.store_id != self.store_id:
             return None
-        name = manager.table_name(source.asset_key)
-        if not _exists(connection, name):
-            raise missing_table(source.context, str(name), self.database)
-        return _quoted(connection, name)
+        table = manager.slice_to_read(source.context)
+        stored = column_types(connection, table.name)
+        if stored is None:
+            raise missing_table(source.context, str(table.name), self.database)
+        return sliced(connection, table, stored)
 
     @contextmanager
     def _writing(self, context: OutputContext, name: TableName) -> Generator[duckdb.DuckDBPyConnection]:
@@ -206,41 +280,6 @@ class DuckDBIOManager(TableIOManager):
                 lease.connection.execute(f"create schema if not exists {quote_identifier(name.schema or 'main')}")
             yield lease.connection
 
-    def _replace(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        name: TableName,
-        query: str,
-        parameters: Mapping[str, Any] | None = None,
-        dtypes: Mapping[str, pl.DataType] | None = None,
-    ) -> TableStats:
-        database = self._database
-        quoted = _quoted(connection, name)
-        with database.lock:
-            database.writers += 1
-        try:
-            connection.begin()
-            [(rows,)] = connection.execute(f"create or replace table {quoted} as {query}", parameters).fetchall()
-            remember(connection, quoted, dtypes or {})
-            columns = connection.execute(f"describe {quoted}").fetchall()
-            logged = self._commit(connection)
-        except BaseException as error:
-            with suppress(duckdb.Error):  # the failure may have ended the transaction
-                connection.rollback()
-            if isinstance(error, duckdb.CatalogException) and "is of type View" in str(error):
-                hint = f"Drop it first: drop view {name.quoted}"
-                raise TableError(f"{name} in {self.database} is a view, not a table", hint=hint) from None
-            raise
-        finally:
-            with database.lock:
-                database.writers -= 1
-        return TableStats(
-            row_count=rows,
-            byte_size=self._bytes_at_rest(connection, quoted, logged),
-            schema=TableSchema(tuple(TableColumn(column[0], column[1]) for column in columns)),
-            table_name=str(name),
-        )
-
     def _commit(self, connection: duckdb.DuckDBPyConnection) -> int:
         """Commit; how many bytes that added to the write-ahead log."""
         database = self._database
@@ -248,9 +287,9 @@ class DuckDBIOManager(TableIOManager):
             connection.commit()
             return 0
         with database.commit_lock:
-            before = _file_size(f"{database.path}.wal")
+            before = file_size(f"{database.path}.wal")
             connection.commit()
-            return max(0, _file_size(f"{database.path}.wal") - before)
+            return max(0, file_size(f"{database.path}.wal") - before)
 
     def _bytes_at_rest(self, connection: duckdb.DuckDBPyConnection, table: str, logged: int) -> int | None:
         """The bytes of the blocks that hold the table; None in memory.
@@ -260,12 +299,12 @@ class DuckDBIOManager(TableIOManager):
         """
         if self._database.path is None:
             return None
-        blocks, pending, block_size = _blocks(connection, table)
+        blocks, pending, block_size = table_blocks(connection, table)
         started = time.monotonic()
         while pending:
             with suppress(duckdb.TransactionException):
                 connection.execute("checkpoint")
-            blocks, pending, block_size = _blocks(connection, table)
+            blocks, pending, block_size = table_blocks(connection, table)
             if pending and time.monotonic() - started > CHECKPOINT_WAIT / (1 if self._database.writers else 10):
                 return blocks * block_size + logged
             time.sleep(0.005 if pending else 0)
@@ -298,19 +337,6 @@ def _prepare(obj: Any, key: AssetKey) -> tuple[Any, dict[str, pl.DataType], Stre
     return stream.reader(), dtypes, stream
 
 
-def _raise_own(error: duckdb.Error, obj: Any) -> None:
-    """Raise what a LazyFrame raised while DuckDB read it.
-
-    DuckDB passes on the text alone, so the frame is computed again, without storing it, up to where it fails.
-    """
-    _, _, text = str(error).partition(_BROKEN_STREAM)
-    if not (text and is_lazy(obj)):
-        return
-    for _ in obj.collect_batches(chunk_size=BATCH_ROWS, lazy=True):
-        pass
-    raise pl.exceptions.ComputeError(text) from None
-
-
 def _casts(dtypes: Mapping[str, pl.DataType]) -> str:
     big = {
         name: "hugeint" if dtype == pl.Int128 else "uhugeint"
@@ -335,39 +361,35 @@ def _check_names(names: list[str], key: AssetKey) -> None:
             )
 
 
-def _quoted(connection: duckdb.DuckDBPyConnection, name: TableName) -> str:
-    """The full name, with the catalog, since a schema may be called like the database file."""
-    [(catalog,)] = connection.execute("select current_database()").fetchall()
-    return f"{quote_identifier(catalog)}.{name.quoted}"
+def _whole(relation: duckdb.DuckDBPyRelation, columns: list[Column], kind: FrameType) -> Any:
+    """All rows of a relation, as a frame that keeps nothing open."""
+    casts = [column.expression for column in columns if column.casts]
+    if kind in (FrameType.POLARS, FrameType.LAZY):
+        frame = relation.pl()
+        frame = frame.with_columns(casts) if casts else frame
+        return frame.lazy() if kind is FrameType.LAZY else frame
+    arrow = restored(relation.to_arrow_reader(), columns).read_all() if casts else relation.to_arrow_table()
+    if kind is FrameType.PANDAS:
+        return arrow.to_pandas()
+    if kind is FrameType.RELATION:
+        return engine.relation_of(arrow)
+    return arrow.to_reader() if kind is FrameType.READER else arrow
 
 
-def _exists(connection: duckdb.DuckDBPyConnection, name: TableName) -> bool:
-    try:
-        connection.sql(f"from {_quoted(connection, name)}")
-    except duckdb.CatalogException:
-        return False
-    return True
+class StagedInDuckDB(StagedWrite):
+    """A table that a transaction has written and not committed: seen on its connection alone."""
 
+    def __init__(self, manager: DuckDBIOManager, connection: duckdb.DuckDBPyConnection) -> None:
+        self.manager = manager
+        self.connection = connection
 
-def _blocks(connection: duckdb.DuckDBPyConnection, table: str) -> tuple[int, bool, int]:
-    """How many blocks hold the table, whether some of it is not in a block yet, and the bytes of a block."""
-    [row] = connection.execute(
-        """
-        with segments as (from pragma_storage_info($table))
-        select
-            (select count(distinct block) from (
-                select block_id as block from segments where persistent and block_id >= 0
-                union all select unnest(additional_block_ids) from segments where persistent)),
-            (select coalesce(bool_or(not persistent), false) from segments),
-            (select block_size from pragma_database_size() where database_name = current_database())
-        """,
-        {"table": table},
-    ).fetchall()
-    return row
+    def load_input(self, context: InputContext) -> Any:
+        kind = requested(context.type_hint, context.asset_key)
+        if kind is FrameType.HANDLE:
+            return Table(context.asset_key)
+        relation, columns = self.manager.selected(self.connection, context, self.manager.slice_to_read(context), kind)
+        return _whole(relation, columns, kind)
 
-
-def _file_size(path: str) -> int:
-    try:
-        return os.stat(path).st_size
-    except FileNotFoundError:
-        return 0
+    def query(self, sql: Any, sources: Mapping[AssetKey, TableSource]) -> AbstractContextManager[Any]:
+        """The answer to `sql` as a `pyarrow.RecordBatchReader`, open inside the block; the staged table is among its sources."""
+        return self.manager.answer(sql, sources, self.connection)

@@ -28,6 +28,7 @@ __all__ = [
     "closing_with",
     "collected",
     "owned_reader",
+    "registered",
     "relation_of",
     "sql_errors",
     "temporary_name",
@@ -58,6 +59,13 @@ def owned_reader(reader: pa.RecordBatchReader, close: Callable[[], Any]) -> pa.R
 def temporary_name() -> str:
     """A name for what is brought into a connection for one statement; no two are the same."""
     return f"_upstream_{next(_names)}"
+
+
+def registered(connection: duckdb.DuckDBPyConnection, frame: Any) -> str:
+    """The name under which a connection reads a frame from now on."""
+    name = temporary_name()
+    connection.register(name, frame)
+    return name
 
 
 def relation_of(table: Any) -> duckdb.DuckDBPyRelation:

@@ -13,8 +13,9 @@ from urllib.parse import quote
 
 from warehouse_assets.keys import AssetKey
 
-__all__ = ["Files", "file_path"]
+__all__ = ["Files", "file_path", "partition_folder", "temporary_file"]
 
+COPIED_BYTES = 8 * 2**20  # at once, of a file that is uploaded
 LONGEST_NAME = 200  # bytes; most file systems take 255, and a staged name is longer
 _STAGED = re.compile(r"\.(?P<host>[^.]*)\.(?P<pid>\d+)\.\d+\.staged$")
 
@@ -45,6 +46,15 @@ def _encoded(segment: str) -> str:
     from hashlib import sha256
 
     return f"{name[:120]}%-{sha256(segment.encode()).hexdigest()}"  # "%-" is in no quoted name
+
+
+def partition_folder(keys: Mapping[str, str]) -> str:
+    """The folders of a partition, by the name of each dimension, as tools of the Hive kind read them.
+
+    >>> partition_folder({"day": "2024-01-01", "region": "a/b"})
+    'day=2024-01-01/region=a%2Fb'
+    """
+    return "/".join(f"{_encoded(name)}={_encoded(key)}" for name, key in keys.items())
 
 
 class Files:
@@ -80,13 +90,48 @@ class Files:
         """The file, for reading; FileNotFoundError where there is none."""
         return open(path, "rb") if self.is_local else self.fs.open(path, "rb")
 
+    def within(self, folder: str, suffix: str) -> list[str]:
+        """The files in a folder and the folders in it that end so, sorted; none where there is no such folder."""
+        if self.is_local:
+            found = (f"{parent}/{name}" for parent, _, names in os.walk(folder) for name in names)
+        else:
+            self.fs.invalidate_cache(folder)
+            found = (path for path in self.fs.find(folder) if path.startswith(f"{folder}/"))
+        return sorted(path for path in found if path.endswith(suffix))
+
     def remove(self, path: str) -> bool:
-        """Remove the file; whether there was one."""
+        """Remove the file, or the folder with all that is in it; whether there was one."""
+        if not self.exists(path) and self.within(path, ""):
+            self._remove_folder(path)
+            return True
         try:
             os.remove(path) if self.is_local else self.fs.rm_file(path)
         except FileNotFoundError:
             return False
         return True
+
+    def _remove_folder(self, path: str) -> None:
+        if self.is_local:
+            import shutil
+
+            shutil.rmtree(path)
+        else:
+            self.fs.rm(path, recursive=True)
+
+    @contextlib.contextmanager
+    def replacing_readably(self, path: str, *, durable: bool = False) -> Generator[str]:
+        """Like `replacing`, with the path of a local file that can be read before it takes its place."""
+        if self.is_local:
+            with _staged_locally(path, durable) as staged:
+                yield staged
+            return
+        import shutil
+
+        with temporary_file() as local:
+            yield local
+            with self.replacing(path) as target, open(local, "rb") as content:
+                assert not isinstance(target, str)
+                shutil.copyfileobj(content, target, COPIED_BYTES)
 
     @contextlib.contextmanager
     def replacing(self, path: str, *, durable: bool = False) -> Generator[str | BinaryIO]:
@@ -118,6 +163,15 @@ class Files:
             self.fs.makedirs(path.rpartition("/")[0], exist_ok=True)
             return MemoryFile(self.fs, path)
         return self.fs.open(path, "wb", autocommit=False)
+
+
+@contextlib.contextmanager
+def temporary_file() -> Generator[str]:
+    """The path of a local file that is gone after the block."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="warehouse_assets_") as folder:
+        yield f"{folder}/staged"
 
 
 @contextlib.contextmanager

@@ -23,6 +23,7 @@ __all__ = [
     "FrameType",
     "Stream",
     "converted",
+    "empty",
     "frame_type",
     "from_reader",
     "is_lazy",
@@ -222,6 +223,13 @@ def from_reader(reader: pa.RecordBatchReader, kind: FrameType) -> Any:
             return relation_of(reader.read_all())
     frame = pl.DataFrame(reader.read_all())
     return frame.lazy() if kind is FrameType.LAZY else frame
+
+
+def empty(kind: FrameType) -> Any:
+    """A frame of type `kind` without rows and columns."""
+    import pyarrow as pa
+
+    return from_reader(pa.table({}).to_reader(), kind)
 
 
 def frame_type(obj: Any) -> FrameType | None:

@@ -18,15 +18,18 @@ from io_managers import engine
 from io_managers.database import in_memory
 from io_managers.duckdb_types import Column, restored
 from io_managers.files import Files
-from io_managers.frames import FrameType, Stream, is_lazy, is_polars, table_schema
-from io_managers.table import TableIOManager, check_columns, missing_table
+from io_managers.frames import FrameType, Stream, is_lazy, is_polars, requested, table_schema
+from io_managers.parquet_slices import SUFFIX, PartitionFiles, PartitionWrite, as_frame
+from io_managers.slices import polars_condition
+from io_managers.table import StagedWrite, TableIOManager, check_columns, missing_table
+from warehouse_assets.errors import TableError
 from warehouse_assets.io_manager import InputContext, OutputContext
 from warehouse_assets.keys import AssetKey
-from warehouse_assets.tables import TableSlice, TableStats, quote_identifier
+from warehouse_assets.sql import SQL
+from warehouse_assets.tables import Table, TableSlice, TableStats, quote_identifier
 
 __all__ = ["ParquetIOManager"]
 
-SUFFIX = ".parquet"
 ROW_GROUP_ROWS = 1_048_576  # of a stream, which is gathered to this size, the default of pyarrow; polars has its own
 BATCH_ROWS = 131_072  # of a table that is read as a stream
 
@@ -44,6 +47,8 @@ Compression = Literal["zstd", "snappy", "lz4", "gzip", "brotli", "uncompressed"]
 class ParquetIOManager(TableIOManager):
     """Keeps each asset as one Parquet file, `base_path/schema/table.parquet`; `base_path` is a folder or a URL.
 
+    A partitioned one is a folder of that name, with a file for each partition: `table.parquet/partition=2024-01-01/data.parquet`,
+    or with a folder for each dimension. Several partitions written at once take their places one after another.
     `storage_options` go to the file system. SQL assets run on an embedded DuckDB.
     """
 
@@ -68,24 +73,48 @@ class ParquetIOManager(TableIOManager):
         """The URI of the file."""
         return self._files.uri(self._path(key))
 
-    def write(self, context: OutputContext, table: TableSlice, obj: Any) -> TableStats:
+    @contextmanager
+    def staging(
+        self, context: OutputContext, table: TableSlice, obj: Any, *, inspected: bool = False
+    ) -> Generator[StagedParquet]:
+        """Write the file of the table, or those of the partitions, which take their places one by one as the block ends."""
         path = self._path(context.asset_key)
-        with self._files.replacing(path, durable=True) as target:
-            if is_polars(obj, "DataFrame"):
-                obj.write_parquet(target, compression=self.compression)
-            elif is_lazy(obj):
-                obj.sink_parquet(target, compression=self.compression)
-            else:
-                self._write_stream(Stream.of(obj, context.asset_key), target)
-        return self._measured(path)
+        slices = PartitionFiles(self._files, path)
+        if table.partitions is not None:
+            write = PartitionWrite(slices, context, table, self.policy_for(context))
+            with write.replacing(lambda target: self._write(context, obj, target)) as target:
+                staged = StagedParquet(target)
+                rows = pq.read_metadata(target).num_rows
+                yield staged
+            staged.stats = write.stats(rows)
+            return
+        if slices.all():
+            raise TableError(
+                f"the table of asset {context.asset_key.to_user_string()!r} has partitions, and is to be one file",
+                hint=f"Move {self._files.uri(path)} away, then make the table.",
+            )
+        replacing = self._files.replacing_readably if inspected else self._files.replacing
+        with replacing(path, durable=True) as place:
+            self._write(context, obj, place)
+            staged = StagedParquet(str(place))
+            yield staged
+        staged.stats = self._measured(path)
 
-    def run_sql(self, context: OutputContext, sql: Any) -> TableStats:
-        """Make the file from `sql`, on an embedded DuckDB that reads the Parquet files of other assets in place."""
-        path = self._path(context.asset_key)
+    def _write(self, context: OutputContext, obj: Any, target: str | BinaryIO) -> None:
+        if isinstance(obj, SQL):
+            self._write_sql(context, obj, target)
+        elif is_polars(obj, "DataFrame"):
+            obj.write_parquet(target, compression=self.compression)
+        elif is_lazy(obj):
+            obj.sink_parquet(target, compression=self.compression)
+        else:
+            self._write_stream(Stream.of(obj, context.asset_key), target)
+
+    def _write_sql(self, context: OutputContext, sql: SQL, target: str | BinaryIO) -> None:
+        """Write the answer of an embedded DuckDB, which reads the Parquet files of other assets in place."""
         with (
             closing(in_memory()) as connection,
             engine.bound(sql, context.sources, connection, asset_key=context.asset_key) as (text, parameters),
-            self._files.replacing(path, durable=True) as target,
         ):
             relation = connection.sql(text, params=parameters)
             kinds = dict(zip(relation.columns, map(str, relation.types), strict=True))
@@ -98,7 +127,6 @@ class ParquetIOManager(TableIOManager):
             else:
                 with connection.sql(text, params=parameters).to_arrow_reader(BATCH_ROWS) as reader:
                     self._write_stream(Stream.of(restored(reader, columns), context.asset_key), target)
-        return self._measured(path)
 
     @contextmanager
     def query(self, sql: Any, sources: Mapping[AssetKey, Any]) -> Generator[Any]:
@@ -115,24 +143,28 @@ class ParquetIOManager(TableIOManager):
 
         A connection takes one file system for each protocol. Where it has one, which may be of another account, polars scans.
         """
-        path = self._existing(context)
+        path = self._path(context.asset_key)
+        if context.partitions_def is not None or not self._files.exists(path):
+            return engine.registered(connection, self._sliced(context, self.slice_to_read(context)))
         if not self._files.is_local:
             try:
                 connection.register_filesystem(self._files.fs)
             except duckdb.InvalidInputException:
-                name = engine.temporary_name()
-                connection.register(name, self._scan(path))
-                return name
-        place = self._files.uri(path).replace("'", "''")
-        return f"read_parquet('{place}', hive_partitioning = false)"
+                return engine.registered(connection, self._scan(path))
+        return parquet_scan(self._files.uri(path))
 
     def drop(self, context: OutputContext) -> bool:
         """Remove the file; whether there was one."""
         return self._files.remove(self._path(context.asset_key))
 
     def read(self, context: InputContext, table: TableSlice, kind: FrameType) -> Any:
-        path = self._existing(context)
+        path = self._path(context.asset_key)
         columns = None if table.columns is None else list(table.columns)
+        if context.partitions_def is not None or not self._files.exists(path):
+            lazy = self._sliced(context, table)
+            check_columns(context, columns, lazy.collect_schema().names())
+            lazy = lazy if columns is None else lazy.select(columns)
+            return self._steadily(lambda: as_frame(lazy, kind, context.asset_key))
         check_columns(context, columns, list(self._schema(path)) if columns else ())
         match kind:
             case FrameType.POLARS:
@@ -152,11 +184,21 @@ class ParquetIOManager(TableIOManager):
     def _path(self, key: AssetKey) -> str:
         return self._files.path(key, SUFFIX)
 
-    def _existing(self, context: InputContext) -> str:
-        path = self._path(context.asset_key)
-        if not self._files.exists(path):
-            raise missing_table(context, str(self.table_name(context.asset_key)), self._files.uri(path))
-        return path
+    def _sliced(self, context: InputContext, table: TableSlice) -> pl.LazyFrame:
+        """The rows of the partitions that are asked for, or of all; none of those that were never written."""
+        slices = PartitionFiles(self._files, path := self._path(context.asset_key))
+        if paths := slices.all():
+            if table.partitions is None:
+                return slices.scan(paths)
+            places = [slices.place(context.partitions_def, key) for key in context.partition_keys]
+            wanted = [place for place in places if place in set(paths)]
+            return slices.scan(wanted) if wanted else slices.scan(paths).head(0)
+        if self._files.exists(path):
+            whole = self._scan(path)
+            return whole.filter(polars_condition(table.partitions or (), whole.collect_schema()))
+        if table.partitions == ():
+            return pl.LazyFrame()
+        raise missing_table(context, str(self.table_name(context.asset_key)), self._files.uri(path))
 
     def _source(self, path: str) -> AbstractContextManager[Any]:
         return nullcontext(path) if self._files.is_local else self._files.open(path)
@@ -219,6 +261,31 @@ class ParquetIOManager(TableIOManager):
                 if self._files.is_local or "FileExpired" not in str(error):
                     raise
         return read()
+
+
+class StagedParquet(StagedWrite):
+    """A local file that is complete, and is not at its place yet."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def load_input(self, context: InputContext) -> Any:
+        kind = requested(context.type_hint, context.asset_key)
+        if kind is FrameType.HANDLE:
+            return Table(context.asset_key)
+        lazy = pl.scan_parquet(self._path, glob=False, hive_partitioning=False)
+        check_columns(context, context.columns, lazy.collect_schema().names())
+        return as_frame(lazy if context.columns is None else lazy.select(context.columns), kind, context.asset_key)
+
+    def duckdb_scan(self, connection: Any, context: InputContext) -> str:
+        """A `read_parquet` of the file."""
+        return parquet_scan(self._path)
+
+
+def parquet_scan(place: str) -> str:
+    """The SQL with which DuckDB reads a Parquet file."""
+    quoted = place.replace("'", "''")
+    return f"read_parquet('{quoted}', hive_partitioning = false)"
 
 
 def _kept(name: str, kind: str) -> Column:

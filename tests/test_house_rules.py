@@ -66,6 +66,24 @@ def test_nothing_heavy_is_imported_before_it_is_used(statement: str) -> None:
     assert done.stdout.split() == []
 
 
+def test_partitions_are_not_imported_before_something_is_partitioned() -> None:
+    program = """
+import sys
+from warehouse_assets import AssetIn, Definitions, asset, materialize
+@asset
+def a(): return 1
+@asset(deps=[a], ins={"x": AssetIn("a")})
+def b(context, x) -> None: assert not context.has_partition_key
+materialize([a, b])
+Definitions([a, b])
+print(*sorted(name for name in sys.modules if name.startswith("warehouse_assets.partitions")))
+"""
+
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True)
+
+    assert done.stdout.split() == []
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_public_names_are_sorted_and_all_there(package: str) -> None:
     module = importlib.import_module(package)

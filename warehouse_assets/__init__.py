@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from warehouse_assets.definitions.outputs import MaterializeResult as MaterializeResult
     from warehouse_assets.definitions.outputs import ObserveResult as ObserveResult
     from warehouse_assets.definitions.outputs import Output as Output
+    from warehouse_assets.definitions.policies import BackfillPolicy as BackfillPolicy
     from warehouse_assets.definitions.policies import Backoff as Backoff
     from warehouse_assets.definitions.policies import Jitter as Jitter
     from warehouse_assets.definitions.policies import RetryPolicy as RetryPolicy
@@ -146,6 +147,7 @@ _HOMES = {
     "AssetSelection": "graph.selection",
     "AssetSpec": "definitions.specs",
     "AssetsDefinition": "definitions.assets",
+    "BackfillPolicy": "definitions.policies",
     "Backoff": "definitions.policies",
     "ColumnLineage": "metadata",
     "Config": "config",

@@ -15,6 +15,10 @@ from warehouse_assets.metadata import MetadataValue, metadata_from_json, metadat
 __all__ = [
     "CODE_VERSION_TAG",
     "DATA_VERSION_TAG",
+    "INPUT_DATA_VERSION_TAG",
+    "PARTITION_RANGE_END_TAG",
+    "PARTITION_RANGE_START_TAG",
+    "PARTITION_TAG",
     "AssetCheckEvaluation",
     "AssetCheckSeverity",
     "AssetMaterialization",
@@ -32,6 +36,10 @@ __all__ = [
 
 CODE_VERSION_TAG = "warehouse_assets/code_version"
 DATA_VERSION_TAG = "warehouse_assets/data_version"
+PARTITION_TAG = "warehouse_assets/partition"  # of a run
+PARTITION_RANGE_START_TAG = "warehouse_assets/partition_range_start"
+PARTITION_RANGE_END_TAG = "warehouse_assets/partition_range_end"
+INPUT_DATA_VERSION_TAG = "warehouse_assets/input_data_version/"  # and the escaped key of the input
 
 RunStatus: TypeAlias = Literal["QUEUED", "STARTED", "SUCCESS", "FAILURE", "CANCELED"]
 EventType: TypeAlias = Literal[
@@ -43,6 +51,7 @@ EventType: TypeAlias = Literal[
     "STEP_SUCCESS",
     "STEP_FAILURE",
     "STEP_SKIPPED",
+    "STEP_UP_TO_DATE",
     "STEP_UP_FOR_RETRY",
     "ASSET_MATERIALIZATION",
     "ASSET_OBSERVATION",

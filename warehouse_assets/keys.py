@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from warehouse_assets.errors import InvalidDefinitionError
@@ -70,7 +71,7 @@ class AssetKey:
         if isinstance(value, AssetKey):
             return value
         if isinstance(value, str):
-            return cls.from_user_string(value)
+            return _key_of(value)
         if isinstance(value, (list, tuple)):
             return cls(value)
         raise InvalidDefinitionError(
@@ -101,6 +102,9 @@ class AssetKey:
         >>> print(AssetKey(["a/b", "c"]).to_escaped_string())
         a\/b/c
         """
+        text = "/".join(self.path)
+        if "\\" not in text and text.count("/") < len(self.path):
+            return text
         return "/".join(segment.replace("\\", "\\\\").replace("/", "\\/") for segment in self.path)
 
     @classmethod
@@ -154,6 +158,12 @@ class AssetCheckKey:
         if not (key and colon and name):
             raise InvalidDefinitionError(f"{text!r} is not the key of a check", hint="Write 'schema/table:check'.")
         return cls(AssetKey.from_escaped_string(key), name)
+
+
+@lru_cache(maxsize=65_536)
+def _key_of(text: str) -> AssetKey:
+    """The key that a string stands for: one object, however often a table is named, which dicts find without comparing."""
+    return AssetKey.from_user_string(text)
 
 
 def key_prefix_segments(prefix: CoercibleToKeyPrefix | None) -> tuple[str, ...]:

@@ -122,11 +122,15 @@ class ColumnValues:
 
 @dataclass(frozen=True, slots=True)
 class ColumnRange:
-    """The rows whose `column` is at or after `start` and before `end`, which both know their time zone."""
+    """The rows whose `column` is at or after `start` and before `end`, which both know their time zone.
+
+    Of a column that holds no time, they are the rows whose value, as text, is one of `values`.
+    """
 
     column: str
     start: datetime
     end: datetime
+    values: tuple[str, ...] = ()
 
 
 PartitionFilter: TypeAlias = "tuple[ColumnValues | ColumnRange, ...]"  # all of which hold

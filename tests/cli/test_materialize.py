@@ -88,7 +88,7 @@ def test_verbose_gives_the_traceback(wa: Wa) -> None:
             ["-m", "shop", "-s", "raw/events"],
             "Error: the selection 'raw/events' holds only sources, which something else fills",
         ),
-        (["-m", "shop", "--slect", "x"], "Error: No such option '--slect'. Did you mean '--select'?"),
+        (["-m", "shop", "--threds", "2"], "Error: No such option '--threds'. Did you mean '--threads'?"),
         (["-m", "shop", "-c", "{"], "Error: --config cannot be read"),
         (["-m", "shop", "-c", "no.json"], "Error: --config: there is no file 'no.json'"),
         (

@@ -6,8 +6,22 @@ from typing import Any
 
 import pytest
 
-from warehouse_assets import AssetDep, AssetIn, AssetKey, AssetSpec, IOManager, SourceAsset, asset, materialize
+from warehouse_assets import (
+    AllPartitionMapping,
+    AssetDep,
+    AssetIn,
+    AssetKey,
+    AssetSpec,
+    IOManager,
+    LastPartitionMapping,
+    SourceAsset,
+    StaticPartitionsDefinition,
+    asset,
+    materialize,
+)
 from warehouse_assets.errors import InvalidDefinitionError, InvalidDefinitionsError
+
+DAYS = StaticPartitionsDefinition(["mon", "tue"])
 
 
 def keys(*texts: str) -> set[AssetKey]:
@@ -131,7 +145,12 @@ def test_the_same_dependency_twice_is_one() -> None:
 @pytest.mark.semantics(5)
 def test_conflicting_dependencies_are_an_error() -> None:
     with pytest.raises(InvalidDefinitionError, match="'a' is given twice"):
-        asset(deps=[AssetDep("a", partition_mapping="one"), AssetDep("a", partition_mapping="other")])(orders)
+        asset(
+            deps=[
+                AssetDep("a", partition_mapping=AllPartitionMapping()),
+                AssetDep("a", partition_mapping=LastPartitionMapping()),
+            ]
+        )(orders)
 
 
 @pytest.mark.semantics(5)
@@ -273,7 +292,7 @@ def test_all_faults_of_a_declaration_are_reported_at_once() -> None:
 @pytest.mark.semantics(10)
 def test_a_definition_shows_itself() -> None:
     declared = asset(
-        key="a/orders", deps=["b"], metadata={"x": 1}, group_name="g", code_version="1", partitions_def="days", tags={"t": "v"}
+        key="a/orders", deps=["b"], metadata={"x": 1}, group_name="g", code_version="1", partitions_def=DAYS, tags={"t": "v"}
     )(orders)
     key = AssetKey(["a", "orders"])
 
@@ -286,7 +305,7 @@ def test_a_definition_shows_itself() -> None:
     assert declared.code_versions_by_key == {key: "1"}
     assert declared.tags_by_key == {key: {"t": "v"}}
     assert [spec.key for spec in declared.specs] == [key]
-    assert declared.partitions_def == "days"
+    assert declared.partitions_def == DAYS
     assert repr(declared) == "AssetsDefinition(a/orders)"
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from warehouse_assets import Backoff, Jitter, RetryPolicy
+from warehouse_assets import BackfillPolicy, Backoff, Jitter, RetryPolicy
 from warehouse_assets.errors import InvalidDefinitionError
 
 
@@ -35,3 +35,10 @@ def test_the_delay_grows_and_varies_as_declared(options: Any, chance: float, del
 def test_a_policy_that_cannot_be_meant_is_refused(options: Any) -> None:
     with pytest.raises(InvalidDefinitionError):
         RetryPolicy(**options)
+
+
+@pytest.mark.semantics(37)
+def test_a_backfill_policy_makes_at_least_one_partition_at_once() -> None:
+    assert BackfillPolicy.multi_run() == BackfillPolicy(max_partitions_per_run=1)
+    with pytest.raises(InvalidDefinitionError, match="max_partitions_per_run is 0, below 1"):
+        BackfillPolicy.multi_run(0)

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from warehouse_assets import AssetKey, AssetSpec, SourceAsset, asset, materialize
+from warehouse_assets import AssetKey, AssetSpec, SourceAsset, StaticPartitionsDefinition, asset, materialize
 from warehouse_assets.errors import ResourceError
+
+DAYS = StaticPartitionsDefinition(["mon", "tue"])
 
 
 @pytest.mark.semantics(11)
@@ -17,11 +19,11 @@ def test_a_source_says_what_it_is() -> None:
         description="From the shop.",
         group_name="raw",
         tags={"a": "b"},
-        partitions_def="days",
+        partitions_def=DAYS,
     )
 
     assert (source.key, source.metadata, source.io_manager_key) == (AssetKey(["raw", "orders"]), {"rows": 3}, "lake")
-    assert (source.description, source.group_name, source.partitions_def) == ("From the shop.", "raw", "days")
+    assert (source.description, source.group_name, source.partitions_def) == ("From the shop.", "raw", DAYS)
     assert repr(source) == "SourceAsset('raw/orders')"
 
 
@@ -72,9 +74,7 @@ def test_a_missing_manager_is_named_before_anything_runs(store: Any) -> None:
 
 @pytest.mark.semantics(13)
 def test_an_asset_becomes_a_source_that_carries_all_of_it(store: Any) -> None:
-    @asset(
-        key_prefix="raw", metadata={"path": "x"}, io_manager_def=store, group_name="g", tags={"a": "b"}, partitions_def="days"
-    )
+    @asset(key_prefix="raw", metadata={"path": "x"}, io_manager_def=store, group_name="g", tags={"a": "b"}, partitions_def=DAYS)
     def orders() -> int:
         """From the shop."""
         return 3
@@ -82,7 +82,7 @@ def test_an_asset_becomes_a_source_that_carries_all_of_it(store: Any) -> None:
     source = orders.to_source_asset()
 
     assert (source.key, source.metadata, source.description) == (orders.key, {"path": "x"}, "From the shop.")
-    assert (source.io_manager_def, source.group_name, source.partitions_def) == (store, "g", "days")
+    assert (source.io_manager_def, source.group_name, source.partitions_def) == (store, "g", DAYS)
 
 
 @pytest.mark.semantics(13)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from warehouse_assets import AssetDep, AssetIn, AssetKey, AssetSpec, SourceAsset, asset
+from warehouse_assets import AllPartitionMapping, AssetDep, AssetIn, AssetKey, AssetSpec, SourceAsset, asset
 from warehouse_assets.errors import InvalidDefinitionError, InvalidDefinitionsError
 
 
@@ -53,13 +53,13 @@ def test_a_definition_of_several_assets_stands_for_all_its_keys() -> None:
 
 @pytest.mark.semantics(5)
 def test_an_input_keeps_what_it_was_given() -> None:
-    given = AssetIn("a/b", metadata={"columns": ["x"]}, input_manager_key="lake", partition_mapping="all")
+    given = AssetIn("a/b", metadata={"columns": ["x"]}, input_manager_key="lake", partition_mapping=AllPartitionMapping())
 
     assert (given.key, given.metadata, given.input_manager_key, given.partition_mapping) == (
         AssetKey(["a", "b"]),
         {"columns": ["x"]},
         "lake",
-        "all",
+        AllPartitionMapping(),
     )
 
 

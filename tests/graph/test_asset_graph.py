@@ -152,13 +152,6 @@ def test_an_asset_that_depends_on_itself_needs_a_mapping_that_looks_back(declare
         AssetGraph.build([declared])
 
 
-@pytest.mark.semantics(8)
-def test_an_asset_with_such_a_mapping_may_depend_on_itself() -> None:
-    graph = AssetGraph.build([made("a", "a", ins={"a": AssetIn("a", partition_mapping="the day before")})])
-
-    assert parents(graph, "a") == []
-
-
 @pytest.mark.semantics(30)
 def test_all_faults_are_reported_at_once() -> None:
     assets = [made("a", "typo"), made("b", "b"), made("c"), made("c"), made("d", "e"), made("e", "d"), 3, made]

@@ -37,7 +37,8 @@ asset_events = (
 actions = st.lists(
     st.tuples(st.just("store_events"), st.lists(run_events | asset_events, max_size=4))
     | st.tuples(st.just("add_run"), st.builds(RunRecord, runs, st.just("QUEUED"), times))
-    | st.tuples(st.just("wipe"), st.lists(keys, max_size=2)),
+    | st.tuples(st.just("wipe"), st.lists(keys, max_size=2))
+    | st.tuples(st.sampled_from(["add_dynamic_partitions", "delete_dynamic_partition"]), st.sampled_from(PARTITIONS)),
     max_size=12,
 )
 
@@ -53,6 +54,7 @@ def told(log: EventLog, question: EventFilter) -> list[Any]:
         [list(log.get_latest(kind, KEYS, partition).items()) for kind in kinds for partition in (None, *PARTITIONS)],
         [list(log.get_latest(kinds[2], KEYS, partition, name).items()) for name in CHECKS for partition in (None, "mon")],
         [log.get_partitions(kind, key) for kind in kinds for key in KEYS],
+        log.get_dynamic_partitions("days"),
     ]
 
 
@@ -81,7 +83,12 @@ def test_the_logs_agree(actions: list[tuple[str, Any]], question: EventFilter) -
 
 def outcome(log: EventLog, name: str, argument: Any) -> str | None:
     try:
-        getattr(log, name)(argument)
+        if name == "add_dynamic_partitions":
+            log.add_dynamic_partitions("days", [argument])
+        elif name == "delete_dynamic_partition":
+            log.delete_dynamic_partition("days", argument)
+        else:
+            getattr(log, name)(argument)
     except InstanceError as error:
         return str(error)
     return None

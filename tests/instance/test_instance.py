@@ -5,13 +5,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from warehouse_assets.errors import InstanceError, RunNotFoundError
+from warehouse_assets.errors import InstanceError, InvalidDefinitionError, RunNotFoundError
 from warehouse_assets.events import AssetCheckEvaluation, AssetMaterialization, AssetObservation, Event, RunRecord
 from warehouse_assets.instance import Instance
 from warehouse_assets.keys import AssetCheckKey, AssetKey
+from warehouse_assets.partitions.definition import DynamicPartitionsStore
+from warehouse_assets.partitions.dynamic import DynamicPartitionsDefinition
 
 ORDERS, CUSTOMERS = AssetKey(["staging", "orders"]), AssetKey(["staging", "customers"])
 
@@ -236,3 +239,37 @@ def test_asking_for_a_record_without_making_one_leaves_nothing_behind(tmp_path: 
         assert instance.is_ephemeral
     with Instance.get(), Instance.get(create=False) as instance:
         assert not instance.is_ephemeral
+
+
+@pytest.mark.semantics(37)
+class TestDynamicPartitions:
+    def test_they_are_added_looked_up_and_deleted(self, instance: Instance) -> None:
+        instance.add_dynamic_partitions("customers", iter(["ann", "bob", "ann"]))
+        instance.delete_dynamic_partition("customers", "ann")
+
+        assert instance.get_dynamic_partitions("customers") == ["bob"]
+        assert [instance.has_dynamic_partition("customers", key) for key in ("ann", "bob")] == [False, True]
+        assert isinstance(instance, DynamicPartitionsStore)
+        assert DynamicPartitionsDefinition("customers").get_partition_keys(dynamic_partitions_store=instance) == ("bob",)
+
+    @pytest.mark.parametrize(
+        ("keys", "what"),
+        [
+            ("ann", "are one string, 'ann'"),
+            ([""], "not a non-empty string: ''"),
+            ([3], "not a non-empty string: 3"),
+            (["a", "b...c"], r"holds '\.\.\.'"),
+            (["a\0b"], "holds"),
+        ],
+        ids=["text", "empty", "number", "dots", "nul"],
+    )
+    def test_keys_that_no_partition_can_have_are_refused(self, instance: Instance, keys: Any, what: str) -> None:
+        with pytest.raises(InvalidDefinitionError, match=f"dynamic partitions 'customers' .*{what}"):
+            instance.add_dynamic_partitions("customers", keys)
+
+        assert instance.get_dynamic_partitions("customers") == []
+
+    @pytest.mark.parametrize("name", [DynamicPartitionsDefinition("customers"), "", None], ids=["definition", "empty", "none"])
+    def test_a_name_that_is_none_is_refused(self, instance: Instance, name: Any) -> None:
+        with pytest.raises(InvalidDefinitionError, match="asked for by their name, a string, and not by"):
+            instance.add_dynamic_partitions(name, ["ann"])

@@ -99,7 +99,7 @@ class TestMigration:
             assert log.get_partitions(MADE, ORDERS) == {"mon": 4, "tue": 3}
             assert log.get_latest("ASSET_OBSERVATION", [ORDERS])[ORDERS].timestamp == 12.0
 
-        assert query(path, "SELECT version FROM schema_versions") == [(1,), (2,)]
+        assert query(path, "SELECT version FROM schema_versions") == [(1,), (2,), (3,)]
 
     def test_the_tables_are_those_of_a_new_record(self, path: Path, old: sqlite3.Connection, tmp_path: Path) -> None:
         SqliteEventLog(path).close()
@@ -134,7 +134,7 @@ class TestMigration:
         assert [p.name for p in path.parent.glob("*backup*")] == ["record.db.v1-backup-1"]
 
     def test_a_migration_that_fails_changes_nothing(self, path: Path, old: sqlite3.Connection) -> None:
-        old.execute("CREATE INDEX runs_by_status ON runs (status)")  # what the last step of the migration would create
+        old.execute("CREATE INDEX runs_by_status ON runs (status)")  # what a step of the migration would create
 
         with pytest.raises(InstanceError, match="runs_by_status already exists"):
             SqliteEventLog(path)

@@ -1,10 +1,19 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from warehouse_assets import AssetKey, InputContext, MetadataValue, OutputContext, StaticPartitionsDefinition
+from warehouse_assets import (
+    AssetKey,
+    DailyPartitionsDefinition,
+    InputContext,
+    MetadataValue,
+    OutputContext,
+    PartitionKeyRange,
+    StaticPartitionsDefinition,
+)
 from warehouse_assets.errors import InvalidMetadataError
 
 KEY = AssetKey(["staging", "orders"])
@@ -71,3 +80,31 @@ def test_contexts_can_be_made_from_a_key_alone() -> None:
     context = InputContext(KEY)
 
     assert (context.upstream_output.asset_key, context.type_hint, context.partition_keys) == (KEY, None, ())
+
+
+@pytest.mark.semantics(37)
+@pytest.mark.parametrize("make", [OutputContext, InputContext], ids=["output", "input"])
+def test_a_context_knows_the_range_and_the_time_of_its_partitions(make: Any) -> None:
+    days = DailyPartitionsDefinition("2024-01-01")
+    context = make(KEY, partition_keys=("2024-02-28", "2024-02-29"), partitions_def=days)
+
+    assert context.asset_partitions_def is days
+    assert context.asset_partition_key_range == PartitionKeyRange("2024-02-28", "2024-02-29")
+    assert context.asset_partitions_time_window.duration == timedelta(days=2)
+
+
+@pytest.mark.semantics(37)
+@pytest.mark.parametrize("make", [OutputContext, InputContext], ids=["output", "input"])
+@pytest.mark.parametrize(
+    "question",
+    [
+        "partition_key",
+        "asset_partition_key",
+        "asset_partition_key_range",
+        "asset_partitions_def",
+        "asset_partitions_time_window",
+    ],
+)
+def test_a_context_of_a_whole_table_says_that_it_is_one(make: Any, question: str) -> None:
+    with pytest.raises(LookupError, match="asset 'staging/orders' is not partitioned"):
+        getattr(make(KEY), question)

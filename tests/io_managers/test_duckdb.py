@@ -28,6 +28,7 @@ from warehouse_assets.testing.io_manager import (
     source,
     store,
 )
+from warehouse_assets.testing.partitions import AtomicStagingContract, PartitionContract, StagingContract
 
 
 @pytest.fixture
@@ -35,7 +36,9 @@ def manager(tmp_path):
     return DuckDBIOManager(database=str(tmp_path / "w.duckdb"), lock_timeout=30)
 
 
-class TestDuckDBIOManager(TableContract, SQLContract, AtomicContract):
+class TestDuckDBIOManager(
+    TableContract, SQLContract, AtomicContract, PartitionContract, StagingContract, AtomicStagingContract
+):
     @pytest.fixture
     def manager(self, tmp_path):
         return DuckDBIOManager(database=str(tmp_path / "w.duckdb"))
@@ -55,7 +58,7 @@ class TestDuckDBIOManager(TableContract, SQLContract, AtomicContract):
         return {name for (name,) in tables} - {"shop.orders"}
 
 
-class TestInMemory(TableContract, SQLContract):
+class TestInMemory(TableContract, SQLContract, PartitionContract, StagingContract):
     @pytest.fixture
     def manager(self):
         return DuckDBIOManager()

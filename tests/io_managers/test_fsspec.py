@@ -6,9 +6,10 @@ import pytest
 
 from io_managers.fsspec import FsspecIOManager
 from warehouse_assets.testing.io_manager import AtomicContract, FrameContract, SQLContract, ValueContract
+from warehouse_assets.testing.partitions import StagingContract
 
 
-class TestFsspecIOManager(FrameContract, ValueContract, SQLContract, AtomicContract):
+class TestFsspecIOManager(FrameContract, ValueContract, SQLContract, AtomicContract, StagingContract):
     @pytest.fixture
     def manager(self, tmp_path):
         return FsspecIOManager(base_path=str(tmp_path / "values"))

@@ -23,6 +23,7 @@ from warehouse_assets.errors import (
     InvalidInvocationError,
     InvalidSelectionError,
     InvalidSQLError,
+    PartitionNotFoundError,
     ResourceError,
     WarehouseAssetsError,
     close_matches,
@@ -36,6 +37,7 @@ _COMMANDS = {
     "materialize": ("warehouse_assets.cli.materialize", "materialize", "Make assets, in the order of their dependencies."),
     "query": ("warehouse_assets.cli.query", "query", "Answer SQL over stored assets, whatever store they are in."),
     "show": ("warehouse_assets.cli.show", "show", "Show one asset: its definition and what was last recorded of it."),
+    "status": ("warehouse_assets.cli.status", "status", "Say what is missing, stale or fresh, and why."),
 }
 
 _MISTAKES = (
@@ -45,6 +47,7 @@ _MISTAKES = (
     InvalidInvocationError,
     InvalidSQLError,
     InvalidSelectionError,
+    PartitionNotFoundError,
     ResourceError,
 )
 

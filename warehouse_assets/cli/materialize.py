@@ -13,13 +13,16 @@ import click
 from warehouse_assets.cli.app import relative_paths
 from warehouse_assets.cli.format import console
 from warehouse_assets.cli.options import load, module_option, open_instance, verbose_option
+from warehouse_assets.cli.partitions import chosen_partitions, partition_options
 from warehouse_assets.cli.progress import RunDisplay
 from warehouse_assets.errors import InvalidConfigError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from warehouse_assets.code_location.definitions import Definitions
     from warehouse_assets.execution.run import RunResult
+    from warehouse_assets.keys import AssetKey
 
 __all__ = ["materialize"]
 
@@ -29,10 +32,21 @@ __all__ = ["materialize"]
 @click.option(
     "-s", "--select", "selection", metavar="SELECTION", help='Which assets, such as "+marts/orders" or "group:marts".'
 )
+@partition_options
 @click.option("-c", "--config", metavar="JSON|FILE", help="Run configuration: JSON, or a .json or .toml file with it.")
+@click.option("--stale", "only_stale", is_flag=True, help="Only what is missing, or whose code or inputs changed since.")
 @click.option("--threads", type=click.IntRange(min=1), help="How many assets at once; the number of cores unless given.")
 @verbose_option
-def materialize(module: str, selection: str | None, config: str | None, threads: int | None, verbose: bool) -> int:
+def materialize(
+    module: str,
+    selection: str | None,
+    partition: str | None,
+    partition_range: str | None,
+    config: str | None,
+    only_stale: bool,
+    threads: int | None,
+    verbose: bool,
+) -> int:
     """Make the assets of MODULE, or a selection of them, in the order of their dependencies.
 
     Exit code 0 when all were made, 1 when one failed, 2 when the run cannot start, 130 after Ctrl-C.
@@ -44,19 +58,29 @@ def materialize(module: str, selection: str | None, config: str | None, threads:
     definitions = load(module, verbose=verbose)
     selected = select_executable(definitions.graph, selection)
     checks = select_checks(definitions.graph, selection)
+    if only_stale:
+        if not (selected := _to_refresh(definitions, selected)):
+            return 0
+        checks &= definitions.graph.checks_of(selected)
     plan = Plan.build(definitions.graph, selected, checks)
     chosen = AssetSelection.keys(*selected).without_checks() | AssetSelection.checks(*checks)
-    steps = [step.key for step in plan.steps if step.outputs]
+    alone = [step.key for step in plan.steps if not step.outputs]
     executor = ThreadExecutor(threads) if threads or definitions.executor is None else definitions.executor
     out = console()
-    with open_instance(create=True) as instance, RunDisplay(out, steps) as display, _log_lines(out):
+    with (
+        open_instance(create=True) as instance,
+        RunDisplay(out, len(plan.steps) - len(alone), alone) as display,
+        _log_lines(out),
+    ):
         try:
             result = definitions.materialize(
                 chosen,
                 instance=instance,
                 run_config=_read_config(config),
+                **chosen_partitions(partition, partition_range),
                 raise_on_error=False,
                 executor=executor,
+                only_stale=only_stale,
                 listeners=[display],
             )
         except KeyboardInterrupt:
@@ -67,6 +91,19 @@ def materialize(module: str, selection: str | None, config: str | None, threads:
     if not result.success:
         _say_failures(result, verbose=verbose)
     return 0 if result.success else 1
+
+
+def _to_refresh(definitions: Definitions, selected: set[AssetKey]) -> set[AssetKey]:
+    """The selected assets that may have to be made; where there are none, that is said."""
+    from warehouse_assets.cli.status import nothing_to_do
+    from warehouse_assets.graph.staleness import keys_to_run
+
+    with open_instance() as instance:
+        found = definitions.status(list(selected), instance=instance)
+    wanted = keys_to_run(definitions.graph, selected, found)
+    if not wanted:
+        console().print(nothing_to_do(found), style="bold green", soft_wrap=True)
+    return wanted
 
 
 class _log_lines:

@@ -13,6 +13,7 @@ from warehouse_assets.cli.app import relative_paths
 from warehouse_assets.cli.check import STYLES, check_note, check_verdict
 from warehouse_assets.cli.format import byte_text, count_text, new_table, seconds_text
 from warehouse_assets.events import AssetCheckEvaluation, Event
+from warehouse_assets.keys import AssetKey
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -34,12 +35,12 @@ class _StepView:
     bytes: int | None = None
     place: str = ""
     note: str = ""
-    assets: set[str] = field(default_factory=set)
+    assets: set[AssetKey | None] = field(default_factory=set)
 
     def is_checked_by(self, step_key: str, evaluation: AssetCheckEvaluation) -> bool:
         """Whether an evaluation, which the step of this key made, is of a table that this step makes."""
-        key = evaluation.asset_key.to_escaped_string()
-        return step_key == self.name or key == self.name or key in self.assets
+        key = evaluation.asset_key
+        return step_key == self.name or key.to_escaped_string() == self.name or key in self.assets
 
 
 @dataclass(slots=True)
@@ -50,12 +51,15 @@ class _Totals:
 
 
 class RunDisplay:
-    """Listens to the events of a run and shows them. Use it as a context manager around the run."""
+    """Listens to the events of a run and shows them. Use it as a context manager around the run.
 
-    def __init__(self, console: Console, steps: Collection[str]) -> None:
+    `steps` is the number of those that make assets; `checks` are the keys of those that evaluate checks, which are no lines.
+    """
+
+    def __init__(self, console: Console, steps: int, checks: Collection[str] = ()) -> None:
         self.console = console
-        self.steps = len(steps)
-        self._made = frozenset(steps)  # the other steps evaluate checks
+        self.steps = steps
+        self.checks = frozenset(checks)
         self.views: dict[str, _StepView] = {}
         self.totals = _Totals()
         self.evaluations: list[tuple[str, AssetCheckEvaluation]] = []
@@ -80,13 +84,13 @@ class RunDisplay:
         with self._lock:
             if (evaluation := event.asset_check_evaluation) is not None:
                 self._note(event.step_key, evaluation)
-            if event.step_key not in self._made:
+            if event.step_key in self.checks:
                 return
             view = self.views.setdefault(event.step_key, _StepView(event.step_key))
+            rows, size = view.rows or 0, view.bytes or 0
             _HANDLERS.get(event.event_type, _ignore)(view, event)
-            if event.event_type == "ASSET_MATERIALIZATION":
-                self.totals.rows += view.rows or 0
-                self.totals.bytes += view.bytes or 0
+            self.totals.rows += (view.rows or 0) - rows
+            self.totals.bytes += (view.bytes or 0) - size
             if event.event_type in _ENDINGS:
                 self._say(view)
             elif event.event_type == "STEP_UP_FOR_RETRY":
@@ -122,7 +126,9 @@ class RunDisplay:
                 Text(f"running  {view.name}  {seconds_text(now - view.began)}  {view.note}", style="cyan") for view in running
             ]
             counts = Counter(view.status for view in self.views.values())
-            others = "".join(f", {counts[status]} {status}" for status in ("failed", "skipped", "running") if counts[status])
+            others = "".join(
+                f", {counts[status]} {status}" for status in ("fresh", "failed", "skipped", "running") if counts[status]
+            )
             head = f"{counts['done']} of {self.steps} done{others}"
             size = f"{count_text(totals.rows)} rows, {byte_text(totals.bytes) or '0 B'}"
         return Group(*lines, Text(f"{head}  {size}  {seconds_text(now - totals.began)}", style="bold"))
@@ -142,9 +148,10 @@ class RunDisplay:
             _add_check(table, evaluation.asset_check_key.to_user_string(), evaluation)
         self.console.print()
         self.console.print(table)
-        totals = self.totals
+        totals, counts = self.totals, Counter(view.status for view in self.views.values())
+        fresh = f"{counts['fresh']} up to date, " if counts["fresh"] else ""
         self.console.print(
-            f"\n{how}: {sum(view.status == 'done' for view in self.views.values())} of {self.steps} assets made, "
+            f"\n{how}: {counts['done']} of {self.steps} assets made, {fresh}"
             f"{count_text(totals.rows)} rows, {byte_text(totals.bytes) or '0 B'}, "
             f"{seconds_text(time.time() - totals.began)} (run {run_id})",
             style="bold green" if how == "Success" else "bold red",
@@ -156,7 +163,7 @@ def _add_check(table: Table, name: str, evaluation: AssetCheckEvaluation) -> Non
     table.add_row(name, verdict, "", "", "", check_note(evaluation), style=STYLES[verdict])
 
 
-_ENDINGS = ("STEP_SUCCESS", "STEP_FAILURE", "STEP_SKIPPED")
+_ENDINGS = ("STEP_SUCCESS", "STEP_FAILURE", "STEP_SKIPPED", "STEP_UP_TO_DATE")
 
 
 def _ignore(view: _StepView, event: Event) -> None:
@@ -168,11 +175,12 @@ def _began(view: _StepView, event: Event) -> None:
 
 
 def _made(view: _StepView, event: Event) -> None:
-    if event.asset_key is not None:
-        view.assets.add(event.asset_key.to_escaped_string())
+    if event.asset_key in view.assets:
+        return  # another partition of one write, which was measured as a whole
+    view.assets.add(event.asset_key)
     metadata: Mapping[str, Any] = event.data.metadata if event.asset_materialization else {}  # type: ignore[union-attr]
     values = {name: value.value for name, value in metadata.items()}
-    view.rows = _added(view.rows, values.get("row_count"))
+    view.rows = _added(view.rows, values.get("partition_row_count", values.get("row_count")))
     view.bytes = _added(view.bytes, values.get("byte_size"))
     view.place = str(values.get("table_name") or values.get("uri") or view.place)
 
@@ -193,6 +201,10 @@ def _skipped(view: _StepView, event: Event) -> None:
     view.status, view.note = "skipped", (event.message or "").removeprefix("skipped: ")
 
 
+def _found_fresh(view: _StepView, event: Event) -> None:
+    view.status, view.note = "fresh", event.message or ""
+
+
 def _retried(view: _StepView, event: Event) -> None:
     view.status, view.note = "waiting", event.message or ""
 
@@ -209,4 +221,5 @@ _HANDLERS = {
     "STEP_START": _began,
     "STEP_SUCCESS": _succeeded,
     "STEP_UP_FOR_RETRY": _retried,
+    "STEP_UP_TO_DATE": _found_fresh,
 }

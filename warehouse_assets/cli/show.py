@@ -11,6 +11,7 @@ import click
 from warehouse_assets.cli.app import relative_paths
 from warehouse_assets.cli.format import ago, byte_text, console, count_text, new_table
 from warehouse_assets.cli.options import find_key, json_option, load, module_option, open_instance, verbose_option
+from warehouse_assets.cli.partitions import partition_facts, partition_text
 from warehouse_assets.tables import TableSchema
 
 if TYPE_CHECKING:
@@ -33,11 +34,14 @@ def show(key: str, module: str, as_json: bool, verbose: bool) -> None:
     node = definitions.graph[find_key(definitions, key)]
     with open_instance() as instance:
         event = instance.get_latest_materialization_event(node.key)
+        partitions = partition_facts(node, instance)
     if as_json:
-        click.echo(json.dumps(_as_json(node, event), indent=2, ensure_ascii=False))
+        click.echo(json.dumps({**_as_json(node, event), "partitions": partitions}, indent=2, ensure_ascii=False))
         return
     out = console()
     _print_definition(out, node)
+    if partitions is not None:
+        out.print(f"{'partitions':<14}{partition_text(partitions)}", soft_wrap=True)
     _print_latest(out, event)
 
 
@@ -97,7 +101,8 @@ def _print_latest(out: Console, event: Event | None) -> None:
         out.print("never materialized here", style="yellow")
         return
     moment = dt.datetime.fromtimestamp(event.timestamp, dt.UTC).astimezone()
-    out.print(f"materialized {ago(event.timestamp)} ({moment:%Y-%m-%d %H:%M:%S %Z}) in run {event.run_id}", style="bold")
+    what = f"partition {made.partition} " if made.partition is not None else ""
+    out.print(f"{what}materialized {ago(event.timestamp)} ({moment:%Y-%m-%d %H:%M:%S %Z}) in run {event.run_id}", style="bold")
     schema = None
     for name, value in made.metadata.items():
         if isinstance(value.value, TableSchema):

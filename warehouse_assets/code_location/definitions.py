@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from warehouse_assets.code_location.versions import with_versions
 from warehouse_assets.definitions.specs import DEFAULT_IO_MANAGER_KEY
 from warehouse_assets.errors import InvalidDefinitionError, InvalidDefinitionsError, ResourceError
 from warehouse_assets.graph.asset_graph import AnyAsset, AssetGraph
 from warehouse_assets.graph.requirements import merge_resources, missing_resources, required_by_checks, required_resources
-from warehouse_assets.graph.tables import check_table_names
+from warehouse_assets.graph.tables import check_stores, check_table_names
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from warehouse_assets.execution.run import RunResult
     from warehouse_assets.execution.tables import StoredTables
     from warehouse_assets.graph.selection import CoercibleToAssetSelection
+    from warehouse_assets.graph.staleness import AssetStatus
     from warehouse_assets.instance import Instance
 
 __all__ = ["AssetValueLoader", "Definitions"]
@@ -30,6 +32,7 @@ __all__ = ["AssetValueLoader", "Definitions"]
 class Definitions:
     """The assets of a project, their checks, and the resources they run with, examined when they are put together.
 
+    The `code_version`, "auto" for example, and `data_version` are those of assets that say nothing of their own.
     Raises InvalidDefinitionError, or a group of all faults: those of the graph, missing and conflicting resources, assets that
     would share a table.
 
@@ -48,14 +51,19 @@ class Definitions:
         asset_checks: Iterable[AssetChecksDefinition] = (),
         resources: Mapping[str, Any] | None = None,
         executor: Executor | None = None,
+        code_version: str | None = None,
+        data_version: Literal["content"] | None = None,
     ) -> None:
         self.assets = tuple(assets) if isinstance(assets, Iterable) else (assets,)
         self.asset_checks = tuple(asset_checks)
+        if code_version is not None or data_version is not None:
+            self.assets = with_versions(self.assets, code_version, data_version)
         self.executor = executor
         faults: list[InvalidDefinitionError] = []
         self.graph = _collecting(faults, lambda: AssetGraph.build([self.assets, self.asset_checks])) or AssetGraph({}, {}, [])
         self.resources = self._all_resources(dict(resources or {}), faults)
         _collecting(faults, lambda: check_table_names(self.graph, self.resources))
+        _collecting(faults, lambda: check_stores(self.graph, self.resources))
         if len(faults) == 1:
             raise faults[0]
         if faults:
@@ -106,6 +114,18 @@ class Definitions:
         checks = None if selection is None else select_checks(self.graph, selection)
         return execute_run(self.graph, selected, checks=checks, resources=resources, instance=instance, **options)
 
+    def status(
+        self, selection: CoercibleToAssetSelection | None = None, *, instance: Instance | None = None
+    ) -> dict[AssetKey, AssetStatus]:
+        """Whether each selected asset, or each of all, is missing, stale or fresh, and why, as the instance remembers it."""
+        from warehouse_assets.execution.versions import statuses
+        from warehouse_assets.graph.selection import select_executable
+        from warehouse_assets.instance import Instance
+
+        selected = select_executable(self.graph, selection)
+        found = statuses(self.graph, instance if instance is not None else Instance.get(create=False))
+        return {key: status for key, status in found.items() if key in selected}
+
     def load_asset_value(
         self,
         key: CoercibleToAssetKey,
@@ -113,10 +133,14 @@ class Definitions:
         as_type: Any = None,
         instance: Instance | None = None,
         columns: Iterable[str] | None = None,
+        partition_key: str | None = None,
     ) -> Any:
-        """The stored value of an asset or source, as `as_type` (a class such as `pl.LazyFrame`), or as the manager chooses."""
+        """The stored value of an asset or source, as `as_type` (a class such as `pl.LazyFrame`), or as the manager chooses.
+
+        Of a partitioned one it is all partitions there are, or the one of `partition_key`.
+        """
         with self.get_asset_value_loader(instance=instance) as loader:
-            return loader.load_asset_value(key, as_type=as_type, columns=columns)
+            return loader.load_asset_value(key, as_type=as_type, columns=columns, partition_key=partition_key)
 
     @contextmanager
     def get_asset_value_loader(self, *, instance: Instance | None = None) -> Iterator[AssetValueLoader]:
@@ -153,10 +177,17 @@ class AssetValueLoader:
     def __init__(self, tables: StoredTables) -> None:
         self._tables = tables
 
-    def load_asset_value(self, key: CoercibleToAssetKey, *, as_type: Any = None, columns: Iterable[str] | None = None) -> Any:
-        """The stored value of an asset or source, as `as_type`, of these `columns`."""
+    def load_asset_value(
+        self,
+        key: CoercibleToAssetKey,
+        *,
+        as_type: Any = None,
+        columns: Iterable[str] | None = None,
+        partition_key: str | None = None,
+    ) -> Any:
+        """The stored value of an asset or source, as `as_type`, of these `columns`, of one partition or the whole."""
         metadata = {"columns": list(columns)} if columns is not None else None
-        return self._tables.load(AssetKey.coerce(key), as_type, metadata=metadata)
+        return self._tables.load(AssetKey.coerce(key), as_type, metadata=metadata, partition_key=partition_key)
 
 
 def _collecting(faults: list[InvalidDefinitionError], question: Any) -> Any:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from warehouse_assets.definitions.assets import AssetOutput, AssetsDefinition
 from warehouse_assets.definitions.functions import UserFunction
 from warehouse_assets.definitions.naming import Faults
+from warehouse_assets.definitions.partitioning import check_backfill_policy
 from warehouse_assets.definitions.specs import AssetIn, AssetSpec, CoercibleToDep
 from warehouse_assets.errors import InvalidDefinitionError
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey, CoercibleToKeyPrefix, key_prefix_segments
@@ -46,6 +47,7 @@ def asset(
     backfill_policy: Any = None,
     retry_policy: RetryPolicy | None = None,
     code_version: str | None = None,
+    data_version: Literal["content"] | None = None,
     check_specs: Sequence[AssetCheckSpec] | None = None,
     op_tags: Mapping[str, Any] | None = None,
     pool: str | None = None,
@@ -58,6 +60,8 @@ def asset(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     The key is the function's name, after `key_prefix`; or `name`, or `key`. What the function returns is stored by the I/O
     manager of the name `io_manager_key`; a function annotated `-> None` stores nothing. An argument is filled with the asset of
     its name, or as `ins` says; `deps` are tables that must be there before, and are not loaded. The docstring is the description.
+    A `code_version` says when the table has to be made again, "auto" follows the code of the function itself; with the
+    `data_version` "content" a table of the same rows counts as the same.
 
     >>> @asset(key_prefix="staging", group_name="staging")
     ... def orders(raw_orders):
@@ -104,6 +108,7 @@ def _build(
     backfill_policy: Any = None,
     retry_policy: RetryPolicy | None = None,
     code_version: str | None = None,
+    data_version: Literal["content"] | None = None,
     check_specs: Sequence[AssetCheckSpec] | None = None,
     op_tags: Mapping[str, Any] | None = None,
     pool: str | None = None,
@@ -115,6 +120,8 @@ def _build(
     bound = bind_ins(ins, function, faults) if ins else {}
     if io_manager_key is not None and io_manager_def is not None:
         faults.add("io_manager_key and io_manager_def are both given", hint="Give one of them.")
+    if backfill_policy is not None:
+        check_backfill_policy(backfill_policy, faults)
     checks = own_checks(check_specs, {asset_key}, faults) if check_specs else ()
     spec = faults.attempt(
         AssetSpec,
@@ -127,6 +134,7 @@ def _build(
         kinds=kinds,
         group_name=group_name,
         code_version=code_version,
+        data_version=data_version,
         skippable=not output_required,
         automation_condition=automation_condition,
         freshness_policy=freshness_policy,
@@ -147,7 +155,6 @@ def _build(
         resource_defs=resource_defs or {},
         io_manager_def=io_manager_def,
         retry_policy=retry_policy,
-        partitions_def=partitions_def,
         backfill_policy=backfill_policy,
         check_specs=checks,
         op_tags=op_tags or {},
@@ -172,6 +179,8 @@ def declared_key(
         return given
     own = name if name is not None else function.name
     faults.check_name(own)
+    if key_prefix is None and not faults.errors:
+        return AssetKey.coerce(own)
     prefix = key_prefix_segments(key_prefix)
     faults.check_segments(prefix, "key_prefix")
     return AssetKey((*prefix, own or "?"))

@@ -59,7 +59,6 @@ class AssetsDefinition:
         "node_name",
         "op_tags",
         "outputs",
-        "partitions_def",
         "pool",
         "required_resource_keys",
         "resource_defs",
@@ -77,7 +76,6 @@ class AssetsDefinition:
         resource_defs: Mapping[str, Any] = _NOTHING,
         io_manager_def: Any = None,
         retry_policy: RetryPolicy | None = None,
-        partitions_def: Any = None,
         backfill_policy: Any = None,
         check_specs: Sequence[AssetCheckSpec] = (),
         op_tags: Mapping[str, Any] = _NOTHING,
@@ -93,7 +91,6 @@ class AssetsDefinition:
         self.resource_defs = resource_defs
         self.io_manager_def = io_manager_def
         self.retry_policy = retry_policy
-        self.partitions_def = partitions_def
         self.backfill_policy = backfill_policy
         self.check_specs = check_specs
         self.op_tags = op_tags
@@ -181,6 +178,11 @@ class AssetsDefinition:
             }
             for key, output in self._by_key.items()
         }
+
+    @property
+    def partitions_def(self) -> Any:
+        """How its assets are partitioned, which is one way for all of them; None where they are not."""
+        return next(iter(self.outputs.values())).spec.partitions_def
 
     @property
     def group_names_by_key(self) -> Mapping[AssetKey, str]:

@@ -11,7 +11,7 @@ import functools
 import inspect
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
@@ -26,6 +26,7 @@ T = TypeVar("T")
 Role: TypeAlias = Literal["context", "config", "resource", "input"]
 
 _MISSING = object()
+_NOTHING: Mapping[str, Any] = {}
 _WORD = re.compile(r"[^\W\d]\w*")
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
@@ -63,7 +64,7 @@ class UserFunction:
         self.fn = fn
         code = getattr(inspect.unwrap(fn), "__code__", None) if hasattr(fn, "__wrapped__") else getattr(fn, "__code__", None)
         self.place = Place.of(code) if code is not None else Place(getattr(fn, "__module__", "?"), 0)
-        self.local_names = _local_names(fn) if "<locals>" in getattr(fn, "__qualname__", "") else {}
+        self.local_names = _local_names(fn) if "<locals>" in getattr(fn, "__qualname__", "") else _NOTHING
 
     @property
     def name(self) -> str:
@@ -213,12 +214,12 @@ class UserFunction:
         )
 
 
-def _local_names(fn: Callable[..., Any]) -> dict[str, Any]:
+def _local_names(fn: Callable[..., Any]) -> Mapping[str, Any]:
     """What the annotations of a nested function name in the function around it, which is not there to be asked later."""
     annotations = getattr(fn, "__annotations__", None) or {}
     texts = [text for text in annotations.values() if isinstance(text, str) and not hasattr(builtins, text)]
     if not texts:
-        return {}
+        return _NOTHING
     around = caller_frame().f_locals
     return {name: around[name] for text in texts for name in _WORD.findall(text) if name in around}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from warehouse_assets.definitions.asset import bind_ins, declared_key, own_checks
 from warehouse_assets.definitions.assets import AssetOutput, AssetsDefinition
@@ -13,6 +13,7 @@ from warehouse_assets.definitions.graphs import GraphDefinition, build_graph
 from warehouse_assets.definitions.multi_asset import AssetOut, OutputsBuilder
 from warehouse_assets.definitions.naming import Faults, caller_place
 from warehouse_assets.definitions.ops import OpDefinition, Out
+from warehouse_assets.definitions.partitioning import check_backfill_policy
 from warehouse_assets.definitions.specs import AssetDep, AssetIn, replace_spec
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey, CoercibleToKeyPrefix
 
@@ -38,6 +39,7 @@ def graph_asset(
     kinds: Iterable[str] | None = None,
     group_name: str | None = None,
     code_version: str | None = None,
+    data_version: Literal["content"] | None = None,
     automation_condition: Any = None,
     freshness_policy: Any = None,
     partitions_def: Any = None,
@@ -223,10 +225,12 @@ def _assets(
     check_specs: Sequence[AssetCheckSpec] = (),
     **options: Any,
 ) -> AssetsDefinition:
+    check_backfill_policy(options.get("backfill_policy"), faults)
     if not outs:
         faults.add("it has no outputs, and so makes no assets", hint="Let it return what its last op gives.")
     ordered = _inputs_about_order(node)
-    deps = [AssetDep((ins[name].key if name in ins else None) or AssetKey(name)) for name in ordered]
+    given = {name: ins.get(name, AssetIn()) for name in ordered}
+    deps = [AssetDep(one.key or AssetKey(name), one.partition_mapping) for name, one in given.items()]
     loaded = {name: given for name, given in ins.items() if name not in ordered}
     makers = _makers(node)
     builder = OutputsBuilder(faults, node.function, loaded, group_name, partitions_def)
@@ -251,7 +255,6 @@ def _assets(
         outputs=builder.outputs,
         node_name=node.name,
         ins=loaded,
-        partitions_def=partitions_def,
         check_specs=checks,
         can_subset=can_subset,
         **options,

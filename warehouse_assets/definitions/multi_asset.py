@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from warehouse_assets.definitions.asset import bind_ins, own_checks
 from warehouse_assets.definitions.assets import AssetOutput, AssetsDefinition
 from warehouse_assets.definitions.functions import UserFunction
 from warehouse_assets.definitions.naming import Faults, caller_place
+from warehouse_assets.definitions.partitioning import (
+    PARTITION_EXPR,
+    check_backfill_policy,
+    check_partition_expr,
+    check_partitions,
+    check_shared_partitions,
+)
 from warehouse_assets.definitions.specs import AssetDep, AssetIn, AssetSpec, CoercibleToDep, normalize_deps, replace_spec
 from warehouse_assets.errors import InvalidDefinitionError
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey, CoercibleToKeyPrefix, key_prefix_segments
@@ -44,8 +51,10 @@ class AssetOut:
         metadata: Mapping[str, Any] | None = None,
         group_name: str | None = None,
         code_version: str | None = None,
+        data_version: Literal["content"] | None = None,
         automation_condition: Any = None,
         freshness_policy: Any = None,
+        partitions_def: Any = None,
         owners: Sequence[str] | None = None,
         tags: Mapping[str, str] | None = None,
         kinds: Iterable[str] | None = None,
@@ -58,8 +67,10 @@ class AssetOut:
             "metadata": metadata,
             "group_name": group_name,
             "code_version": code_version,
+            "data_version": data_version,
             "automation_condition": automation_condition,
             "freshness_policy": freshness_policy,
+            "partitions_def": partitions_def,
             "owners": owners,
             "tags": tags,
             "kinds": kinds,
@@ -73,7 +84,7 @@ class AssetOut:
     @classmethod
     def from_spec(cls, spec: AssetSpec) -> AssetOut:
         """The out that makes the asset of a spec, its dependencies left aside."""
-        names = (*_SPEC_ATTRIBUTES, "group_name", "code_version", "io_manager_key")
+        names = (*_SPEC_ATTRIBUTES, "group_name", "code_version", "data_version", "io_manager_key")
         return cls(key=spec.key, is_required=not spec.skippable, **{name: getattr(spec, name) for name in names})
 
     def key_for(self, name: str) -> AssetKey:
@@ -81,7 +92,16 @@ class AssetOut:
         return self.key or AssetKey((*self.key_prefix, name))
 
 
-_SPEC_ATTRIBUTES = ("description", "metadata", "automation_condition", "freshness_policy", "owners", "tags", "kinds")
+_SPEC_ATTRIBUTES = (
+    "description",
+    "metadata",
+    "automation_condition",
+    "freshness_policy",
+    "partitions_def",
+    "owners",
+    "tags",
+    "kinds",
+)
 
 
 def multi_asset(
@@ -127,6 +147,7 @@ def multi_asset(
         faults = Faults(f"multi-asset {name or function.name!r}: ", function.place)
         faults.check_name(name if name is not None else function.name)
         function.check(faults)
+        check_backfill_policy(backfill_policy, faults)
         bound = bind_ins(ins, function, faults) if ins else {}
         builder = OutputsBuilder(faults, function, bound, group_name, partitions_def)
         spec_list = list(specs or ())
@@ -155,7 +176,6 @@ def multi_asset(
             required_resource_keys=frozenset(required_resource_keys or ()),
             resource_defs=resource_defs or {},
             retry_policy=retry_policy,
-            partitions_def=partitions_def,
             backfill_policy=backfill_policy,
             check_specs=checks,
             op_tags=op_tags or {},
@@ -182,7 +202,8 @@ class OutputsBuilder:
         self.faults = faults
         self.place = function.place
         self.group_name = group_name
-        self.partitions_def = partitions_def
+        known = partitions_def is not None and check_partitions(partitions_def, {}, faults)
+        self.partitions_def = partitions_def if known else None
         self.outputs: dict[str, AssetOutput] = {}
         self._keys: set[AssetKey] = set()
         arguments = dict.fromkeys((*function.names, *ins))
@@ -215,6 +236,7 @@ class OutputsBuilder:
             if name in internal_asset_deps:
                 output = self._narrowed(output, own, internal_asset_deps[name])
             self._add(output)
+        self._check_shared_partitions()
 
     def add_specs(self, specs: Sequence[Any], *, can_subset: bool, code_version: str | None) -> None:
         """An output for each spec, named like its key; an argument that is among no spec's dependencies goes into all of them."""
@@ -237,6 +259,9 @@ class OutputsBuilder:
             internal = frozenset((deps[spec.key] & own) - {spec.key})
             stored = spec.io_manager_key is not None
             self._add(AssetOutput(name, replace_spec(spec, **attributes), required, stored, internal, inputs))
+            if spec.partitions_def is None and self.partitions_def is not None and PARTITION_EXPR in spec.metadata:
+                check_partition_expr(self.partitions_def, spec.metadata[PARTITION_EXPR], self.faults)
+        self._check_shared_partitions()
 
     def _add(self, output: AssetOutput) -> None:
         key = output.spec.key
@@ -245,11 +270,15 @@ class OutputsBuilder:
         self._keys.add(key)
         self.outputs[output.name] = output
 
+    def _check_shared_partitions(self) -> None:
+        if not self.faults.errors:  # a faulty spec has lost its partitions
+            check_shared_partitions((output.spec for output in self.outputs.values()), self.faults)
+
     def _spec(self, out: AssetOut, name: str, attributes: dict[str, Any], deps: Sequence[AssetDep]) -> AssetSpec:
         attributes["group_name"] = self._group(attributes.get("group_name"), name)
         key = out.key_for(name or "?")
         values = {"deps": deps, "partitions_def": self.partitions_def, "skippable": not out.is_required, "place": self.place}
-        return self.faults.attempt(AssetSpec, key, **values, **attributes) or AssetSpec(key, place=self.place)
+        return self.faults.attempt(AssetSpec, key, **{**values, **attributes}) or AssetSpec(key, place=self.place)
 
     def _group(self, own: str | None, name: str) -> str | None:
         if own is not None and self.group_name is not None:

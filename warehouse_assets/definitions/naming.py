@@ -135,6 +135,14 @@ class Faults:
             if not isinstance(owner, str) or not _OWNER.fullmatch(owner):
                 self.add(f"the owner {owner!r} is not allowed", hint="Give an e-mail address, or 'team:' and a name.")
 
+    def check_data_version(self, data_version: str) -> None:
+        """How the data version is found may be said; a version itself comes with the data."""
+        if data_version != "content":
+            self.add(
+                f"the data_version {data_version!r} is not allowed",
+                hint='It is "content"; give a version itself as Output(value, data_version=…) or MaterializeResult(data_version=…).',
+            )
+
     def check_kinds(self, kinds: Iterable[str]) -> None:
         """A kind is a name, such as `polars` or `sql`."""
         for kind in kinds:

@@ -1,4 +1,4 @@
-"""When a failed step runs again."""
+"""When a failed step runs again, and how many partitions one run makes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum
 
 from warehouse_assets.errors import Failure, InvalidDefinitionError, RetryRequested
 
-__all__ = ["Backoff", "Jitter", "RetryPolicy", "retry_delay"]
+__all__ = ["BackfillPolicy", "Backoff", "Jitter", "RetryPolicy", "retry_delay"]
 
 
 class Backoff(Enum):
@@ -57,6 +57,31 @@ class RetryPolicy:
         if self.jitter is Jitter.PLUS_MINUS:
             return max(0.0, delay + (2 * chance - 1) * (self.delay or 0))
         return delay
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillPolicy:
+    """How many of the partitions that are asked for a function makes in one call; None: all of them.
+
+    >>> BackfillPolicy.single_run(), BackfillPolicy.multi_run(7)
+    (BackfillPolicy(max_partitions_per_run=None), BackfillPolicy(max_partitions_per_run=7))
+    """
+
+    max_partitions_per_run: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_partitions_per_run is not None and self.max_partitions_per_run < 1:
+            raise InvalidDefinitionError(f"max_partitions_per_run is {self.max_partitions_per_run}, below 1")
+
+    @classmethod
+    def single_run(cls) -> BackfillPolicy:
+        """All of them at once: the function asks for `context.partition_keys` or `context.partition_time_window`."""
+        return cls()
+
+    @classmethod
+    def multi_run(cls, max_partitions_per_run: int = 1) -> BackfillPolicy:
+        """At most so many at once."""
+        return cls(max_partitions_per_run)
 
 
 def retry_delay(policy: RetryPolicy | None, attempt: int, error: BaseException, chance: float) -> float | None:

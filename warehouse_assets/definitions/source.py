@@ -109,6 +109,7 @@ def observable_source_asset(
     io_manager_key: str | None = None,
     io_manager_def: Any = None,
     description: str | None = None,
+    partitions_def: Any = None,
     group_name: str | None = None,
     tags: Mapping[str, str] | None = None,
     resource_defs: Mapping[str, Any] | None = None,

@@ -7,13 +7,17 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from warehouse_assets.definitions.naming import Faults, Place, caller_place
+from warehouse_assets.definitions.partitioning import check_partition_mapping, check_partitions
 from warehouse_assets.errors import InvalidDefinitionError
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey, CoercibleToKeyPrefix, key_prefix_segments
 
-__all__ = ["DEFAULT_GROUP", "DEFAULT_IO_MANAGER_KEY", "AssetDep", "AssetIn", "AssetSpec", "CoercibleToDep"]
+__all__ = ["AUTO", "DEFAULT_GROUP", "DEFAULT_IO_MANAGER_KEY", "AssetDep", "AssetIn", "AssetSpec", "CoercibleToDep"]
 
 DEFAULT_GROUP = "default"
 DEFAULT_IO_MANAGER_KEY = "io_manager"
+AUTO = "auto"  # the code version that is worked out from the code
+
+_NOTHING: Mapping[str, Any] = {}
 
 CoercibleToDep: TypeAlias = Any  # AssetDep, AssetKey, str, sequence of str, AssetSpec, SourceAsset, AssetsDefinition
 
@@ -29,6 +33,8 @@ class AssetDep:
         keys = dep_keys(asset)
         if len(keys) != 1:
             raise InvalidDefinitionError(f"an AssetDep is about one asset, and {asset!r} stands for {len(keys)}")
+        if partition_mapping is not None:
+            check_partition_mapping(partition_mapping, str(caller_place()))
         object.__setattr__(self, "asset_key", keys[0])
         object.__setattr__(self, "partition_mapping", partition_mapping)
 
@@ -57,6 +63,8 @@ class AssetIn:
     ) -> None:
         if key is not None and key_prefix is not None:
             raise InvalidDefinitionError("an AssetIn takes key or key_prefix, not both", where=str(caller_place()))
+        if partition_mapping is not None:
+            check_partition_mapping(partition_mapping, str(caller_place()))
         values = {
             "key": AssetKey.coerce(key) if key is not None else None,
             "key_prefix": key_prefix_segments(key_prefix),
@@ -85,7 +93,10 @@ class AssetIn:
 
 @dataclass(frozen=True, slots=True)
 class AssetSpec:
-    """An asset as it is known to others: its key, what it depends on, and what people say about it."""
+    """An asset as it is known to others: its key, what it depends on, and what people say about it.
+
+    The `code_version` "auto" is worked out from the function that makes it; the `data_version` "content" from the stored table.
+    """
 
     key: AssetKey
     deps: tuple[AssetDep, ...] = ()
@@ -96,6 +107,7 @@ class AssetSpec:
     kinds: frozenset[str] = frozenset()
     group_name: str | None = None
     code_version: str | None = None
+    data_version: str | None = None
     skippable: bool = False
     automation_condition: Any = None
     freshness_policy: Any = None
@@ -115,6 +127,7 @@ class AssetSpec:
         kinds: Iterable[str] | None = None,
         group_name: str | None = None,
         code_version: str | None = None,
+        data_version: str | None = None,
         skippable: bool = False,
         automation_condition: Any = None,
         freshness_policy: Any = None,
@@ -133,16 +146,21 @@ class AssetSpec:
             faults.check_owners(owners)
         if kinds:
             faults.check_kinds(kinds)
+        if partitions_def is not None:
+            check_partitions(partitions_def, metadata or {}, faults)
+        if data_version is not None:
+            faults.check_data_version(data_version)
         put = object.__setattr__
         put(self, "key", asset_key)
         put(self, "deps", normalize_deps(deps, faults) if deps else ())
         put(self, "description", description)
-        put(self, "metadata", dict(metadata) if metadata else {})
-        put(self, "tags", dict(tags) if tags else {})
+        put(self, "metadata", dict(metadata) if metadata else _NOTHING)
+        put(self, "tags", dict(tags) if tags else _NOTHING)
         put(self, "owners", tuple(owners) if owners else ())
         put(self, "kinds", frozenset(kinds) if kinds else frozenset())
         put(self, "group_name", group_name)
         put(self, "code_version", str(code_version) if code_version is not None else None)
+        put(self, "data_version", data_version)
         put(self, "skippable", skippable)
         put(self, "automation_condition", automation_condition)
         put(self, "freshness_policy", freshness_policy)

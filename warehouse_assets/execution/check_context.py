@@ -57,6 +57,7 @@ class AssetCheckExecutionContext(AssetExecutionContext):
             op_config=op_config,
             retry_number=retry_number,
             log=session.log,
+            partitions=session.partitions.chosen if checked_partitions else None,
         )
         self.check_specs: Sequence[AssetCheckSpec] = call.specs
         self.staged = staged

@@ -131,15 +131,14 @@ def _load(session: RunSession, step: Step, call: CheckCall, argument: str, key: 
 
 def input_context(session: RunSession, step: Step, key: AssetKey, **options: Any) -> InputContext:
     """What the manager is told of a table that is read for a check: of the partitions that the run makes, where it makes some."""
-    context = session.tables.input_context(key, step_key=step.key, **options)
-    if partitions := partitions_of(session, key):
-        context.partition_keys = partitions
-    return context
+    return session.tables.input_context(key, step_key=step.key, partition_keys=partitions_of(session, key) or None, **options)
 
 
 def partitions_of(session: RunSession, key: AssetKey) -> Sequence[str]:
-    """The partitions of an asset that the run makes; none where it makes the whole, or not this asset."""
-    return ()
+    """The partitions that the run is for, where the asset is partitioned like them; none where it is checked as a whole."""
+    chosen = session.partitions.chosen
+    alike = chosen is not None and session.graph.nodes[key].spec.partitions_def == chosen.partitions_def
+    return chosen.keys if chosen is not None and alike else ()
 
 
 def _results(given: Any, who: str, specs: Sequence[AssetCheckSpec]) -> Iterator[AssetCheckResult]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from warehouse_assets.errors import InvalidInvocationError
+from warehouse_assets.execution.partition_context import PartitionContext
 from warehouse_assets.io_manager.contexts import logger
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey
 from warehouse_assets.metadata import MetadataValue, normalize_metadata
@@ -15,12 +16,13 @@ if TYPE_CHECKING:
     from warehouse_assets.definitions.assets import AssetsDefinition
     from warehouse_assets.definitions.ops import OpDefinition
     from warehouse_assets.events import RunRecord
+    from warehouse_assets.execution.partitions import ChosenPartitions
     from warehouse_assets.execution.session import RunSession
 
 __all__ = ["AssetExecutionContext", "OpExecutionContext"]
 
 
-class AssetExecutionContext:
+class AssetExecutionContext(PartitionContext):
     """What an asset's function knows of its run, given to a first parameter named `context`."""
 
     asset_parameter: ClassVar[str] = "context"
@@ -28,6 +30,7 @@ class AssetExecutionContext:
     __slots__ = (
         "_data_versions",
         "_metadata",
+        "_partitions",
         "_report",
         "_selected",
         "_session",
@@ -51,6 +54,7 @@ class AssetExecutionContext:
         retry_number: int = 0,
         log: logging.Logger = logger,
         report: Callable[[float, float | None], None] | None = None,
+        partitions: ChosenPartitions | None = None,
     ) -> None:
         self.assets_def = assets_def
         self.step_key = step_key
@@ -61,6 +65,7 @@ class AssetExecutionContext:
         self._selected = selected
         self._session = session
         self._report = report
+        self._partitions = partitions
         self._metadata: dict[AssetKey, dict[str, MetadataValue]] = {}
         self._data_versions: dict[AssetKey, str] = {}
 
@@ -117,11 +122,6 @@ class AssetExecutionContext:
         """This context: there is only one."""
         return self
 
-    @property
-    def has_partition_key(self) -> bool:
-        """Whether one partition is made."""
-        return False
-
     # what can be said
 
     def add_output_metadata(
@@ -151,9 +151,9 @@ class AssetExecutionContext:
         if self._report is not None:
             self._report(done, total)
 
-    def load_asset_value(self, asset_key: CoercibleToAssetKey, *, as_type: Any = None) -> Any:
-        """The stored value of another asset of the graph, as `as_type`."""
-        return self._require_session().tables.load(AssetKey.coerce(asset_key), as_type)
+    def load_asset_value(self, asset_key: CoercibleToAssetKey, *, as_type: Any = None, partition_key: str | None = None) -> Any:
+        """The stored value of another asset of the graph, as `as_type`: of one partition, or the whole."""
+        return self._require_session().tables.load(AssetKey.coerce(asset_key), as_type, partition_key=partition_key)
 
     def metadata_for(self, key: AssetKey) -> Mapping[str, MetadataValue]:
         """What was recorded so far for an asset."""
@@ -201,6 +201,7 @@ class OpExecutionContext(AssetExecutionContext):
             retry_number=retry_number,
             log=around.log,
             report=around._report,
+            partitions=around._partitions,
         )
         self.op = op
         self._metadata = around._metadata  # what an op says of an asset is said for the step

@@ -179,6 +179,9 @@ def _conclude(session: RunSession, state: RunState, step: Step, outcome: StepOut
     """Record how an attempt ended, and ask what is next."""
     session.record(*outcome.events)
     error = outcome.error
+    if outcome.fresh:
+        session.record(session.event("STEP_UP_TO_DATE", step, message="up to date"))
+        return state.up_to_date(step)
     if error is None:
         session.record(session.event("STEP_SUCCESS", step, message=_no_output(step, outcome)))
         return state.succeeded(step, outcome.missing)

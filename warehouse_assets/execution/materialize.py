@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.definitions.specs import AssetIn
-from warehouse_assets.errors import InvalidInvocationError
 from warehouse_assets.graph.asset_graph import AnyAsset, AssetGraph
 from warehouse_assets.io_manager.registry import io_manager_from_uri
 from warehouse_assets.keys import AssetCheckKey, AssetKey
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from warehouse_assets.graph.selection import CoercibleToAssetSelection
     from warehouse_assets.instance import Instance
     from warehouse_assets.io_manager.base import IOManager
+    from warehouse_assets.partitions.definition import PartitionKeyRange
 
 __all__ = ["materialize", "materialize_to_memory"]
 
@@ -30,16 +30,22 @@ def materialize(
     instance: Instance | None = None,
     resources: Mapping[str, Any] | None = None,
     partition_key: str | None = None,
+    partition_key_range: PartitionKeyRange | None = None,
     selection: CoercibleToAssetSelection | None = None,
     tags: Mapping[str, str] | None = None,
     raise_on_error: bool = True,
     executor: Executor | None = None,
+    only_stale: bool = False,
 ) -> RunResult:
     """Make these assets, or the `selection` of them, in the order of their dependencies.
 
     Checks among them are evaluated with their assets. Sources are loaded and never run. Without an `instance` the record is kept in memory, and what the default I/O
     manager stores is removed with it. An error of user code is raised as itself, with the asset in a note, after everything that
-    does not depend on it was made; with `raise_on_error=False` it is in the result.
+    does not depend on it was made; with `raise_on_error=False` it is in the result. With `only_stale` just
+    those are made that are missing, or whose code or inputs changed since.
+
+    Partitioned assets are made for `partition_key`, or for all partitions of a `partition_key_range` at once: each function is
+    called once, and asks for `context.partition_keys`. They have to be partitioned alike; others are made as ever.
 
     >>> from warehouse_assets import asset, materialize
     >>> @asset
@@ -51,8 +57,6 @@ def materialize(
     from warehouse_assets.execution.run import execute_run
 
     graph = AssetGraph.build(assets)
-    if partition_key is not None:
-        raise InvalidInvocationError(f"partition_key is {partition_key!r}, and no selected asset is partitioned")
     return execute_run(
         graph,
         _selected(graph, selection),
@@ -61,8 +65,11 @@ def materialize(
         run_config=run_config,
         instance=instance,
         tags=tags or {},
+        partition_key=partition_key,
+        partition_key_range=partition_key_range,
         raise_on_error=raise_on_error,
         executor=executor,
+        only_stale=only_stale,
     )
 
 

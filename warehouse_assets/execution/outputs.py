@@ -10,8 +10,9 @@ from warehouse_assets.definitions.assets import AssetOutput
 from warehouse_assets.definitions.check_specs import AssetCheckResult
 from warehouse_assets.definitions.outputs import NO_VALUE, MaterializeResult, Output
 from warehouse_assets.errors import InvalidOutputError
-from warehouse_assets.events import CODE_VERSION_TAG, DATA_VERSION_TAG, AssetMaterialization, AssetObservation, Event
+from warehouse_assets.events import AssetMaterialization, AssetObservation, Event
 from warehouse_assets.execution.check_plan import NO_CHECKS
+from warehouse_assets.execution.content import content_version
 from warehouse_assets.io_manager.powers import RunsSQL
 from warehouse_assets.keys import AssetKey, user_strings
 from warehouse_assets.metadata import MetadataValue
@@ -212,13 +213,15 @@ class OutputTaker:
         self.taken.add(output.name)
         spec = output.spec
         merged = {**metadata, **self.context.metadata_for(spec.key), **(told.output_metadata if told is not None else {})}
-        versions = dict(tags)
-        if spec.code_version is not None:
-            versions[CODE_VERSION_TAG] = spec.code_version
-        if (version := data_version or self.context.data_version_for(spec.key)) is not None:
-            versions[DATA_VERSION_TAG] = version
-        made = AssetMaterialization(spec.key, metadata=merged, tags=versions)
-        self.events.append(self.session.event("ASSET_MATERIALIZATION", self.step, data=made))
+        given = data_version or self.context.data_version_for(spec.key)
+        if given is None and told is not None and spec.data_version is not None:
+            given = content_version(self.session.tables, told)
+        versions = self.session.versions.tags(spec.key, given)
+        if tags:
+            versions = {**tags, **versions}
+        for partition in self.session.partitions.made(self.step.definition) or (None,):
+            made = AssetMaterialization(spec.key, metadata=merged, partition=partition, tags=versions)
+            self.events.append(self.session.event("ASSET_MATERIALIZATION", self.step, data=made))
         if told is None and self.step.checks is not NO_CHECKS:
             self._check_written(spec.key)
 

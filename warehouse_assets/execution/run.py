@@ -11,18 +11,21 @@ from warehouse_assets.definitions.specs import DEFAULT_IO_MANAGER_KEY
 from warehouse_assets.errors import ResourceError
 from warehouse_assets.events import AssetCheckEvaluation, AssetMaterialization, Event, RunRecord, error_line
 from warehouse_assets.execution.executors import Executor, InProcessExecutor
+from warehouse_assets.execution.partitions import choose_partitions
 from warehouse_assets.execution.plan import Plan, Step
 from warehouse_assets.execution.resources import DefaultIOManager, ResourcePool
 from warehouse_assets.execution.run_config import CoercibleToRunConfig, RunConfig, validate_run_config
 from warehouse_assets.execution.session import Listener, RunSession
 from warehouse_assets.execution.state import RunState
+from warehouse_assets.execution.versions import keys_to_refresh
 from warehouse_assets.graph.asset_graph import AssetGraph
 from warehouse_assets.graph.requirements import merge_resources, missing_resources, required_by_checks, required_resources
-from warehouse_assets.graph.tables import check_table_names
+from warehouse_assets.graph.tables import check_stores, check_table_names
 from warehouse_assets.keys import AssetCheckKey, AssetKey, CoercibleToAssetKey
 
 if TYPE_CHECKING:
     from warehouse_assets.instance import Instance
+    from warehouse_assets.partitions.definition import PartitionKeyRange
 
 __all__ = ["RunResult", "execute_run"]
 
@@ -54,7 +57,7 @@ class RunResult:
         return {step.key: error for step, error in self._session.failures}
 
     def steps(self, *statuses: Any) -> list[str]:
-        """The names of the steps that ended as "success", "failure", "skipped" or "no_output"; of all when none is given."""
+        """The names of the steps that ended as "success", "fresh", "failure", "skipped" or "no_output"; of all when none is given."""
         steps = self._state.steps_with(*statuses) if statuses else self._session.plan.steps
         return [step.key for step in steps]
 
@@ -68,13 +71,19 @@ class RunResult:
                 return self.asset_value(output.spec.key)
         raise LookupError(f"{node_name!r} has no output {output_name or 'result'!r}")
 
-    def asset_value(self, key: CoercibleToAssetKey, *, as_type: Any = None) -> Any:
-        """The value of an asset, as the I/O manager loads it; None for one that stores nothing."""
+    def asset_value(self, key: CoercibleToAssetKey, *, as_type: Any = None, partition_key: str | None = None) -> Any:
+        """The value of an asset, as the I/O manager loads it; None for one that stores nothing.
+
+        Of a partitioned asset it is one partition, or those that the run made, or, where it made none of it, the whole.
+        """
         asset_key = AssetKey.coerce(key)
         node = self._session.graph.nodes.get(asset_key)
         if node is not None and node.definition is not None and node.definition.function.returns_nothing:
             return None
-        return self._session.tables.load(asset_key, as_type)
+        made = None
+        if partition_key is None and node is not None and node.spec.partitions_def is not None and node.definition is not None:
+            made = self._session.partitions.made(node.definition) if asset_key in self._session.plan.asset_keys else None
+        return self._session.tables.load(asset_key, as_type, partition_key=partition_key, partition_keys=made)
 
     def get_asset_materialization_events(self) -> list[Event]:
         """The events of all materializations, in order."""
@@ -118,10 +127,13 @@ def execute_run(
     run_config: CoercibleToRunConfig = None,
     instance: Instance | None = None,
     tags: Mapping[str, str],
+    partition_key: str | None = None,
+    partition_key_range: PartitionKeyRange | None = None,
     raise_on_error: bool = True,
     executor: Executor | None = None,
     listeners: Sequence[Listener] = (),
     job_name: str | None = None,
+    only_stale: bool = False,
 ) -> RunResult:
     """Plan a run, check all it needs, run it and record it. Nothing is recorded of a run that cannot start.
 
@@ -129,6 +141,10 @@ def execute_run(
     """
     from warehouse_assets.instance import Instance
 
+    record = instance if instance is not None else Instance.ephemeral()
+    if only_stale:
+        every, selected = selected, keys_to_refresh(graph, selected, record)
+        checks = None if checks is None else [key for key in checks if key.asset_key in selected or key.asset_key not in every]
     plan = Plan.build(graph, selected, checks)
     config = RunConfig.of(run_config)
     definitions = [step.definition for step in plan.steps if step.outputs]
@@ -139,14 +155,15 @@ def execute_run(
         raise ResourceError("; ".join(faults))
     configs, given = validate_run_config(plan, config, given)
     check_table_names(graph, given)
-    record = instance if instance is not None else Instance.ephemeral()
+    check_stores(graph, given)
     given.setdefault(DEFAULT_IO_MANAGER_KEY, DefaultIOManager(lambda: record))
+    partitions = choose_partitions(graph, plan, partition_key, partition_key_range, record)
     run = RunRecord(
         run_id=os.urandom(8).hex(),
         status="QUEUED",
         created=time.time(),
         job_name=job_name,
-        tags=dict(tags),
+        tags={**tags, **partitions.tags} if partitions is not None else dict(tags),
         asset_keys=plan.asset_keys,
         config=config.to_dict(),
     )
@@ -160,6 +177,8 @@ def execute_run(
         pool=pool,
         configs=configs,
         listeners=(seen.append, *listeners),
+        partitions=partitions,
+        only_stale=only_stale,
     )
     state = RunState(plan)
     _lead(session, state, executor or InProcessExecutor(), needed)

@@ -5,14 +5,19 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from warehouse_assets.definitions.assets import AssetsDefinition
+from warehouse_assets.errors import TableNotFoundError
 from warehouse_assets.events import ErrorInfo, Event, EventType, RunRecord, error_line
+from warehouse_assets.execution.partitions import ChosenPartitions, RunPartitions
 from warehouse_assets.execution.plan import Plan, Step
 from warehouse_assets.execution.resources import ResourcePool, Resources
 from warehouse_assets.execution.tables import NO_RESOURCES, StoredTables
+from warehouse_assets.execution.versions import RunVersions
 from warehouse_assets.graph.asset_graph import AssetGraph
+from warehouse_assets.graph.partitions import readable_tables
 from warehouse_assets.graph.requirements import input_manager_key
 from warehouse_assets.io_manager.contexts import OutputContext, logger
 from warehouse_assets.keys import AssetKey
@@ -39,7 +44,9 @@ class RunSession:
         pool: ResourcePool,
         configs: Mapping[str, Any],
         listeners: Sequence[Listener] = (),
+        only_stale: bool = False,
         log: logging.Logger = logger,
+        partitions: ChosenPartitions | None = None,
     ) -> None:
         self.graph = graph
         self.plan = plan
@@ -51,7 +58,9 @@ class RunSession:
         self.failures: list[tuple[Step, BaseException]] = []
         self._listeners = listeners
         self._pending: list[Event] = []
+        self.partitions = RunPartitions(graph, partitions, instance)
         self.tables = StoredTables(graph, pool, run_id=run.run_id, instance=instance, log=log)
+        self.versions = RunVersions(graph, run, instance, only_stale=only_stale)
 
     # the record
 
@@ -93,11 +102,18 @@ class RunSession:
 
     def output_context(self, step: Step, key: AssetKey) -> OutputContext:
         """What the manager is told of the write of an asset."""
-        return self.tables.output_context(
+        told = self.tables.output_context(
             key,
             step_key=step.key,
-            sources=self.tables.sources(self.graph.nodes[key].parents, step_key=step.key),
+            sources=self.tables.sources(
+                readable_tables(self.graph.bindings, self.graph.nodes[key]),
+                step_key=step.key,
+                partition_keys=partial(self.partitions.for_table, step.asset_keys, key),
+            ),
+            partition_keys=self.partitions.made(step.definition),
         )
+        told.version = self.versions.code_version(key)
+        return told
 
     def load_input(self, step: Step, argument: str, key: AssetKey, type_hint: Any = None) -> Any:
         """The value of one argument of a step, as its annotation asks for, or `type_hint` where that is given."""
@@ -109,6 +125,12 @@ class RunSession:
             argument=argument,
             type_hint=type_hint if type_hint is not None else definition.function.annotation(argument),
             metadata=declared.metadata if declared is not None else None,
+            partition_keys=self.partitions.for_argument(definition, step.asset_keys, argument, key),
         )
         manager = self.tables.manager(input_manager_key(self.graph.nodes[key], definition, argument))
-        return manager.load_input(context)
+        try:
+            return manager.load_input(context)
+        except TableNotFoundError:
+            if context.has_asset_partitions and not context.partition_keys:
+                return None  # no partition is needed, so it does not matter that there is no table yet
+            raise

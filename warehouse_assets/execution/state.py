@@ -15,7 +15,7 @@ from warehouse_assets.keys import AssetKey
 
 __all__ = ["Instruction", "RunState", "Skip", "Start", "StepStatus"]
 
-StepStatus: TypeAlias = Literal["waiting", "running", "retrying", "success", "no_output", "failure", "skipped"]
+StepStatus: TypeAlias = Literal["waiting", "running", "retrying", "success", "no_output", "fresh", "failure", "skipped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +58,12 @@ class RunState:
                 self.status[step.index] = "running"
                 yield Start(step)
 
-    def succeeded(self, step: Step, missing: Collection[AssetKey] = ()) -> list[Instruction]:
+    def succeeded(self, step: Step, missing: Collection[AssetKey] = (), *, status: StepStatus = "success") -> list[Instruction]:
         """A step ended well. What depends on a `missing` output, one that it did not make, is skipped."""
         if missing and len(missing) == len(step.outputs):
             self._close(step, "no_output")
             return list(self._skip(step.downstream, step))
-        self._close(step, "success")
+        self._close(step, status)
         ready: list[Instruction] = []
         for key in missing:
             ready += self._skip(step.consumers[key], step, key)
@@ -73,6 +73,10 @@ class RunState:
                 self.status[index] = "running"
                 ready.append(Start(self.plan.steps[index]))
         return ready
+
+    def up_to_date(self, step: Step) -> list[Instruction]:
+        """A step did not have to run: its tables are as they would be made."""
+        return self.succeeded(step, status="fresh")
 
     def failed(self, step: Step) -> list[Instruction]:
         """A step failed for good: what depends on it is skipped, and nothing else."""

@@ -21,11 +21,15 @@ __all__ = ["StepOutcome", "call_function", "execute_step"]
 
 @dataclass(slots=True)
 class StepOutcome:
-    """How an attempt ended: the events it led to, the selected assets that it did not make, and the error if it failed."""
+    """How an attempt ended: the events it led to, the selected assets that it did not make, and the error if it failed.
+
+    `fresh` is whether nothing was done, since the tables are up to date.
+    """
 
     events: list[Event] = field(default_factory=list)
     missing: Collection[AssetKey] = ()
     error: BaseException | None = None
+    fresh: bool = False
 
 
 def execute_step(session: RunSession, step: Step, attempt: int) -> StepOutcome:
@@ -36,6 +40,9 @@ def execute_step(session: RunSession, step: Step, attempt: int) -> StepOutcome:
             from warehouse_assets.execution.checks import run_check_step
 
             run_check_step(session, step, step.checks.call, attempt, outcome.events)
+            return outcome
+        if session.versions.is_fresh(step):
+            outcome.fresh = True
             return outcome
         context = _context(session, step, attempt)
         result = _call(session, step, context)
@@ -61,6 +68,7 @@ def _context(session: RunSession, step: Step, attempt: int) -> AssetExecutionCon
         retry_number=attempt - 1,
         log=session.log,
         report=lambda done, total: session.report_progress(step, done, total),
+        partitions=session.partitions.of(step.definition),
     )
 
 

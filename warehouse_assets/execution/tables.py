@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections import ChainMap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from warehouse_assets.errors import ResourceError, TableNotFoundError
+from warehouse_assets.errors import InvalidInvocationError, ResourceError, TableNotFoundError
+from warehouse_assets.execution.partitions import ProjectRecord, checked_partition_key
 from warehouse_assets.execution.resources import ResourcePool, Resources
 from warehouse_assets.graph.asset_graph import AssetGraph, AssetNode
 from warehouse_assets.io_manager.base import IOManager
@@ -58,10 +59,29 @@ class StoredTables:
             )
         return manager
 
+    def partition_keys(self, key: AssetKey, partition_key: str | None = None) -> Sequence[str]:
+        """One partition of an asset, which has to exist, or all there are; none where it is not partitioned."""
+        partitions_def = self.graph.nodes[key].spec.partitions_def
+        store = self.instance if self.instance is not None else ProjectRecord()
+        if partitions_def is None:
+            if partition_key is not None:
+                raise InvalidInvocationError(
+                    f"partition_key is {partition_key!r}, and asset {key.to_user_string()!r} is not partitioned"
+                )
+            return ()
+        if partition_key is not None:
+            return (checked_partition_key(partitions_def, partition_key, store),)
+        return tuple(partitions_def.get_partition_keys(None, store))
+
     def output_context(
-        self, key: AssetKey, *, step_key: str | None = None, sources: Mapping[AssetKey, TableSource] | None = None
+        self,
+        key: AssetKey,
+        *,
+        step_key: str | None = None,
+        sources: Mapping[AssetKey, TableSource] | None = None,
+        partition_keys: Sequence[str] | None = None,
     ) -> OutputContext:
-        """What the manager is told of the write of an asset."""
+        """What the manager is told of the write of an asset: of these partitions, or of all there are."""
         node = self.graph.nodes[key]
         return OutputContext(
             key,
@@ -72,6 +92,8 @@ class StoredTables:
             resources=NO_RESOURCES,
             log=self.log,
             instance=self.instance,
+            partition_keys=self.partition_keys(key) if partition_keys is None else partition_keys,
+            partitions_def=node.spec.partitions_def,
             version=node.spec.code_version,
             sources=sources or {},
         )
@@ -84,8 +106,10 @@ class StoredTables:
         argument: str | None = None,
         type_hint: Any = None,
         metadata: Mapping[str, Any] | None = None,
+        partition_keys: Sequence[str] | None = None,
     ) -> InputContext:
-        """What the manager is told of the read of an asset."""
+        """What the manager is told of the read of an asset: of these partitions, or of all there are."""
+        keys = self.partition_keys(key) if partition_keys is None else partition_keys
         return InputContext(
             key,
             name=argument,
@@ -93,22 +117,46 @@ class StoredTables:
             run_id=self.run_id,
             type_hint=type_hint,
             metadata=metadata or {},
-            upstream_output=self.output_context(key),
+            upstream_output=self.output_context(key, partition_keys=keys),
             resources=NO_RESOURCES,
             log=self.log,
             instance=self.instance,
+            partition_keys=keys,
+            partitions_def=self.graph.nodes[key].spec.partitions_def,
             made_by=_made_by(self.graph.nodes[key]),
         )
 
-    def load(self, key: AssetKey, as_type: Any = None, *, metadata: Mapping[str, Any] | None = None) -> Any:
-        """The stored value of an asset, as `as_type`; TableNotFoundError for a key that is not in the graph."""
+    def load(
+        self,
+        key: AssetKey,
+        as_type: Any = None,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        partition_key: str | None = None,
+        partition_keys: Sequence[str] | None = None,
+    ) -> Any:
+        """The stored value of an asset, as `as_type`: of one partition, of several, or the whole.
+
+        TableNotFoundError for a key that is not in the graph, PartitionNotFoundError for a partition that does not exist.
+        """
         if key not in self.graph:
             raise TableNotFoundError(f"there is no asset {key.to_user_string()!r}", hint=self.graph.unknown_key_error(key))
-        return self.manager_of(key).load_input(self.input_context(key, type_hint=as_type, metadata=metadata))
+        keys = self.partition_keys(key, partition_key) if partition_keys is None else partition_keys
+        context = self.input_context(key, type_hint=as_type, metadata=metadata, partition_keys=keys)
+        return self.manager_of(key).load_input(context)
 
-    def sources(self, keys: Iterable[AssetKey], *, step_key: str | None = None) -> Mapping[AssetKey, TableSource]:
-        """Assets as tables that SQL can read; each manager is started when its table is asked for."""
-        return _Sources(self, dict.fromkeys(keys), step_key)
+    def sources(
+        self,
+        keys: Iterable[AssetKey],
+        *,
+        step_key: str | None = None,
+        partition_keys: Callable[[AssetKey], Sequence[str]] | None = None,
+    ) -> Mapping[AssetKey, TableSource]:
+        """Assets as tables that SQL can read, of the partitions that `partition_keys` gives, or of all.
+
+        Each manager is started when its table is asked for.
+        """
+        return _Sources(self, dict.fromkeys(keys), step_key, partition_keys or self.partition_keys)
 
     @contextmanager
     def query(self, sql: SQL, instead: Mapping[AssetKey, TableSource] = _NOTHING) -> Iterator[Any]:
@@ -130,17 +178,25 @@ class StoredTables:
 
 
 class _Sources(Mapping[AssetKey, TableSource]):
-    __slots__ = ("_keys", "_step_key", "_tables")
+    __slots__ = ("_keys", "_partition_keys", "_step_key", "_tables")
 
-    def __init__(self, tables: StoredTables, keys: Mapping[AssetKey, None], step_key: str | None) -> None:
+    def __init__(
+        self,
+        tables: StoredTables,
+        keys: Mapping[AssetKey, None],
+        step_key: str | None,
+        partition_keys: Callable[[AssetKey], Sequence[str]],
+    ) -> None:
         self._tables = tables
         self._keys = keys
         self._step_key = step_key
+        self._partition_keys = partition_keys
 
     def __getitem__(self, key: AssetKey) -> TableSource:
         if key not in self._keys:
             raise KeyError(key)
-        return TableSource(self._tables.manager_of(key), self._tables.input_context(key, step_key=self._step_key))
+        context = self._tables.input_context(key, step_key=self._step_key, partition_keys=self._partition_keys(key))
+        return TableSource(self._tables.manager_of(key), context)
 
     def __iter__(self) -> Iterator[AssetKey]:
         return iter(self._keys)

@@ -15,6 +15,7 @@ from warehouse_assets.definitions.source import SourceAsset
 from warehouse_assets.definitions.specs import DEFAULT_GROUP, DEFAULT_IO_MANAGER_KEY, AssetSpec
 from warehouse_assets.errors import InvalidDefinitionError, InvalidDefinitionsError, close_matches
 from warehouse_assets.graph.checks import CheckNode, check_nodes
+from warehouse_assets.graph.partitions import check_partition_mappings, check_self_dependency
 from warehouse_assets.keys import AssetCheckKey, AssetKey
 
 __all__ = ["AnyAsset", "AssetGraph", "AssetNode"]
@@ -218,6 +219,7 @@ class _Builder:
                 if parent not in self.nodes and parent not in stubs:
                     stubs[parent] = AssetNode(parent, AssetSpec(parent, place=node.spec.place), is_stub=True)
         connected = self.nodes | stubs
+        check_partition_mappings(connected, bindings, self.faults)
         order = self._sort(connected)
         checks = check_nodes(self.checking, connected, self._bind, self.faults) if self.checking else {}
         if order is None or self.faults.errors:
@@ -297,24 +299,9 @@ class _Builder:
             parents += bound.values() if used is None else [bound[argument] for argument in bound if argument in used]
             parents += node.output.internal_deps
         if node.key in parents:
-            self._check_self_dependency(node)
+            check_self_dependency(self.nodes, bindings, node, self.faults)
             parents = [parent for parent in parents if parent != node.key]
         return tuple(dict.fromkeys(parents))
-
-    def _check_self_dependency(self, node: AssetNode) -> None:
-        mappings = [dep.partition_mapping for dep in node.spec.deps if dep.asset_key == node.key]
-        if node.definition is not None:
-            mappings += [
-                declared.partition_mapping
-                for argument, declared in node.definition.ins.items()
-                if declared.key_for(argument) == node.key
-            ]
-        if not any(mapping is not None for mapping in mappings):
-            self.faults.add(
-                f"asset {node.key.to_user_string()!r} depends on itself",
-                hint="Only a partitioned asset can, with a partition mapping that looks back.",
-                where=node.spec.place,
-            )
 
     def _sort(self, nodes: Mapping[AssetKey, AssetNode]) -> list[AssetKey] | None:
         keys = list(nodes)

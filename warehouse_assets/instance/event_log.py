@@ -1,4 +1,4 @@
-"""`EventLog`: where runs and events are kept. The seam behind which the record moves from memory to a file to a server."""
+"""`EventLog`: where runs, events and dynamic partitions are kept. The seam behind which the record moves from memory to a file to a server."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ EVERYTHING = EventFilter()
 
 
 class EventLog(ABC):
-    """Keeps runs and events, and answers what happened last to an asset.
+    """Keeps runs, events and dynamic partitions, and answers what happened last to an asset.
 
     One object is used by many threads at once. Events are ordered by their storage ids, which grow and are never given twice;
     the latest event is the one stored last, whatever its timestamp. Calls raise InstanceError when the record cannot be read
@@ -93,8 +93,20 @@ class EventLog(ABC):
         """
 
     @abstractmethod
+    def add_dynamic_partitions(self, name: str, keys: Sequence[str]) -> None:
+        """Keep the keys of the dynamic partitions `name` behind those that are kept already, which stay where they are."""
+
+    @abstractmethod
+    def delete_dynamic_partition(self, name: str, key: str) -> None:
+        """Forget one key; nothing happens where it is not kept."""
+
+    @abstractmethod
+    def get_dynamic_partitions(self, name: str) -> list[str]:
+        """The keys of the dynamic partitions `name`, in the order in which they were added."""
+
+    @abstractmethod
     def wipe(self, keys: Iterable[AssetKey]) -> None:
-        """Forget every event of these assets; runs are kept."""
+        """Forget every event of these assets; runs and dynamic partitions are kept."""
 
     @abstractmethod
     def close(self) -> None:

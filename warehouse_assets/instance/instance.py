@@ -6,12 +6,12 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from warehouse_assets.errors import InstanceError
+from warehouse_assets.errors import InstanceError, InvalidDefinitionError
 from warehouse_assets.events import (
     AssetCheckEvaluation,
     AssetMaterialization,
@@ -201,6 +201,31 @@ class Instance:
         """Forget all events of these assets; the stored tables are not touched."""
         self.event_log.wipe([AssetKey.coerce(key) for key in keys])
 
+    # Dynamic partitions
+
+    def add_dynamic_partitions(self, partitions_def_name: str, partition_keys: Iterable[str]) -> None:
+        """Add keys to the dynamic partitions of this name; those that are there already stay where they are.
+
+        InvalidDefinitionError for keys that no partition can have.
+        """
+        from warehouse_assets.partitions.definition import checked_partition_keys
+
+        known = dict.fromkeys(partition_keys) if not isinstance(partition_keys, str) else partition_keys
+        keys = checked_partition_keys(known, f"dynamic partitions {_checked_name(partitions_def_name)!r}")
+        self.event_log.add_dynamic_partitions(partitions_def_name, keys)
+
+    def delete_dynamic_partition(self, partitions_def_name: str, partition_key: str) -> None:
+        """Forget one key of the dynamic partitions of this name; what was recorded of it and its rows stay."""
+        self.event_log.delete_dynamic_partition(_checked_name(partitions_def_name), partition_key)
+
+    def get_dynamic_partitions(self, partitions_def_name: str) -> Sequence[str]:
+        """The keys of the dynamic partitions of this name, in the order in which they were added."""
+        return self.event_log.get_dynamic_partitions(_checked_name(partitions_def_name))
+
+    def has_dynamic_partition(self, partitions_def_name: str, partition_key: str) -> bool:
+        """Whether the dynamic partitions of this name have this key."""
+        return partition_key in self.get_dynamic_partitions(partitions_def_name)
+
     # Runs
 
     def get_run_by_id(self, run_id: str) -> RunRecord | None:
@@ -242,3 +267,12 @@ class Instance:
         self, event_type: EventType, keys: Iterable[CoercibleToAssetKey], partition: str | None
     ) -> dict[AssetKey, Event]:
         return self.event_log.get_latest(event_type, [AssetKey.coerce(key) for key in keys], partition)
+
+
+def _checked_name(partitions_def_name: str) -> str:
+    """The name of dynamic partitions; their definition itself is a slip that is easily made."""
+    if not isinstance(partitions_def_name, str) or not partitions_def_name:
+        raise InvalidDefinitionError(
+            f"dynamic partitions are asked for by their name, a string, and not by {partitions_def_name!r}"
+        )
+    return partitions_def_name

@@ -39,6 +39,7 @@ class MemoryEventLog(EventLog):
         self._ids_of_run: dict[str, list[int]] = defaultdict(list)
         self._ids_of_asset: dict[AssetKey, list[int]] = defaultdict(list)
         self._latest: dict[AssetKey, dict[tuple[str, str | None], int]] = defaultdict(dict)
+        self._dynamic_partitions: dict[str, dict[str, None]] = defaultdict(dict)
 
     def store_events(self, events: Iterable[Event]) -> None:
         self._events.extend(tuple(events))  # one operation: other threads see the whole batch or nothing of it
@@ -92,6 +93,18 @@ class MemoryEventLog(EventLog):
                     raise run_not_found(cursor)
                 runs = runs[: list(self._runs).index(cursor)]
         return list(islice((run for run in reversed(runs) if not statuses or run.status in statuses), limit))
+
+    def add_dynamic_partitions(self, name: str, keys: Sequence[str]) -> None:
+        with self._lock:
+            self._dynamic_partitions[name].update(dict.fromkeys(keys))
+
+    def delete_dynamic_partition(self, name: str, key: str) -> None:
+        with self._lock:
+            self._dynamic_partitions[name].pop(key, None)
+
+    def get_dynamic_partitions(self, name: str) -> list[str]:
+        with self._lock:
+            return list(self._dynamic_partitions.get(name, ()))
 
     def wipe(self, keys: Iterable[AssetKey]) -> None:
         with self._lock:

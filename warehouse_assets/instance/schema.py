@@ -7,7 +7,18 @@ from collections.abc import Callable, Mapping
 
 import sqlalchemy as sa
 
-__all__ = ["MIGRATIONS", "VERSION", "create", "events", "latest", "migrate", "runs", "stored_version", "versions"]
+__all__ = [
+    "MIGRATIONS",
+    "VERSION",
+    "create",
+    "dynamic_partitions",
+    "events",
+    "latest",
+    "migrate",
+    "runs",
+    "stored_version",
+    "versions",
+]
 
 metadata = sa.MetaData()
 
@@ -58,6 +69,15 @@ runs = sa.Table(
 )
 sa.Index("runs_by_status", runs.c.status)
 
+dynamic_partitions = sa.Table(
+    "dynamic_partitions",
+    metadata,
+    sa.Column("id", events.c.id.type, primary_key=True),  # in the order in which they were added
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("partition", sa.Text, nullable=False),
+    sa.UniqueConstraint("name", "partition"),
+)
+
 
 def _add_latest(connection: sa.Connection) -> None:
     """Version 2: the latest event of each asset is looked up; before, it was searched for among all events."""
@@ -75,8 +95,16 @@ def _add_latest(connection: sa.Connection) -> None:
     connection.exec_driver_sql("CREATE INDEX runs_by_status ON runs (status)")
 
 
+def _add_dynamic_partitions(connection: sa.Connection) -> None:
+    """Version 3: the keys of dynamic partitions are kept."""
+    connection.exec_driver_sql(
+        "CREATE TABLE dynamic_partitions (id INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, partition TEXT NOT NULL,"
+        " UNIQUE (name, partition))"
+    )
+
+
 # What a migration does is fixed for good, so it is text: the tables above are those of the newest version.
-MIGRATIONS: Mapping[int, Callable[[sa.Connection], None]] = {2: _add_latest}
+MIGRATIONS: Mapping[int, Callable[[sa.Connection], None]] = {2: _add_latest, 3: _add_dynamic_partitions}
 VERSION = max(MIGRATIONS)
 
 

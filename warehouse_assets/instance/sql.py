@@ -14,7 +14,7 @@ from warehouse_assets.errors import InstanceError
 from warehouse_assets.events import Event, EventType, RunRecord, RunStatus
 from warehouse_assets.instance.codec import event_from_body, key_text, run_body, run_from_body
 from warehouse_assets.instance.event_log import EVERYTHING, EventFilter, EventLog, latest_name, run_exists, run_not_found
-from warehouse_assets.instance.schema import events, latest, runs
+from warehouse_assets.instance.schema import dynamic_partitions, events, latest, runs
 from warehouse_assets.keys import AssetKey
 
 __all__ = ["SQLEventLog"]
@@ -121,6 +121,21 @@ class SQLEventLog(EventLog):
             query = query.where(runs.c.id < rows[0][0])
         return [run_from_body(*row) for row in self._read(query)]
 
+    def add_dynamic_partitions(self, name: str, keys: Sequence[str]) -> None:
+        with self._errors("write"), self._transaction() as connection:
+            known = {row[0] for row in connection.execute(_partitions_of(name))}
+            new = [{"name": name, "partition": key} for key in dict.fromkeys(keys) if key not in known]
+            if new:
+                connection.execute(dynamic_partitions.insert(), new)
+
+    def delete_dynamic_partition(self, name: str, key: str) -> None:
+        table = dynamic_partitions
+        with self._errors("write"), self._transaction() as connection:
+            connection.execute(table.delete().where(table.c.name == name, table.c.partition == key))
+
+    def get_dynamic_partitions(self, name: str) -> list[str]:
+        return [row[0] for row in self._read(_partitions_of(name))]
+
     def wipe(self, keys: Iterable[AssetKey]) -> None:
         parameters = {"keys": [key_text(key) for key in keys]}
         with self._errors("write"), self._transaction() as connection:
@@ -144,3 +159,8 @@ class SQLEventLog(EventLog):
         except self._faults as error:
             cause = getattr(error, "orig", None) or error
             raise InstanceError(f"cannot {doing} the record {self}: {cause}", hint=self._hint(str(cause))) from error
+
+
+def _partitions_of(name: str) -> sa.Select[Any]:
+    table = dynamic_partitions
+    return sa.select(table.c.partition).where(table.c.name == name).order_by(table.c.id)

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.errors import InvalidMetadataError
+from warehouse_assets.io_manager.partitions import ContextPartitions
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.metadata import MetadataValue, normalize_metadata
 
 if TYPE_CHECKING:
     from warehouse_assets.io_manager.base import IOManager
+    from warehouse_assets.io_manager.powers import StagedTable
 
 __all__ = ["InputContext", "OutputContext", "TableSource", "logger"]
 
@@ -21,7 +23,7 @@ logger = logging.getLogger("warehouse_assets")
 _NOTHING: Mapping[Any, Any] = {}
 
 
-class OutputContext:
+class OutputContext(ContextPartitions):
     """What an I/O manager knows of the output it stores, and what it can say about it.
 
     `definition_metadata` is the asset's own metadata.
@@ -77,28 +79,6 @@ class OutputContext:
         self.sources = sources
         self._metadata: dict[str, MetadataValue] = {}
 
-    @property
-    def has_partition_key(self) -> bool:
-        """Whether exactly one partition is written."""
-        return len(self.partition_keys) == 1
-
-    @property
-    def has_asset_partitions(self) -> bool:
-        """Whether the asset is partitioned: then `partition_keys` are the partitions that are meant, which may be none."""
-        return self.partitions_def is not None
-
-    @property
-    def partition_key(self) -> str:
-        """The one partition that is written; LookupError when there is none, or more than one."""
-        return _one_partition(self.asset_key, self.partition_keys)
-
-    asset_partition_key = partition_key
-
-    @property
-    def asset_partition_keys(self) -> Sequence[str]:
-        """The partitions that are written."""
-        return self.partition_keys
-
     def add_output_metadata(self, metadata: Mapping[str, Any]) -> None:
         """Record metadata with this write; InvalidMetadataError when a key was set before, or a value cannot be recorded."""
         new = normalize_metadata(metadata)
@@ -114,7 +94,7 @@ class OutputContext:
         return self._metadata
 
 
-class InputContext:
+class InputContext(ContextPartitions):
     """What an I/O manager knows of the input it loads.
 
     `asset_key` is the asset to load, `name` the argument it is for, `type_hint` what the argument's annotation asks for (None:
@@ -189,44 +169,15 @@ class InputContext:
             )
         return tuple(columns)
 
-    @property
-    def has_partition_key(self) -> bool:
-        """Whether exactly one partition is loaded."""
-        return len(self.partition_keys) == 1
-
-    @property
-    def has_asset_partitions(self) -> bool:
-        """Whether the asset is partitioned: then `partition_keys` are the partitions that are meant, which may be none."""
-        return self.partitions_def is not None
-
-    @property
-    def partition_key(self) -> str:
-        """The one partition that is loaded; LookupError when there is none, or more than one."""
-        return _one_partition(self.asset_key, self.partition_keys)
-
-    asset_partition_key = partition_key
-
-    @property
-    def asset_partition_keys(self) -> Sequence[str]:
-        """The partitions that are loaded."""
-        return self.partition_keys
-
 
 @dataclass(frozen=True, slots=True)
 class TableSource:
-    """A stored table that SQL can read: the manager that holds it, and the context to load it with."""
+    """A table that SQL can read: the manager that holds it, or where it is staged, and the context to load it with."""
 
-    io_manager: IOManager
+    io_manager: IOManager | StagedTable
     context: InputContext
 
     @property
     def asset_key(self) -> AssetKey:
         """The asset that the table belongs to."""
         return self.context.asset_key
-
-
-def _one_partition(key: AssetKey, partitions: Sequence[str]) -> str:
-    if len(partitions) == 1:
-        return partitions[0]
-    found = f"{len(partitions)} partitions" if partitions else "no partition"
-    raise LookupError(f"asset {key.to_user_string()!r} has {found} here, not one")

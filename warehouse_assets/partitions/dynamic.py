@@ -36,3 +36,9 @@ class DynamicPartitionsDefinition(PartitionsDefinition):
                 f"the keys of {self} are not known", hint="Give the instance as dynamic_partitions_store, which remembers them."
             )
         return tuple(dynamic_partitions_store.get_dynamic_partitions(self.name))
+
+    def _hint(
+        self, partition_key: str, current_time: datetime | None, dynamic_partitions_store: DynamicPartitionsStore | None
+    ) -> str:
+        close = super()._hint(partition_key, current_time, dynamic_partitions_store)
+        return close or f"Add it with instance.add_dynamic_partitions({self.name!r}, [{partition_key!r}])."

@@ -97,6 +97,12 @@ class PartitionMapping(ABC):
 class IdentityPartitionMapping(PartitionMapping):
     """Each partition is made from the one of the same key."""
 
+    def validate(self, upstream: PartitionsDefinition | None, downstream: PartitionsDefinition | None) -> None:
+        """Both tables have partitions."""
+        for side, partitions_def in (("upstream", upstream), ("downstream", downstream)):
+            if partitions_def is None:
+                raise InvalidDefinitionError(f"an identity partition mapping has no {side} partitions")
+
     def get_upstream_keys(self, downstream_keys: Sequence[str], pair: PartitionsPair) -> UpstreamPartitions:
         return UpstreamPartitions.split(downstream_keys, pair)
 

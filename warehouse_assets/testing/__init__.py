@@ -12,5 +12,5 @@ from __future__ import annotations
 
 import pytest
 
-for _suite in ("event_log", "io_manager"):
+for _suite in ("event_log", "io_manager", "partitions"):
     pytest.register_assert_rewrite(f"{__name__}.{_suite}")

@@ -26,6 +26,7 @@ from warehouse_assets.keys import AssetKey
 from warehouse_assets.metadata import ColumnLineage, MetadataValue
 from warehouse_assets.tables import TableColumn, TableSchema
 from warehouse_assets.testing.check_events import CheckEventsContract
+from warehouse_assets.testing.dynamic_partitions import DynamicPartitionsPromises
 
 __all__ = ["EventLogContract", "OpenLog", "PersistentEventLogContract", "materialization", "observation", "unnumbered"]
 
@@ -86,7 +87,7 @@ def unnumbered(events: list[Event]) -> list[Event]:
     return [replace(event, storage_id=None) for event in events]
 
 
-class EventLogContract(CheckEventsContract):
+class EventLogContract(CheckEventsContract, DynamicPartitionsPromises):
     """What every event log promises. A subclass gives the fixture `open_log`: a call without arguments that opens the log."""
 
     @pytest.fixture
@@ -386,6 +387,7 @@ class PersistentEventLogContract(EventLogContract):
     def test_everything_is_there_after_opening_again(self, log: EventLog, open_log: OpenLog) -> None:
         log.add_run(RunRecord("r1", "QUEUED", 0.0))
         log.store_events([Event("RUN_START", "r1", 1.0), materialization(ORDERS, "mon")])
+        log.add_dynamic_partitions("customers", ["bob", "ann"])
         told = log.get_events(), log.get_runs(), log.get_latest(MADE, [ORDERS]), log.get_partitions(MADE, ORDERS)
 
         log.close()
@@ -393,6 +395,7 @@ class PersistentEventLogContract(EventLogContract):
 
         assert (again.get_events(), again.get_runs(), again.get_latest(MADE, [ORDERS])) == told[:3]
         assert again.get_partitions(MADE, ORDERS) == told[3]
+        assert again.get_dynamic_partitions("customers") == ["bob", "ann"]
         again.close()
 
     def test_a_closed_log_says_so(self, log: EventLog) -> None:

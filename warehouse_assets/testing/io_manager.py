@@ -25,7 +25,16 @@ from warehouse_assets.tables import Table
 from warehouse_assets.testing.contract import Contract
 from warehouse_assets.testing.frames import HOSTILE_FRAMES, HOSTILE_KEYS, IN_ARROW
 
-__all__ = ["AtomicContract", "FrameContract", "SQLContract", "TableContract", "ValueContract", "load", "store"]
+__all__ = [
+    "AtomicContract",
+    "FrameContract",
+    "SQLContract",
+    "TableContract",
+    "ValueContract",
+    "in_another_process",
+    "load",
+    "store",
+]
 
 KEY = AssetKey(["shop", "orders"])
 ORDERS = pl.DataFrame({"id": [1, 2, 3], "amount": [9.5, None, 7.0], "kind": ["a", "b", None]})
@@ -61,6 +70,23 @@ def batches(frame: pl.DataFrame, rows: int = 1) -> Iterator[pa.RecordBatch]:
 def stream(frame: pl.DataFrame) -> pa.RecordBatchReader:
     """A frame as a stream that can be read once."""
     return pa.RecordBatchReader.from_batches(frame.to_arrow().schema, batches(frame))
+
+
+def in_another_process(manager: IOManager, script: str) -> subprocess.CompletedProcess[str]:
+    """Run a script that has the manager, built again from its repr, and what the promises use; how it ended."""
+    prelude = f"""
+        import os, signal
+        import polars as pl
+        import pyarrow as pa
+        from {type(manager).__module__} import {type(manager).__name__}
+        from warehouse_assets.testing.io_manager import ORDERS, store
+
+        manager = {manager!r}
+    """
+    code = textwrap.dedent(prelude) + textwrap.dedent(script)
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False, env={**os.environ}
+    )
 
 
 FORMS: dict[str, Callable[[], Any]] = {
@@ -316,7 +342,7 @@ class AtomicContract(Contract):
 
     @pytest.mark.parametrize("batch", range(BATCHES + 1))
     def test_a_process_killed_at_any_batch_leaves_the_old_table(self, manager: IOManager, batch: int) -> None:
-        killed = self._run(
+        killed = in_another_process(
             manager,
             f"""
             def numbers():
@@ -341,7 +367,7 @@ class AtomicContract(Contract):
         assert self.debris(manager) == set()
 
     def test_a_full_disk_leaves_the_old_table(self, manager: IOManager) -> None:
-        failed = self._run(
+        failed = in_another_process(
             manager,
             """
             import random, resource
@@ -356,21 +382,6 @@ class AtomicContract(Contract):
         assert failed.returncode == 1, failed.stderr
         assert_frame_equal(load(manager, pl.DataFrame), ORDERS)
         assert self.debris(manager) == set()
-
-    def _run(self, manager: IOManager, script: str) -> subprocess.CompletedProcess[str]:
-        prelude = f"""
-            import os, signal
-            import polars as pl
-            import pyarrow as pa
-            from {type(manager).__module__} import {type(manager).__name__}
-            from warehouse_assets.testing.io_manager import ORDERS, store
-
-            manager = {manager!r}
-        """
-        code = textwrap.dedent(prelude) + textwrap.dedent(script)
-        return subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False, env={**os.environ}
-        )
 
 
 class SQLContract(Contract):

@@ -1,0 +1,26 @@
+"""One text for all ways to write a query. Loads sqlglot, so it is imported when used."""
+
+from __future__ import annotations
+
+import re
+
+import sqlglot
+from sqlglot.errors import SqlglotError
+
+__all__ = ["canonical"]
+
+_PLACEHOLDER = re.compile(r"\{[A-Za-z_]\w*\}")
+
+
+def canonical(template: str, dialect: str = "duckdb") -> str:
+    """The query without comments and formatting, its keywords in capitals; text that is no SQL is left as it is.
+
+    >>> canonical("select a  -- of all\\nfrom {t} where a<>1")
+    'SELECT a FROM "{t}" WHERE a <> 1'
+    """
+    text = _PLACEHOLDER.sub(lambda match: f'"{match[0]}"', template)
+    try:
+        statements = sqlglot.parse(text, dialect=dialect)
+        return "; ".join(statement.sql(dialect, comments=False) for statement in statements if statement is not None)
+    except (SqlglotError, RecursionError):
+        return template
