@@ -5,7 +5,15 @@ import json
 import pytest
 
 from warehouse_assets import AssetKey, AssetMaterialization, AssetObservation, Failure, MetadataValue
-from warehouse_assets.events import ErrorInfo, Event, EventType, event_data_from_json, event_data_to_json
+from warehouse_assets.events import (
+    AssetCheckEvaluation,
+    AssetCheckSeverity,
+    ErrorInfo,
+    Event,
+    EventType,
+    event_data_from_json,
+    event_data_to_json,
+)
 
 
 def made() -> AssetMaterialization:
@@ -18,6 +26,19 @@ def seen() -> AssetObservation:
     return AssetObservation(AssetKey("c"), metadata={"late": True})
 
 
+def checked() -> AssetCheckEvaluation:
+    return AssetCheckEvaluation(
+        AssetKey("c"),
+        "few",
+        False,
+        AssetCheckSeverity.WARN,
+        blocking=True,
+        description="2 rows",
+        metadata={"n": 2},
+        partition="p",
+    )
+
+
 def failed() -> ErrorInfo:
     try:
         raise Failure("no rows", metadata={"rows": 0})
@@ -28,7 +49,13 @@ def failed() -> ErrorInfo:
 
 @pytest.mark.parametrize(
     ("event_type", "data"),
-    [("ASSET_MATERIALIZATION", made()), ("ASSET_OBSERVATION", seen()), ("STEP_FAILURE", failed()), ("RUN_START", None)],
+    [
+        ("ASSET_MATERIALIZATION", made()),
+        ("ASSET_OBSERVATION", seen()),
+        ("ASSET_CHECK_EVALUATION", checked()),
+        ("STEP_FAILURE", failed()),
+        ("RUN_START", None),
+    ],
 )
 def test_what_an_event_carries_goes_to_json_and_back(event_type: EventType, data: object) -> None:
     text = json.dumps(event_data_to_json(data))

@@ -10,6 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from warehouse_assets.code_location.definitions import Definitions as Definitions
+    from warehouse_assets.code_location.loaders import (
+        load_asset_checks_from_current_module as load_asset_checks_from_current_module,
+    )
+    from warehouse_assets.code_location.loaders import load_asset_checks_from_modules as load_asset_checks_from_modules
+    from warehouse_assets.code_location.loaders import (
+        load_asset_checks_from_package_module as load_asset_checks_from_package_module,
+    )
+    from warehouse_assets.code_location.loaders import (
+        load_asset_checks_from_package_name as load_asset_checks_from_package_name,
+    )
     from warehouse_assets.code_location.loaders import load_assets_from_current_module as load_assets_from_current_module
     from warehouse_assets.code_location.loaders import load_assets_from_modules as load_assets_from_modules
     from warehouse_assets.code_location.loaders import load_assets_from_package_module as load_assets_from_package_module
@@ -19,6 +29,11 @@ if TYPE_CHECKING:
     from warehouse_assets.config import PermissiveConfig as PermissiveConfig
     from warehouse_assets.definitions.asset import asset as asset
     from warehouse_assets.definitions.assets import AssetsDefinition as AssetsDefinition
+    from warehouse_assets.definitions.check_specs import AssetCheckResult as AssetCheckResult
+    from warehouse_assets.definitions.check_specs import AssetCheckSpec as AssetCheckSpec
+    from warehouse_assets.definitions.checks import AssetChecksDefinition as AssetChecksDefinition
+    from warehouse_assets.definitions.checks import asset_check as asset_check
+    from warehouse_assets.definitions.checks import multi_asset_check as multi_asset_check
     from warehouse_assets.definitions.graph_assets import graph_asset as graph_asset
     from warehouse_assets.definitions.graph_assets import graph_multi_asset as graph_multi_asset
     from warehouse_assets.definitions.graphs import GraphDefinition as GraphDefinition
@@ -47,9 +62,12 @@ if TYPE_CHECKING:
     from warehouse_assets.definitions.specs import AssetDep as AssetDep
     from warehouse_assets.definitions.specs import AssetIn as AssetIn
     from warehouse_assets.definitions.specs import AssetSpec as AssetSpec
+    from warehouse_assets.errors import AssetCheckFailedError as AssetCheckFailedError
     from warehouse_assets.errors import Failure as Failure
     from warehouse_assets.errors import RetryRequested as RetryRequested
     from warehouse_assets.errors import WarehouseAssetsError as WarehouseAssetsError
+    from warehouse_assets.events import AssetCheckEvaluation as AssetCheckEvaluation
+    from warehouse_assets.events import AssetCheckSeverity as AssetCheckSeverity
     from warehouse_assets.events import AssetMaterialization as AssetMaterialization
     from warehouse_assets.events import AssetObservation as AssetObservation
     from warehouse_assets.execution.built_contexts import build_asset_context as build_asset_context
@@ -57,6 +75,7 @@ if TYPE_CHECKING:
     from warehouse_assets.execution.built_io_contexts import build_init_resource_context as build_init_resource_context
     from warehouse_assets.execution.built_io_contexts import build_input_context as build_input_context
     from warehouse_assets.execution.built_io_contexts import build_output_context as build_output_context
+    from warehouse_assets.execution.check_context import AssetCheckExecutionContext as AssetCheckExecutionContext
     from warehouse_assets.execution.context import AssetExecutionContext as AssetExecutionContext
     from warehouse_assets.execution.context import OpExecutionContext as OpExecutionContext
     from warehouse_assets.execution.executors import InProcessExecutor as InProcessExecutor
@@ -77,6 +96,7 @@ if TYPE_CHECKING:
     from warehouse_assets.io_manager.contexts import InputContext as InputContext
     from warehouse_assets.io_manager.contexts import OutputContext as OutputContext
     from warehouse_assets.io_manager.registry import io_manager_from_uri as io_manager_from_uri
+    from warehouse_assets.keys import AssetCheckKey as AssetCheckKey
     from warehouse_assets.keys import AssetKey as AssetKey
     from warehouse_assets.metadata import ColumnLineage as ColumnLineage
     from warehouse_assets.metadata import MetadataValue as MetadataValue
@@ -118,6 +138,14 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AllPartitionMapping": "partitions.mapping",
+    "AssetCheckEvaluation": "events",
+    "AssetCheckExecutionContext": "execution.check_context",
+    "AssetCheckFailedError": "errors",
+    "AssetCheckKey": "keys",
+    "AssetCheckResult": "definitions.check_specs",
+    "AssetCheckSeverity": "events",
+    "AssetCheckSpec": "definitions.check_specs",
+    "AssetChecksDefinition": "definitions.checks",
     "AssetDep": "definitions.specs",
     "AssetExecutionContext": "execution.context",
     "AssetIn": "definitions.specs",
@@ -198,6 +226,7 @@ _HOMES = {
     "WarehouseAssetsError": "errors",
     "WeeklyPartitionsDefinition": "partitions.periodic",
     "asset": "definitions.asset",
+    "asset_check": "definitions.checks",
     "build_asset_context": "execution.built_contexts",
     "build_init_resource_context": "execution.built_io_contexts",
     "build_input_context": "execution.built_io_contexts",
@@ -209,6 +238,10 @@ _HOMES = {
     "graph_multi_asset": "definitions.graph_assets",
     "io_manager": "io_manager.base",
     "io_manager_from_uri": "io_manager.registry",
+    "load_asset_checks_from_current_module": "code_location.loaders",
+    "load_asset_checks_from_modules": "code_location.loaders",
+    "load_asset_checks_from_package_module": "code_location.loaders",
+    "load_asset_checks_from_package_name": "code_location.loaders",
     "load_assets_from_current_module": "code_location.loaders",
     "load_assets_from_modules": "code_location.loaders",
     "load_assets_from_package_module": "code_location.loaders",
@@ -216,6 +249,7 @@ _HOMES = {
     "materialize": "execution.materialize",
     "materialize_to_memory": "execution.materialize",
     "multi_asset": "definitions.multi_asset",
+    "multi_asset_check": "definitions.checks",
     "observable_source_asset": "definitions.source",
     "observe": "execution.observe",
     "op": "definitions.ops",

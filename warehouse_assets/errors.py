@@ -11,6 +11,7 @@ WarehouseAssetsError
 ├── ExtraRequiredError (ImportError)            an optional dependency that is not installed
 ├── InvalidMetadataError (TypeError)            metadata of an unknown type, or set twice
 ├── ExecutionError (RuntimeError)               a run that could not go on
+│   ├── AssetCheckFailedError                       a table that a blocking check found at fault
 │   ├── InvalidOutputError (TypeError)              a function returned what its declaration does not allow
 │   └── RunCanceledError                            a run that was stopped from outside
 ├── TableError                                  what a table store has to say
@@ -36,6 +37,7 @@ from difflib import get_close_matches
 from typing import Any
 
 __all__ = [
+    "AssetCheckFailedError",
     "ExecutionError",
     "ExtraRequiredError",
     "Failure",
@@ -151,6 +153,10 @@ class InvalidMetadataError(WarehouseAssetsError, TypeError):
 
 class ExecutionError(WarehouseAssetsError, RuntimeError):
     """A run that could not go on, for a reason that is not an exception of user code."""
+
+
+class AssetCheckFailedError(ExecutionError):
+    """A table that a blocking check found at fault: what depends on it is not made."""
 
 
 class InvalidOutputError(ExecutionError, TypeError):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, Literal, TypeAlias
 
 from warehouse_assets.errors import Failure
-from warehouse_assets.keys import AssetKey
+from warehouse_assets.keys import AssetCheckKey, AssetKey
 from warehouse_assets.metadata import MetadataValue, metadata_from_json, metadata_to_json, normalize_metadata
 
 __all__ = [
@@ -18,6 +19,8 @@ __all__ = [
     "PARTITION_RANGE_END_TAG",
     "PARTITION_RANGE_START_TAG",
     "PARTITION_TAG",
+    "AssetCheckEvaluation",
+    "AssetCheckSeverity",
     "AssetMaterialization",
     "AssetObservation",
     "ErrorInfo",
@@ -81,6 +84,45 @@ class AssetObservation(AssetMaterialization):
     """Something was learned of a table that nothing was written to."""
 
 
+class AssetCheckSeverity(Enum):
+    """How bad it is that a check did not pass: a warning stops nothing."""
+
+    WARN = "WARN"
+    ERROR = "ERROR"
+
+
+@dataclass(frozen=True, slots=True)
+class AssetCheckEvaluation:
+    """A table was checked: whether it passed, and what was found.
+
+    `severity` is how bad it is where it did not pass. `blocking` is whether the check keeps a faulty table from being published.
+    """
+
+    asset_key: AssetKey
+    check_name: str
+    passed: bool
+    severity: AssetCheckSeverity = AssetCheckSeverity.ERROR
+    blocking: bool = False
+    description: str | None = None
+    metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
+    partition: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "asset_key", AssetKey.coerce(self.asset_key))
+        if self.metadata:
+            object.__setattr__(self, "metadata", normalize_metadata(self.metadata))
+
+    @property
+    def asset_check_key(self) -> AssetCheckKey:
+        """The key of the check."""
+        return AssetCheckKey(self.asset_key, self.check_name)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the table is at fault: it did not pass, and that is more than a warning."""
+        return not self.passed and self.severity is AssetCheckSeverity.ERROR
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorInfo:
     """An exception as a record can keep it: its class, its message with notes, and its traceback as text."""
@@ -120,14 +162,14 @@ def error_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-EventData: TypeAlias = "AssetMaterialization | ErrorInfo | None"
+EventData: TypeAlias = "AssetMaterialization | AssetCheckEvaluation | ErrorInfo | None"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """One thing that happened in a run, at `timestamp` (seconds since the epoch).
 
-    `data` is the materialization or observation, or the error of a failure; `message` says in one line what people want to know.
+    `data` is the materialization, observation or check evaluation, or the error of a failure; `message` says in one line what people want to know.
     `storage_id` orders events of one instance; it is None until the event is stored.
     """
 
@@ -150,14 +192,19 @@ class Event:
         return self.data if self.event_type == "ASSET_OBSERVATION" else None  # type: ignore[return-value]
 
     @property
+    def asset_check_evaluation(self) -> AssetCheckEvaluation | None:
+        """The evaluation of a check that this event records."""
+        return self.data if isinstance(self.data, AssetCheckEvaluation) else None
+
+    @property
     def asset_key(self) -> AssetKey | None:
         """The asset that this event is about, where it is about one."""
-        return self.data.asset_key if isinstance(self.data, AssetMaterialization) else None
+        return self.data.asset_key if isinstance(self.data, (AssetMaterialization, AssetCheckEvaluation)) else None
 
     @property
     def partition(self) -> str | None:
         """The partition that this event is about, where it is about one."""
-        return self.data.partition if isinstance(self.data, AssetMaterialization) else None
+        return self.data.partition if isinstance(self.data, (AssetMaterialization, AssetCheckEvaluation)) else None
 
     @property
     def error(self) -> ErrorInfo | None:
@@ -191,6 +238,17 @@ def event_data_to_json(data: EventData) -> dict[str, Any] | None:
             "stack": data.stack,
             "metadata": metadata_to_json(data.metadata),
         }
+    if isinstance(data, AssetCheckEvaluation):
+        return {
+            "asset": data.asset_key.path,
+            "check": data.check_name,
+            "passed": data.passed,
+            "severity": data.severity.value,
+            "blocking": data.blocking,
+            "description": data.description,
+            "metadata": metadata_to_json(data.metadata),
+            "partition": data.partition,
+        }
     return {
         "asset": data.asset_key.path,
         "description": data.description,
@@ -207,5 +265,16 @@ def event_data_from_json(event_type: EventType, data: Mapping[str, Any] | None) 
     metadata = metadata_from_json(data["metadata"])
     if "error" in data:
         return ErrorInfo(data["error"], data["message"], data["stack"], metadata)
+    if "check" in data:
+        return AssetCheckEvaluation(
+            AssetKey(data["asset"]),
+            data["check"],
+            data["passed"],
+            AssetCheckSeverity(data["severity"]),
+            data["blocking"],
+            data["description"],
+            metadata,
+            data["partition"],
+        )
     cls = AssetObservation if event_type == "ASSET_OBSERVATION" else AssetMaterialization
     return cls(AssetKey(data["asset"]), data["description"], metadata, data["partition"], data["tags"])

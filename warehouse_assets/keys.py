@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
 
 from warehouse_assets.errors import InvalidDefinitionError
 
-__all__ = ["AssetKey", "CoercibleToAssetKey", "CoercibleToKeyPrefix", "key_prefix_segments"]
+__all__ = ["AssetCheckKey", "AssetKey", "CoercibleToAssetKey", "CoercibleToKeyPrefix", "key_prefix_segments"]
 
 CoercibleToKeyPrefix: TypeAlias = "str | Sequence[str]"
 CoercibleToAssetKey: TypeAlias = "AssetKey | str | Sequence[str]"
@@ -126,6 +127,37 @@ class AssetKey:
     def with_prefix(self, prefix: CoercibleToKeyPrefix | None) -> AssetKey:
         """The key with the segments of `prefix` before its own."""
         return AssetKey((*key_prefix_segments(prefix), *self.path)) if prefix else self
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class AssetCheckKey:
+    """The name of a check: the asset that is checked, and the name of the check among those of the asset.
+
+    >>> AssetCheckKey(AssetKey(["staging", "orders"]), "unique").to_user_string()
+    'staging/orders:unique'
+    """
+
+    asset_key: AssetKey
+    name: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "asset_key", AssetKey.coerce(self.asset_key))
+
+    def to_user_string(self) -> str:
+        """The key of the asset and the name, for people to read."""
+        return f"{self.asset_key.to_user_string()}:{self.name}"
+
+    def to_escaped_string(self) -> str:
+        """The escaped key of the asset, ":" and the name, which holds no ":": no two checks share it."""
+        return f"{self.asset_key.to_escaped_string()}:{self.name}"
+
+    @classmethod
+    def from_escaped_string(cls, text: str) -> AssetCheckKey:
+        """The key that `to_escaped_string` wrote."""
+        key, colon, name = text.rpartition(":")
+        if not (key and colon and name):
+            raise InvalidDefinitionError(f"{text!r} is not the key of a check", hint="Write 'schema/table:check'.")
+        return cls(AssetKey.from_escaped_string(key), name)
 
 
 @lru_cache(maxsize=65_536)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from warehouse_assets.errors import InstanceError
-from warehouse_assets.events import AssetMaterialization, AssetObservation, Event, RunRecord
+from warehouse_assets.events import AssetCheckEvaluation, AssetMaterialization, AssetObservation, Event, RunRecord
 from warehouse_assets.instance import EventFilter, EventLog, MemoryEventLog
 from warehouse_assets.instance.sqlite import SqliteEventLog
 from warehouse_assets.keys import AssetKey
@@ -19,6 +19,7 @@ from warehouse_assets.keys import AssetKey
 KEYS = [AssetKey(path) for path in (["a"], ["a", "b"], ["a/b"])]
 RUNS = ["", "r1", "r2"]
 PARTITIONS = ["mon", "tue"]
+CHECKS = ["unique", "mon"]
 
 runs = st.sampled_from(RUNS)
 keys = st.sampled_from(KEYS)
@@ -27,8 +28,11 @@ partitions = st.sampled_from([None, *PARTITIONS])
 run_events = st.builds(Event, st.sampled_from(["RUN_START", "RUN_SUCCESS", "RUN_FAILURE", "LOG"]), runs, times)
 made = st.builds(AssetMaterialization, keys, partition=partitions)
 seen = st.builds(AssetObservation, keys, partition=partitions)
-asset_events = st.builds(Event, st.just("ASSET_MATERIALIZATION"), runs, times, data=made) | st.builds(
-    Event, st.just("ASSET_OBSERVATION"), runs, times, data=seen
+checked = st.builds(AssetCheckEvaluation, keys, st.sampled_from(CHECKS), st.booleans(), partition=partitions)
+asset_events = (
+    st.builds(Event, st.just("ASSET_MATERIALIZATION"), runs, times, data=made)
+    | st.builds(Event, st.just("ASSET_OBSERVATION"), runs, times, data=seen)
+    | st.builds(Event, st.just("ASSET_CHECK_EVALUATION"), runs, times, data=checked)
 )
 actions = st.lists(
     st.tuples(st.just("store_events"), st.lists(run_events | asset_events, max_size=4))
@@ -40,7 +44,7 @@ actions = st.lists(
 
 
 def told(log: EventLog, question: EventFilter) -> list[Any]:
-    kinds = ("ASSET_MATERIALIZATION", "ASSET_OBSERVATION")
+    kinds = ("ASSET_MATERIALIZATION", "ASSET_OBSERVATION", "ASSET_CHECK_EVALUATION")
     return [
         log.get_events(),
         log.get_events(question, limit=3),
@@ -48,6 +52,7 @@ def told(log: EventLog, question: EventFilter) -> list[Any]:
         log.get_runs(),
         log.get_runs(statuses=["QUEUED", "SUCCESS"], limit=1),
         [list(log.get_latest(kind, KEYS, partition).items()) for kind in kinds for partition in (None, *PARTITIONS)],
+        [list(log.get_latest(kinds[2], KEYS, partition, name).items()) for name in CHECKS for partition in (None, "mon")],
         [log.get_partitions(kind, key) for kind in kinds for key in KEYS],
         log.get_dynamic_partitions("days"),
     ]

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from warehouse_assets.errors import InstanceError, InvalidDefinitionError, RunNotFoundError
-from warehouse_assets.events import AssetMaterialization, AssetObservation, Event, RunRecord
+from warehouse_assets.events import AssetCheckEvaluation, AssetMaterialization, AssetObservation, Event, RunRecord
 from warehouse_assets.instance import Instance
-from warehouse_assets.keys import AssetKey
+from warehouse_assets.keys import AssetCheckKey, AssetKey
 from warehouse_assets.partitions.definition import DynamicPartitionsStore
 from warehouse_assets.partitions.dynamic import DynamicPartitionsDefinition
 
@@ -140,6 +140,21 @@ class TestAssets:
         events = instance.get_latest_materialization_events([ORDERS, "staging/customers", "missing"])
 
         assert {key: event.asset_key for key, event in events.items()} == {ORDERS: ORDERS, CUSTOMERS: CUSTOMERS}
+
+    def test_the_latest_evaluation_of_each_check(self, instance: Instance) -> None:
+        unique, few, never = (AssetCheckKey(ORDERS, name) for name in ("unique", "few", "never"))
+        for passed in (True, False):
+            instance.report_runless_asset_event(AssetCheckEvaluation(ORDERS, "unique", passed))
+        instance.report_runless_asset_event(AssetCheckEvaluation(ORDERS, "few", True, partition="mon"))
+
+        latest = instance.get_latest_asset_check_evaluations([unique, few, never])
+
+        assert {key: evaluation.passed for key, evaluation in latest.items()} == {unique: False, few: True}
+        assert instance.get_latest_asset_check_evaluation(few, "mon") == AssetCheckEvaluation(
+            ORDERS, "few", True, partition="mon"
+        )
+        assert instance.get_latest_asset_check_evaluation(few, "tue") is None
+        assert len(instance.get_event_records(asset_key=ORDERS, event_types="ASSET_CHECK_EVALUATION")) == 3
 
     def test_partitions(self, instance: Instance) -> None:
         for day in ("mon", "tue", "mon"):

@@ -32,6 +32,7 @@ from warehouse_assets.errors import (
 __all__ = ["app", "fail"]
 
 _COMMANDS = {
+    "check": ("warehouse_assets.cli.check", "check", "Evaluate the checks of stored tables."),
     "list": ("warehouse_assets.cli.listing", "list_assets", "List the assets and sources of a module."),
     "materialize": ("warehouse_assets.cli.materialize", "materialize", "Make assets, in the order of their dependencies."),
     "query": ("warehouse_assets.cli.query", "query", "Answer SQL over stored assets, whatever store they are in."),

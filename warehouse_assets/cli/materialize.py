@@ -55,30 +55,38 @@ def materialize(
     """
     from warehouse_assets.execution.executors import ThreadExecutor
     from warehouse_assets.execution.plan import Plan
-    from warehouse_assets.graph.selection import select_executable
+    from warehouse_assets.graph.selection import AssetSelection, select_checks, select_executable
 
     definitions = load(module, verbose=verbose)
     job = definitions.get_job_def(job_name) if job_name is not None else None
-    selected = job.select(selection) if job is not None else select_executable(definitions.graph, selection)
-    if only_stale and not (selected := _to_refresh(definitions, set(selected))):
-        return 0
-    plan = Plan.build(definitions.graph, selected)
+    selected = set(job.select(selection) if job is not None else select_executable(definitions.graph, selection))
+    checks = select_checks(definitions.graph, selection) if job is None else definitions.graph.checks_of(selected)
+    if only_stale:
+        if not (selected := _to_refresh(definitions, selected)):
+            return 0
+        checks &= definitions.graph.checks_of(selected)
+    plan = Plan.build(definitions.graph, selected, checks)
+    chosen = AssetSelection.keys(*selected).without_checks() | AssetSelection.checks(*checks)
+    alone = [step.key for step in plan.steps if not step.outputs]
     declared = job.executor if job is not None else definitions.executor
     executor = ThreadExecutor(threads) if threads or declared is None else declared
-    execute = job.execute if job is not None else definitions.materialize
     out = console()
-    with open_instance(create=True) as instance, RunDisplay(out, len(plan.steps)) as display, _log_lines(out):
+    with (
+        open_instance(create=True) as instance,
+        RunDisplay(out, len(plan.steps) - len(alone), alone) as display,
+        _log_lines(out),
+    ):
         try:
-            result = execute(
-                list(selected),
-                instance=instance,
-                run_config=_read_config(config),
+            options: dict[str, Any] = {
+                "instance": instance,
+                "run_config": _read_config(config),
                 **chosen_partitions(partition, partition_range),
-                raise_on_error=False,
-                executor=executor,
-                only_stale=only_stale,
-                listeners=[display],
-            )
+                "raise_on_error": False,
+                "executor": executor,
+                "only_stale": only_stale,
+                "listeners": [display],
+            }
+            result = definitions.materialize(chosen, **options) if job is None else job.execute(selected, **options)
         except KeyboardInterrupt:
             display.__exit__()
             _say_canceled(out, display)

@@ -5,18 +5,20 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.cli.app import relative_paths
+from warehouse_assets.cli.check import STYLES, check_note, check_verdict
 from warehouse_assets.cli.format import byte_text, count_text, new_table, seconds_text
-from warehouse_assets.events import Event
+from warehouse_assets.events import AssetCheckEvaluation, Event
 from warehouse_assets.keys import AssetKey
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.live import Live
+    from rich.table import Table
 
 __all__ = ["RunDisplay"]
 
@@ -35,6 +37,11 @@ class _StepView:
     note: str = ""
     assets: set[AssetKey | None] = field(default_factory=set)
 
+    def is_checked_by(self, step_key: str, evaluation: AssetCheckEvaluation) -> bool:
+        """Whether an evaluation, which the step of this key made, is of a table that this step makes."""
+        key = evaluation.asset_key
+        return step_key == self.name or key.to_escaped_string() == self.name or key in self.assets
+
 
 @dataclass(slots=True)
 class _Totals:
@@ -44,13 +51,18 @@ class _Totals:
 
 
 class RunDisplay:
-    """Listens to the events of a run and shows them. Use it as a context manager around the run."""
+    """Listens to the events of a run and shows them. Use it as a context manager around the run.
 
-    def __init__(self, console: Console, steps: int) -> None:
+    `steps` is the number of those that make assets; `checks` are the keys of those that evaluate checks, which are no lines.
+    """
+
+    def __init__(self, console: Console, steps: int, checks: Collection[str] = ()) -> None:
         self.console = console
         self.steps = steps
+        self.checks = frozenset(checks)
         self.views: dict[str, _StepView] = {}
         self.totals = _Totals()
+        self.evaluations: list[tuple[str, AssetCheckEvaluation]] = []
         self._lock = threading.Lock()
         self._live: Live | None = None
 
@@ -70,6 +82,10 @@ class RunDisplay:
         if event.step_key is None:
             return
         with self._lock:
+            if (evaluation := event.asset_check_evaluation) is not None:
+                self._note(event.step_key, evaluation)
+            if event.step_key in self.checks:
+                return
             view = self.views.setdefault(event.step_key, _StepView(event.step_key))
             rows, size = view.rows or 0, view.bytes or 0
             _HANDLERS.get(event.event_type, _ignore)(view, event)
@@ -79,6 +95,14 @@ class RunDisplay:
                 self._say(view)
             elif event.event_type == "STEP_UP_FOR_RETRY":
                 self.console.print(f"retry    {view.name}  {relative_paths(view.note)}", soft_wrap=True)
+
+    def _note(self, step_key: str, evaluation: AssetCheckEvaluation) -> None:
+        """Keep the evaluation of a check for the summary; one line for one that did not pass."""
+        self.evaluations.append((step_key, evaluation))
+        if not evaluation.passed:
+            verdict = check_verdict(evaluation)
+            text = f"{verdict:<8} {evaluation.asset_check_key.to_user_string()}  {check_note(evaluation)}".rstrip()
+            self.console.print(text, style=STYLES[verdict], soft_wrap=True)
 
     def _say(self, view: _StepView) -> None:
         """One line for a step that ended."""
@@ -112,10 +136,16 @@ class RunDisplay:
     def summary(self, run_id: str, how: str) -> None:
         """The table of what was made, and a last line that says how the run went."""
         table = new_table("asset", "", "rows", "bytes", "time", "stored as", numeric=("rows", "bytes", "time"))
+        left = self.evaluations
         for view in self.views.values():
             took = seconds_text(view.ended - view.began) if view.ended and view.began else ""
             place = relative_paths(view.place)
             table.add_row(view.name, view.status, count_text(view.rows), byte_text(view.bytes), took, place)
+            for _, evaluation in (mine := [one for one in left if view.is_checked_by(*one)]):
+                _add_check(table, f"  {evaluation.check_name}", evaluation)
+            left = [one for one in left if one not in mine]
+        for _, evaluation in left:
+            _add_check(table, evaluation.asset_check_key.to_user_string(), evaluation)
         self.console.print()
         self.console.print(table)
         totals, counts = self.totals, Counter(view.status for view in self.views.values())
@@ -126,6 +156,11 @@ class RunDisplay:
             f"{seconds_text(time.time() - totals.began)} (run {run_id})",
             style="bold green" if how == "Success" else "bold red",
         )
+
+
+def _add_check(table: Table, name: str, evaluation: AssetCheckEvaluation) -> None:
+    verdict = check_verdict(evaluation)
+    table.add_row(name, verdict, "", "", "", check_note(evaluation), style=STYLES[verdict])
 
 
 _ENDINGS = ("STEP_SUCCESS", "STEP_FAILURE", "STEP_SKIPPED", "STEP_UP_TO_DATE")

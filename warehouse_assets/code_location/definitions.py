@@ -15,12 +15,18 @@ from warehouse_assets.definitions.naming import Faults, caller_place
 from warehouse_assets.definitions.specs import DEFAULT_IO_MANAGER_KEY
 from warehouse_assets.errors import InvalidDefinitionError, InvalidSelectionError, close_matches
 from warehouse_assets.graph.asset_graph import AnyAsset, AssetGraph
-from warehouse_assets.graph.requirements import missing_resources, required_resources, resources_and_conflicts
+from warehouse_assets.graph.requirements import (
+    missing_resources,
+    required_by_checks,
+    required_resources,
+    resources_and_conflicts,
+)
 from warehouse_assets.graph.tables import check_stores, check_table_names
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey
 
 if TYPE_CHECKING:
     from warehouse_assets.definitions.assets import AssetsDefinition
+    from warehouse_assets.definitions.checks import AssetChecksDefinition
     from warehouse_assets.execution.executors import Executor
     from warehouse_assets.execution.job import JobDefinition
     from warehouse_assets.execution.run import RunResult
@@ -33,7 +39,7 @@ __all__ = ["AssetValueLoader", "Definitions"]
 
 
 class Definitions:
-    """The assets and jobs of a project and the resources they run with, checked when they are put together.
+    """The assets and jobs of a project, the checks of its tables, and the resources they run with, examined together.
 
     The `code_version`, "auto" for example, and `data_version` are those of assets that say nothing of their own.
     Raises InvalidDefinitionError, or a group of all faults: those of the graph, missing and conflicting resources, assets that
@@ -51,6 +57,7 @@ class Definitions:
         self,
         assets: AnyAsset | Iterable[AnyAsset] = (),
         *,
+        asset_checks: Iterable[AssetChecksDefinition] = (),
         jobs: Iterable[UnresolvedAssetJobDefinition] = (),
         resources: Mapping[str, Any] | None = None,
         executor: Executor | None = None,
@@ -58,12 +65,13 @@ class Definitions:
         data_version: Literal["content"] | None = None,
     ) -> None:
         self.assets = tuple(assets) if isinstance(assets, Iterable) else (assets,)
+        self.asset_checks = tuple(asset_checks)
         if code_version is not None or data_version is not None:
             self.assets = with_versions(self.assets, code_version, data_version)
         self.jobs = tuple(jobs)
         self.executor = executor
         faults = Faults()
-        self.graph = AssetGraph.attempt(self.assets, faults)
+        self.graph = AssetGraph.attempt([self.assets, self.asset_checks], faults)
         is_sound = not faults.errors
         self.resources = self._all_resources(dict(resources or {}), faults)
         faults.attempt(check_table_names, self.graph, self.resources)
@@ -72,14 +80,18 @@ class Definitions:
         faults.settle("the definitions")
 
     def _all_resources(self, given: dict[str, Any], faults: Faults) -> dict[str, Any]:
-        merged, conflicts = resources_and_conflicts(given, self.graph)
+        merged, conflicts = resources_and_conflicts(given, self.graph, self.graph.checks.values())
         faults.errors += [InvalidDefinitionError(conflict.message, where=conflict.where) for conflict in conflicts]
         definitions = [*self.graph.bindings]
         if faults.errors:
             definitions = [definition for definition in definitions if _is_readable(definition)]
+        by_checks = required_by_checks(self.graph, self.graph.checks.values())
+        for missing in missing_resources(by_checks, merged):
+            message, _, hint = missing.partition(". ")
+            faults.add(message, hint=hint)
         if not missing_resources(required_resources(self.graph, definitions), merged):
             return merged
-        said: set[str] = set()
+        said = set(by_checks)
         for definition in definitions:  # one after the other, to know where each is declared
             needed = required_resources(self.graph, [definition])
             new = {name: why for name, why in needed.items() if name not in said}
@@ -129,8 +141,13 @@ class Definitions:
         if any(executor is not executors[0] for executor in executors):
             raise InvalidDefinitionError("several executors are given", hint="Give one.")
         jobs = dict.fromkeys(job for part in parts for job in part.jobs)
+        checks = {id(check): check for part in parts for check in part.asset_checks}.values()
         return cls(
-            [part.assets for part in parts], jobs=jobs, resources=resources, executor=executors[0] if executors else None
+            [part.assets for part in parts],
+            asset_checks=checks,
+            jobs=jobs,
+            resources=resources,
+            executor=executors[0] if executors else None,
         )
 
     def materialize(
@@ -138,13 +155,14 @@ class Definitions:
     ) -> RunResult:
         """Make the selected assets, or all of them, with the resources given here. Takes what `materialize` takes."""
         from warehouse_assets.execution.run import execute_run
-        from warehouse_assets.graph.selection import select_executable
+        from warehouse_assets.graph.selection import select_checks, select_executable
 
         options.setdefault("executor", self.executor)
         options.setdefault("tags", {})
         resources = {**self.resources, **options.pop("resources", {})}
         selected = select_executable(self.graph, selection)
-        return execute_run(self.graph, selected, resources=resources, instance=instance, **options)
+        checks = None if selection is None else select_checks(self.graph, selection)
+        return execute_run(self.graph, selected, checks=checks, resources=resources, instance=instance, **options)
 
     def status(
         self, selection: CoercibleToAssetSelection | None = None, *, instance: Instance | None = None

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
-from warehouse_assets.code_location.loading import assets_in
+from warehouse_assets.code_location.loading import assets_in, checks_in
 from warehouse_assets.definitions.assets import AssetsDefinition
+from warehouse_assets.definitions.checks import AssetChecksDefinition, prefixed
 from warehouse_assets.definitions.naming import Faults, caller_place
 from warehouse_assets.definitions.source import SourceAsset
 from warehouse_assets.definitions.specs import AssetSpec, replace_spec
@@ -19,6 +20,10 @@ from warehouse_assets.errors import InvalidDefinitionError
 from warehouse_assets.keys import AssetKey, CoercibleToKeyPrefix, user_strings
 
 __all__ = [
+    "load_asset_checks_from_current_module",
+    "load_asset_checks_from_modules",
+    "load_asset_checks_from_package_module",
+    "load_asset_checks_from_package_name",
     "load_assets_from_current_module",
     "load_assets_from_modules",
     "load_assets_from_package_module",
@@ -67,12 +72,18 @@ def _changed(item: Any, new_keys: dict[AssetKey, AssetKey], group_name: str | No
 
 def load_assets_from_current_module(**options: Any) -> list[AssetsDefinition | SourceAsset | AssetSpec]:
     """The assets of the module that calls this, declared above the call. Takes what `load_assets_from_modules` takes."""
+    return load_assets_from_modules([_calling_module("load_assets_from_current_module")], **options)
+
+
+def _calling_module(function: str) -> ModuleType:
+    """The module of the code that called the function of this name, which called this."""
     frame = inspect.currentframe()
-    caller = frame.f_back if frame is not None else None
-    module = sys.modules.get(caller.f_globals["__name__"]) if caller is not None else None
+    for _ in range(2):
+        frame = frame.f_back if frame is not None else None
+    module = sys.modules.get(frame.f_globals["__name__"]) if frame is not None else None
     if module is None:
-        raise InvalidDefinitionError("load_assets_from_current_module is called outside of any module")
-    return load_assets_from_modules([module], **options)
+        raise InvalidDefinitionError(f"{function} is called outside of any module")
+    return module
 
 
 def load_assets_from_package_module(
@@ -85,6 +96,29 @@ def load_assets_from_package_module(
 def load_assets_from_package_name(package_name: str, **options: Any) -> list[AssetsDefinition | SourceAsset | AssetSpec]:
     """The assets of the package of this name, and of all modules below it. Takes what `load_assets_from_modules` takes."""
     return load_assets_from_package_module(importlib.import_module(package_name), **options)
+
+
+def load_asset_checks_from_modules(
+    modules: Iterable[ModuleType], *, asset_key_prefix: CoercibleToKeyPrefix | None = None
+) -> list[AssetChecksDefinition]:
+    """The checks at the top level of these modules, each once; `asset_key_prefix` is put before the keys of their assets."""
+    found = {id(check): check for module in modules for check in checks_in(module)}.values()
+    return [prefixed(check, asset_key_prefix) for check in found]
+
+
+def load_asset_checks_from_current_module(**options: Any) -> list[AssetChecksDefinition]:
+    """The checks of the module that calls this, declared above the call. Takes what `load_asset_checks_from_modules` takes."""
+    return load_asset_checks_from_modules([_calling_module("load_asset_checks_from_current_module")], **options)
+
+
+def load_asset_checks_from_package_module(package_module: ModuleType, **options: Any) -> list[AssetChecksDefinition]:
+    """The checks of a package and of all modules below it. Takes what `load_asset_checks_from_modules` takes."""
+    return load_asset_checks_from_modules(_with_submodules(package_module), **options)
+
+
+def load_asset_checks_from_package_name(package_name: str, **options: Any) -> list[AssetChecksDefinition]:
+    """The checks of the package of this name, and of all below it. Takes what `load_asset_checks_from_modules` takes."""
+    return load_asset_checks_from_package_module(importlib.import_module(package_name), **options)
 
 
 def _with_submodules(package: ModuleType) -> Iterator[ModuleType]:

@@ -13,19 +13,20 @@ from typing import Any
 
 from warehouse_assets.code_location.definitions import Definitions
 from warehouse_assets.definitions.assets import AssetsDefinition
+from warehouse_assets.definitions.checks import AssetChecksDefinition
 from warehouse_assets.definitions.job import UnresolvedAssetJobDefinition
 from warehouse_assets.definitions.naming import collecting
 from warehouse_assets.definitions.source import SourceAsset
 from warehouse_assets.definitions.specs import AssetSpec
 from warehouse_assets.errors import InvalidDefinitionError, InvalidDefinitionsError, close_matches
 
-__all__ = ["assets_in", "load_definitions"]
+__all__ = ["assets_in", "checks_in", "load_definitions"]
 
 
 def load_definitions(target: str, folder: Path | None = None) -> Definitions:
     """The Definitions of a module (`my_project.assets`) or file (`assets.py`), importable from `folder` (the current one).
 
-    A module without a `Definitions` is taken for the assets, sources, specs and lists of them at its top level, and its jobs.
+    A module without a `Definitions` is taken for the assets, sources, specs, checks and lists of them at its top level, and its jobs.
     Raises InvalidDefinitionError, or a group of all faults in it and in what it imports, for a module that is not there, declares
     nothing, or declares what cannot be meant. Whatever else the module raises is left as it is, unless a fault came before.
     """
@@ -56,7 +57,7 @@ def _definitions_of(module: ModuleType, target: str) -> Definitions:
         )
     if found:
         return next(iter(found.values()))
-    assets = list(assets_in(module))
+    assets = [*assets_in(module), *checks_in(module)]
     if not assets:
         raise InvalidDefinitionError(
             f"the module {target!r} declares no assets",
@@ -91,8 +92,16 @@ def _hint_of_submodule(module: ModuleType) -> str:
 
 def assets_in(module: ModuleType) -> Iterator[Any]:
     """The assets, sources and specs at the top level of a module, and in lists there, each once."""
+    return _found_in(module, (AssetsDefinition, SourceAsset, AssetSpec))
+
+
+def checks_in(module: ModuleType) -> Iterator[AssetChecksDefinition]:
+    """The checks at the top level of a module, and in lists there, each once."""
+    return _found_in(module, (AssetChecksDefinition,))
+
+
+def _found_in(module: ModuleType, kinds: tuple[type, ...]) -> Iterator[Any]:
     seen: set[int] = set()
-    kinds = (AssetsDefinition, SourceAsset, AssetSpec)
     for name, value in vars(module).items():
         if name.startswith("__") or id(value) in seen:
             continue

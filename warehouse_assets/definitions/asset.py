@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from warehouse_assets.definitions.assets import AssetOutput, AssetsDefinition
@@ -14,6 +14,7 @@ from warehouse_assets.errors import InvalidDefinitionError
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey, CoercibleToKeyPrefix, key_prefix_segments
 
 if TYPE_CHECKING:
+    from warehouse_assets.definitions.check_specs import AssetCheckSpec
     from warehouse_assets.definitions.policies import RetryPolicy
 
 __all__ = ["asset"]
@@ -47,7 +48,7 @@ def asset(
     retry_policy: RetryPolicy | None = None,
     code_version: str | None = None,
     data_version: Literal["content"] | None = None,
-    check_specs: Sequence[Any] | None = None,
+    check_specs: Sequence[AssetCheckSpec] | None = None,
     op_tags: Mapping[str, Any] | None = None,
     pool: str | None = None,
 ) -> Callable[[Callable[..., Any]], AssetsDefinition]: ...
@@ -110,7 +111,7 @@ def _build(
     retry_policy: RetryPolicy | None = None,
     code_version: str | None = None,
     data_version: Literal["content"] | None = None,
-    check_specs: Sequence[Any] | None = None,
+    check_specs: Sequence[AssetCheckSpec] | None = None,
     op_tags: Mapping[str, Any] | None = None,
     pool: str | None = None,
 ) -> AssetsDefinition:
@@ -123,6 +124,7 @@ def _build(
         faults.add("io_manager_key and io_manager_def are both given", hint="Give one of them.")
     if backfill_policy is not None:
         check_backfill_policy(backfill_policy, faults)
+    checks = own_checks(check_specs, {asset_key}, faults) if check_specs else ()
     spec = faults.attempt(
         AssetSpec,
         asset_key,
@@ -156,7 +158,7 @@ def _build(
         io_manager_def=io_manager_def,
         retry_policy=retry_policy,
         backfill_policy=backfill_policy,
-        check_specs=check_specs or (),
+        check_specs=checks,
         op_tags=op_tags or {},
         pool=pool,
     )
@@ -196,3 +198,10 @@ def bind_ins(ins: Mapping[str, AssetIn | CoercibleToAssetKey], function: UserFun
             continue
         bound[argument] = value if isinstance(value, AssetIn) else AssetIn(key=value)
     return bound
+
+
+def own_checks(check_specs: Iterable[Any], keys: Set[AssetKey], faults: Faults) -> tuple[AssetCheckSpec, ...]:
+    """The checks that the function of these assets evaluates itself."""
+    from warehouse_assets.definitions.check_specs import checked_specs
+
+    return checked_specs(check_specs, keys, faults)

@@ -13,6 +13,7 @@ from warehouse_assets.errors import InvalidDefinitionError
 from warehouse_assets.keys import AssetKey
 
 if TYPE_CHECKING:
+    from warehouse_assets.definitions.check_specs import AssetCheckSpec
     from warehouse_assets.definitions.graphs import GraphDefinition
     from warehouse_assets.definitions.ops import OpDefinition
     from warehouse_assets.definitions.policies import RetryPolicy
@@ -76,7 +77,7 @@ class AssetsDefinition:
         io_manager_def: Any = None,
         retry_policy: RetryPolicy | None = None,
         backfill_policy: Any = None,
-        check_specs: Sequence[Any] = (),
+        check_specs: Sequence[AssetCheckSpec] = (),
         op_tags: Mapping[str, Any] = _NOTHING,
         pool: str | None = None,
         can_subset: bool = False,
@@ -224,7 +225,7 @@ class AssetsDefinition:
         for name, output in self.outputs.items():
             internal = frozenset(renamed.get(key, key) for key in output.internal_deps)
             outputs[name] = replace(output, spec=changed[name], internal_deps=internal)
-        return self._copy(outputs=outputs)
+        return self._copy(outputs=outputs, check_specs=[spec.with_keys(renamed) for spec in self.check_specs])
 
     def with_attributes(self, *, new_keys: Mapping[AssetKey, AssetKey], group_name: str | None = None) -> AssetsDefinition:
         """A copy in which keys are replaced, its own and those it depends on, or which is in another group."""
@@ -239,7 +240,8 @@ class AssetsDefinition:
             old = self.key_for_argument(argument) or AssetKey(argument)
             if old in new_keys:
                 ins[argument] = ins.get(argument, AssetIn()).with_key(new_keys[old])
-        return self.map_specs(change)._copy(ins=ins)
+        checks = [spec.with_keys(new_keys) for spec in self.check_specs]
+        return self.map_specs(change)._copy(ins=ins, check_specs=checks)
 
     def with_io_manager(self, manager: Any, ins: Mapping[str, AssetIn]) -> AssetsDefinition:
         """A copy whose tables are held by `manager`, whichever was declared, and whose arguments are bound by `ins`."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
-from warehouse_assets.definitions.asset import bind_ins, declared_key
+from warehouse_assets.definitions.asset import bind_ins, declared_key, own_checks
 from warehouse_assets.definitions.assets import AssetOutput, AssetsDefinition
 from warehouse_assets.definitions.functions import UserFunction
 from warehouse_assets.definitions.graphs import GraphDefinition, build_graph
@@ -16,6 +16,9 @@ from warehouse_assets.definitions.ops import OpDefinition, Out
 from warehouse_assets.definitions.partitioning import check_backfill_policy
 from warehouse_assets.definitions.specs import AssetDep, AssetIn, replace_spec
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey, CoercibleToKeyPrefix
+
+if TYPE_CHECKING:
+    from warehouse_assets.definitions.check_specs import AssetCheckSpec
 
 __all__ = ["assets_from", "graph_asset", "graph_multi_asset"]
 
@@ -42,7 +45,7 @@ def graph_asset(
     partitions_def: Any = None,
     backfill_policy: Any = None,
     resource_defs: Mapping[str, Any] | None = None,
-    check_specs: Sequence[Any] | None = None,
+    check_specs: Sequence[AssetCheckSpec] | None = None,
 ) -> Callable[[Callable[..., Any]], AssetsDefinition]: ...
 
 
@@ -77,7 +80,7 @@ def _graph_asset(
     partitions_def: Any = None,
     backfill_policy: Any = None,
     resource_defs: Mapping[str, Any] | None = None,
-    check_specs: Sequence[Any] | None = None,
+    check_specs: Sequence[AssetCheckSpec] | None = None,
     **attributes: Any,
 ) -> AssetsDefinition:
     function = UserFunction(fn)
@@ -107,7 +110,7 @@ def graph_multi_asset(
     partitions_def: Any = None,
     backfill_policy: Any = None,
     resource_defs: Mapping[str, Any] | None = None,
-    check_specs: Sequence[Any] | None = None,
+    check_specs: Sequence[AssetCheckSpec] | None = None,
 ) -> Callable[[Callable[..., Any]], AssetsDefinition]:
     """Declare several tables by one graph of ops, whose function returns a dict of them, or a tuple in the order of `outs`.
 
@@ -158,7 +161,7 @@ def assets_from(
     partition_mappings: Mapping[str, Any] | None = None,
     backfill_policy: Any = None,
     resource_defs: Mapping[str, Any] | None = None,
-    check_specs: Sequence[Any] | None = None,
+    check_specs: Sequence[AssetCheckSpec] | None = None,
 ) -> AssetsDefinition:
     """The assets that a graph or an op makes, one for each of its outputs; what ends in `_by_output_name` is by their names.
 
@@ -219,6 +222,7 @@ def _assets(
     can_subset: bool = False,
     group_name: str | None = None,
     partitions_def: Any = None,
+    check_specs: Sequence[AssetCheckSpec] = (),
     **options: Any,
 ) -> AssetsDefinition:
     check_backfill_policy(options.get("backfill_policy"), faults)
@@ -237,6 +241,7 @@ def _assets(
         internal_asset_deps or {},
         {name: _attributes(node, name, *maker) for name, maker in makers.items()},
     )
+    checks = own_checks(check_specs, {out.spec.key for out in builder.outputs.values()}, faults) if check_specs else ()
     faults.settle(f"the assets of {node.name!r}")
     if isinstance(node, GraphDefinition):
         builder.outputs = {name: _of_graph(output, node, can_subset) for name, output in builder.outputs.items()}
@@ -250,6 +255,7 @@ def _assets(
         outputs=builder.outputs or unmade(node.function),
         node_name=node.name,
         ins=loaded,
+        check_specs=checks,
         can_subset=can_subset,
         **options,
     )

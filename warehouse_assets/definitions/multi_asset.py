@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from warehouse_assets.definitions.asset import bind_ins
+from warehouse_assets.definitions.asset import bind_ins, own_checks
 from warehouse_assets.definitions.assets import AssetOutput, AssetsDefinition
 from warehouse_assets.definitions.functions import UserFunction
 from warehouse_assets.definitions.naming import Faults, caller_place
@@ -22,6 +22,7 @@ from warehouse_assets.errors import InvalidDefinitionError
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey, CoercibleToKeyPrefix, key_prefix_segments
 
 if TYPE_CHECKING:
+    from warehouse_assets.definitions.check_specs import AssetCheckSpec
     from warehouse_assets.definitions.policies import RetryPolicy
 
 __all__ = ["AssetOut", "multi_asset"]
@@ -117,7 +118,7 @@ def multi_asset(
     description: str | None = None,
     group_name: str | None = None,
     code_version: str | None = None,
-    check_specs: Sequence[Any] | None = None,
+    check_specs: Sequence[AssetCheckSpec] | None = None,
     partitions_def: Any = None,
     backfill_policy: Any = None,
     retry_policy: RetryPolicy | None = None,
@@ -167,6 +168,7 @@ def multi_asset(
             builder.add_specs(spec_list, can_subset=can_subset, code_version=code_version)
         if not (outs or spec_list):
             faults.add("it makes no assets", hint="Give an out or a spec for each.")
+        checks = own_checks(check_specs, {out.spec.key for out in builder.outputs.values()}, faults) if check_specs else ()
         faults.settle(f"multi-asset {name or function.name!r}")
         return AssetsDefinition(
             function=function,
@@ -177,7 +179,7 @@ def multi_asset(
             resource_defs=resource_defs or {},
             retry_policy=retry_policy,
             backfill_policy=backfill_policy,
-            check_specs=check_specs or (),
+            check_specs=checks,
             op_tags=op_tags or {},
             pool=pool,
             can_subset=can_subset,

@@ -155,7 +155,8 @@ class _Agenda:
         for instruction in instructions:
             if isinstance(instruction, Skip):
                 missing = instruction.missing.to_user_string() if instruction.missing is not None else "table"
-                message = f"skipped: {instruction.because.key} made no {missing}"
+                fault = f"made no {missing}" if instruction.because.outputs else "did not pass"
+                message = f"skipped: {instruction.because.key} {fault}"
                 self._session.record(self._session.event("STEP_SKIPPED", instruction.step, message=message))
             elif instruction.delay > 0:
                 heapq.heappush(self._delayed, (time.monotonic() + instruction.delay, instruction.step.index, instruction))

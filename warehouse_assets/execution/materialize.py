@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from warehouse_assets.definitions.specs import AssetIn
 from warehouse_assets.graph.asset_graph import AnyAsset, AssetGraph
 from warehouse_assets.io_manager.registry import io_manager_from_uri
-from warehouse_assets.keys import AssetKey
+from warehouse_assets.keys import AssetCheckKey, AssetKey
 
 if TYPE_CHECKING:
     from warehouse_assets.definitions.assets import AssetsDefinition
@@ -39,7 +39,7 @@ def materialize(
 ) -> RunResult:
     """Make these assets, or the `selection` of them, in the order of their dependencies.
 
-    Sources among them are loaded and never run. Without an `instance` the record is kept in memory, and what the default I/O
+    Checks among them are evaluated with their assets. Sources are loaded and never run. Without an `instance` the record is kept in memory, and what the default I/O
     manager stores is removed with it. An error of user code is raised as itself, with the asset in a note, after everything that
     does not depend on it was made; with `raise_on_error=False` it is in the result. With `only_stale` just
     those are made that are missing, or whose code or inputs changed since.
@@ -60,6 +60,7 @@ def materialize(
     return execute_run(
         graph,
         _selected(graph, selection),
+        checks=_checks(graph, selection),
         resources=resources or {},
         run_config=run_config,
         instance=instance,
@@ -80,6 +81,7 @@ def materialize_to_memory(assets: AnyAsset | Iterable[AnyAsset], **options: Any)
     graph = AssetGraph.build(assets)
     memory = io_manager_from_uri("memory://")
     kept: list[AnyAsset] = [_kept_by(memory, definition, graph) for definition in graph.bindings]
+    kept += graph.check_definitions
     kept += [node.source or node.spec for node in graph if not (node.is_executable or node.is_stub)]
     return materialize(kept, **options)
 
@@ -99,3 +101,11 @@ def _selected(graph: AssetGraph, selection: CoercibleToAssetSelection | None) ->
     from warehouse_assets.graph.selection import select_executable
 
     return select_executable(graph, selection)
+
+
+def _checks(graph: AssetGraph, selection: CoercibleToAssetSelection | None) -> Collection[AssetCheckKey] | None:
+    if selection is None or not graph.checks:
+        return None
+    from warehouse_assets.graph.selection import select_checks
+
+    return select_checks(graph, selection)

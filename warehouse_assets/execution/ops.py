@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from warehouse_assets.definitions.check_specs import AssetCheckResult
 from warehouse_assets.definitions.composition import GraphInput, Node, OpOutput, Source
 from warehouse_assets.definitions.outputs import NO_VALUE, MaterializeResult, Output
 from warehouse_assets.definitions.policies import retry_delay
@@ -151,7 +152,7 @@ class _GraphRun:
         made: dict[str, Output[Any]] = {}
         events = []
         for place, item in pieces(result, outs, outs, who):
-            if isinstance(item, (AssetMaterialization, AssetObservation)):
+            if isinstance(item, (AssetMaterialization, AssetObservation, AssetCheckResult)):
                 events.append(item)
                 continue
             if isinstance(item, MaterializeResult) or (place is None and not isinstance(item, Output)):

@@ -7,9 +7,11 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.definitions.assets import AssetOutput
+from warehouse_assets.definitions.check_specs import AssetCheckResult
 from warehouse_assets.definitions.outputs import NO_VALUE, MaterializeResult, Output
 from warehouse_assets.errors import InvalidOutputError
 from warehouse_assets.events import AssetMaterialization, AssetObservation, Event
+from warehouse_assets.execution.check_plan import NO_CHECKS
 from warehouse_assets.execution.content import content_version
 from warehouse_assets.io_manager.powers import RunsSQL
 from warehouse_assets.keys import AssetKey, user_strings
@@ -17,6 +19,7 @@ from warehouse_assets.metadata import MetadataValue
 from warehouse_assets.sql.value import SQL
 
 if TYPE_CHECKING:
+    from warehouse_assets.execution.checks import CheckResults
     from warehouse_assets.execution.context import AssetExecutionContext
     from warehouse_assets.execution.plan import Step
     from warehouse_assets.execution.session import RunSession
@@ -27,6 +30,8 @@ __all__ = ["OutputTaker", "name_of", "output_name", "pieces"]
 
 def name_of(step: Step) -> str:
     """The step as a message calls it."""
+    if not step.outputs:
+        return f"check {step.key!r}"
     keys = user_strings(step.asset_keys)
     return f"asset {keys!r}" if len(step.definition.outputs) == 1 else f"{step.definition.node_name!r} ({keys})"
 
@@ -72,6 +77,7 @@ class OutputTaker:
         self.context = context
         self.events = events
         self.taken: set[str] = set()
+        self._checks: CheckResults | None = None
 
     def take_all(self, result: Any) -> None:
         """Take a returned value, a tuple with one for each output, or what a generator yields."""
@@ -94,13 +100,16 @@ class OutputTaker:
                 self.session.event("ASSET_OBSERVATION" if observed else "ASSET_MATERIALIZATION", self.step, data=item)
             )
             return
+        if isinstance(item, AssetCheckResult):
+            self._take_check_result(item)
+            return
         output = self._output_of(item, place)
         if not isinstance(item, (Output, MaterializeResult)):
             self._take_value(output, item)
             return
-        if isinstance(item, MaterializeResult) and item.check_results:
-            raise InvalidOutputError(f"{self._name} gives check results, and declares no checks")
         self._check_expected(output)
+        for result in item.check_results if isinstance(item, MaterializeResult) else ():
+            self._take_check_result(result, output.spec.key)
         if item.value is NO_VALUE:
             self._record(output, item.metadata, item.data_version, item.tags)
         else:
@@ -108,6 +117,8 @@ class OutputTaker:
 
     def finish(self) -> Collection[AssetKey]:
         """The assets that were not made; a missing required one is an error."""
+        if self._checks is not None or self.step.checks.own:
+            self._conclude_checks()
         missing = [output for output in self.step.outputs if output.name not in self.taken]
         if not missing:
             return ()
@@ -174,7 +185,17 @@ class OutputTaker:
                 f"asset {key.to_user_string()!r} gave SQL, and its I/O manager {type(manager).__name__} runs none",
                 hint="Use a manager of tables, such as DuckDBIOManager.",
             )
+        if self._checks is not None:
+            self._checks.raise_blocking(key, "The stored table is as it was before.")
         told = self.session.output_context(self.step, key)
+        if key in self.step.checks.guards:
+            from warehouse_assets.execution.checks import store_checked
+
+            refused = store_checked(self.session, self.step, told, value, self.context.retry_number + 1, self.events)
+            self._record(output, metadata, data_version, tags, told)
+            if refused is not None:
+                raise refused
+            return None
         entries = manager.handle_output(told, value)
         if entries is not None:
             for entry in entries:
@@ -201,6 +222,44 @@ class OutputTaker:
         for partition in self.session.partitions.made(self.step.definition) or (None,):
             made = AssetMaterialization(spec.key, metadata=merged, partition=partition, tags=versions)
             self.events.append(self.session.event("ASSET_MATERIALIZATION", self.step, data=made))
+        if told is None and self.step.checks is not NO_CHECKS:
+            self._check_written(spec.key)
+
+    def _take_check_result(self, result: Any, key: AssetKey | None = None) -> None:
+        """The result of a check that the function evaluates itself."""
+        if not self.step.definition.check_specs:
+            raise InvalidOutputError(f"{self._name} gives check results, and declares no checks")
+        if not isinstance(result, AssetCheckResult):
+            raise InvalidOutputError(f"{self._name} gave {result!r} as the result of a check", hint="Give an AssetCheckResult.")
+        self._own_checks().take(result, key)
+        for output in self.step.outputs:
+            if output.name in self.taken:
+                self._own_checks().raise_blocking(output.spec.key, "It is stored already, and what depends on it is not made.")
+
+    def _own_checks(self) -> CheckResults:
+        if self._checks is None:
+            from warehouse_assets.execution.checks import CheckResults
+
+            self._checks = CheckResults(self.session, self.step, self._name, self.step.definition.check_specs, self.events)
+        return self._checks
+
+    def _check_written(self, key: AssetKey) -> None:
+        """Evaluate the blocking checks of a table that the function stored itself."""
+        if key in self.step.checks.guards:
+            from warehouse_assets.execution.checks import check_published
+
+            if (
+                refused := check_published(self.session, self.step, key, self.context.retry_number + 1, self.events)
+            ) is not None:
+                raise refused
+
+    def _conclude_checks(self) -> None:
+        """Raise where a blocking check failed, or one has no result though its asset was made."""
+        checks = self._own_checks()
+        for key in self.step.asset_keys:
+            checks.raise_blocking(key, "What depends on it is not made.")
+        unmade = {output.spec.key for output in self.step.outputs if output.name not in self.taken and not output.is_required}
+        checks.require(spec for key, spec in self.step.checks.own.items() if key.asset_key not in unmade)
 
     def _check_expected(self, output: AssetOutput) -> None:
         key = output.spec.key.to_user_string()

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from warehouse_assets.definitions.assets import AssetOutput, AssetsDefinition
 from warehouse_assets.errors import InvalidDefinitionError, InvalidSelectionError
+from warehouse_assets.execution.check_plan import NO_CHECKS, PlannedChecks, StepChecks, plan_checks
 from warehouse_assets.graph.asset_graph import AssetGraph
-from warehouse_assets.keys import AssetKey, user_strings
+from warehouse_assets.graph.checks import CheckNode
+from warehouse_assets.keys import AssetCheckKey, AssetKey, user_strings
 
 __all__ = ["Plan", "Step"]
 
@@ -25,7 +27,7 @@ class Step:
 
     A definition has several steps where another asset stands between two of its own, and it can run in parts.
     `outputs` are those that are selected, in the order of their dependencies. `consumers` says of a definition of several assets
-    which steps need which of them.
+    which steps need which of them. A step without outputs evaluates checks, and its definition is that of the checks.
     """
 
     index: int
@@ -35,6 +37,7 @@ class Step:
     upstream: tuple[int, ...] = ()
     downstream: list[int] = field(default_factory=list)
     consumers: dict[AssetKey, set[int]] = field(default_factory=dict)
+    checks: StepChecks = NO_CHECKS
 
     @property
     def asset_keys(self) -> tuple[AssetKey, ...]:
@@ -49,25 +52,28 @@ class Plan:
     steps: Sequence[Step]
 
     @classmethod
-    def build(cls, graph: AssetGraph, selected: Collection[AssetKey]) -> Plan:
-        """The plan that makes the `selected` assets.
+    def build(cls, graph: AssetGraph, selected: Collection[AssetKey], checks: Collection[AssetCheckKey] | None = None) -> Plan:
+        """The plan that makes the `selected` assets, and evaluates `checks`: those of these assets unless others are given.
 
         Raises InvalidSelectionError for a key that cannot be made, or a partial selection of a definition that runs as a whole, and
         InvalidDefinitionError for definitions that need each other and run as a whole.
         """
         units = _in_order(graph, _outputs_by_definition(graph, selected))
-        keys = _step_keys(units)
-        index_of = {output.spec.key: index for index, (_, outputs) in enumerate(units) for output in outputs}
-        steps = [
-            Step(index, keys[index], definition, outputs, tuple(_upstream(graph, outputs, index_of, index)))
-            for index, (definition, outputs) in enumerate(units)
+        planned = (
+            plan_checks(graph, selected, graph.checks_of(selected) if checks is None else checks) if graph.checks else None
+        )
+        if planned is not None and (planned.of or planned.alone):
+            return cls(_checking_steps(graph, units, planned))
+        index_of = _makers(units)
+        upstream = [_upstream(graph, outputs, index_of, index) for index, (_, outputs) in enumerate(units)]
+        return cls(_connected(graph, units, [NO_CHECKS] * len(units), upstream))
+
+    @property
+    def checks(self) -> Sequence[CheckNode]:
+        """The checks that functions of their own evaluate."""
+        return [
+            node for step in self.steps if step.checks is not NO_CHECKS for call in step.checks.calls for node in call.nodes
         ]
-        for step in steps:
-            for index in step.upstream:
-                steps[index].downstream.append(step.index)
-            for key in step.asset_keys if len(step.outputs) > 1 else ():
-                step.consumers[key] = {index_of[child] for child in graph.nodes[key].children if child in index_of}
-        return cls(steps)
 
     @property
     def asset_keys(self) -> tuple[AssetKey, ...]:
@@ -97,6 +103,54 @@ def _outputs_by_definition(
                 hint="Select them too, or declare it with can_subset=True.",
             )
     return {definition: tuple(outputs) for definition, outputs in chosen.items()}
+
+
+def _makers(units: Sequence[Unit]) -> dict[AssetKey, int]:
+    """The index of the unit that makes each asset."""
+    return {output.spec.key: index for index, (_, outputs) in enumerate(units) for output in outputs}
+
+
+def _connected(
+    graph: AssetGraph, units: Sequence[Unit], checks: Sequence[StepChecks], upstream: Sequence[Mapping[int, None]]
+) -> list[Step]:
+    """The steps of these units, which are in order, with what each checks and needs."""
+    keys, index_of = _step_keys(units, checks), _makers(units)
+    steps = [
+        Step(index, keys[index], definition, outputs, tuple(upstream[index]), checks=checks[index])
+        for index, (definition, outputs) in enumerate(units)
+    ]
+    alone = [step for step in steps if step.checks.call is not None]
+    for step in steps:
+        for index in step.upstream:
+            steps[index].downstream.append(step.index)
+        for key in step.asset_keys if len(step.outputs) > 1 else ():
+            step.consumers[key] = {index_of[child] for child in graph.nodes[key].children if child in index_of}
+            step.consumers[key] |= {other.index for other in alone if other.checks.call and key in other.checks.call.sources}
+    return steps
+
+
+def _checking_steps(graph: AssetGraph, units: Sequence[Unit], planned: PlannedChecks) -> list[Step]:
+    """The steps of these units and of checks, each check as soon as it can be evaluated."""
+    index_of = _makers(units)
+    upstream = {index: _upstream(graph, outputs, index_of, index) for index, (_, outputs) in enumerate(units)}
+    checks = [planned.of_unit(definition, outputs) for definition, outputs in units]
+    needs = planned.connected(graph, index_of, checks, upstream)
+    # a step is asked for what definitions of assets and of checks have in common
+    every = [*units, *((cast(AssetsDefinition, call.definition), ()) for call in planned.alone)]
+    checks += [StepChecks(call=call) for call in planned.alone]
+    try:
+        order = list(TopologicalSorter(needs).static_order())
+    except CycleError as error:
+        names = _step_keys(every, checks)
+        circle = " → ".join(names[index] for index in error.args[1])
+        raise InvalidDefinitionError(f"assets and checks need each other: {circle}") from None
+    place = {index: new for new, index in enumerate(order)}
+    return _connected(
+        graph,
+        [every[index] for index in order],
+        [checks[index] for index in order],
+        [{place[other]: None for other in needs[index]} for index in order],
+    )
 
 
 def _upstream(graph: AssetGraph, outputs: Sequence[AssetOutput], index_of: Mapping[AssetKey, int], own: int) -> dict[int, None]:
@@ -153,12 +207,14 @@ def _check_arguments(graph: AssetGraph, units: Sequence[Unit]) -> None:
                 )
 
 
-def _step_keys(units: Sequence[Unit]) -> Sequence[str]:
+def _step_keys(units: Sequence[Unit], checks: Sequence[StepChecks]) -> Sequence[str]:
     """The escaped key for a definition of one asset, the function's name for others; a number where that is taken."""
     keys: dict[str, None] = {}
-    for definition, outputs in units:
-        single = len(definition.outputs) == 1
-        wanted = outputs[0].spec.key.to_escaped_string() if single else definition.node_name
+    for (definition, outputs), checked in zip(units, checks, strict=True):
+        if checked.call is not None:
+            wanted = checked.call.key
+        else:
+            wanted = outputs[0].spec.key.to_escaped_string() if len(definition.outputs) == 1 else definition.node_name
         name, number = wanted, 2
         while name in keys:
             name, number = f"{wanted} {number}", number + 1

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.definitions.specs import DEFAULT_IO_MANAGER_KEY
 from warehouse_assets.errors import ResourceError
-from warehouse_assets.events import AssetMaterialization, Event, RunRecord, error_line
+from warehouse_assets.events import AssetCheckEvaluation, AssetMaterialization, Event, RunRecord, error_line
 from warehouse_assets.execution.executors import Executor, InProcessExecutor
 from warehouse_assets.execution.partitions import choose_partitions
 from warehouse_assets.execution.plan import Plan, Step
@@ -19,9 +19,9 @@ from warehouse_assets.execution.session import Listener, RunSession
 from warehouse_assets.execution.state import RunState
 from warehouse_assets.execution.versions import keys_to_refresh
 from warehouse_assets.graph.asset_graph import AssetGraph
-from warehouse_assets.graph.requirements import merge_resources, missing_resources, required_resources
+from warehouse_assets.graph.requirements import merge_resources, missing_resources, required_by_checks, required_resources
 from warehouse_assets.graph.tables import check_stores, check_table_names
-from warehouse_assets.keys import AssetKey, CoercibleToAssetKey
+from warehouse_assets.keys import AssetCheckKey, AssetKey, CoercibleToAssetKey
 
 if TYPE_CHECKING:
     from warehouse_assets.instance import Instance
@@ -96,9 +96,13 @@ class RunResult:
             if event.step_key in keys and event.asset_materialization is not None
         ]
 
-    def get_asset_check_evaluations(self) -> list[Any]:
-        """How the checks of the run went."""
-        return [event.data for event in self.events if event.event_type == "ASSET_CHECK_EVALUATION"]
+    def get_asset_check_evaluations(self) -> list[AssetCheckEvaluation]:
+        """How the checks of the run went, in order."""
+        return [found for event in self.events if (found := event.asset_check_evaluation) is not None]
+
+    def get_failed_asset_check_evaluations(self) -> list[AssetCheckEvaluation]:
+        """The evaluations of those that did not pass, warnings included."""
+        return [evaluation for evaluation in self.get_asset_check_evaluations() if not evaluation.passed]
 
     def _steps(self, name: str) -> list[Step]:
         """The step of this name, or all those of the definition of this name, which may have run in parts."""
@@ -120,6 +124,7 @@ def execute_run(
     graph: AssetGraph,
     selected: Collection[AssetKey],
     *,
+    checks: Collection[AssetCheckKey] | None = None,
     resources: Mapping[str, Any],
     run_config: CoercibleToRunConfig = None,
     instance: Instance | None = None,
@@ -132,18 +137,23 @@ def execute_run(
     job_name: str | None = None,
     only_stale: bool = False,
 ) -> RunResult:
-    """Plan a run, check all it needs, run it and record it. Nothing is recorded of a run that cannot start."""
+    """Plan a run, check all it needs, run it and record it. Nothing is recorded of a run that cannot start.
+
+    The `checks` of the selected assets are evaluated, unless others are given.
+    """
     from warehouse_assets.instance import Instance
 
     record = instance if instance is not None else Instance.ephemeral()
     if only_stale:
-        selected = keys_to_refresh(graph, selected, record)
-    plan = Plan.build(graph, selected)
+        every, selected = selected, keys_to_refresh(graph, selected, record)
+        checks = None if checks is None else [key for key in checks if key.asset_key in selected or key.asset_key not in every]
+    plan = Plan.build(graph, selected, checks)
     config = RunConfig.of(run_config)
-    definitions = [step.definition for step in plan.steps]
+    definitions = [step.definition for step in plan.steps if step.outputs]
     nodes = _nodes_touched(graph, plan)
-    given = merge_resources(graph, resources, nodes)
-    if faults := missing_resources(needed := required_resources(graph, definitions), given):
+    given = merge_resources(graph, resources, nodes, plan.checks)
+    needed = {**required_by_checks(graph, plan.checks), **required_resources(graph, definitions)}
+    if faults := missing_resources(needed, given):
         raise ResourceError("; ".join(faults))
     configs, given = validate_run_config(plan, config, given)
     check_table_names(graph, given)
@@ -225,4 +235,6 @@ def _nodes_touched(graph: AssetGraph, plan: Plan) -> list[Any]:
         for key in step.asset_keys:
             keys[key] = None
             keys.update(dict.fromkeys(graph.nodes[key].parents))
+    for check in plan.checks:
+        keys.update(dict.fromkeys((check.spec.asset_key, *sorted(check.needs))))
     return [graph.nodes[key] for key in keys]

@@ -36,6 +36,11 @@ def execute_step(session: RunSession, step: Step, attempt: int) -> StepOutcome:
     """Run one attempt of a step; an exception of user code becomes part of the outcome, all but a Ctrl-C."""
     outcome = StepOutcome()
     try:
+        if step.checks.call is not None:
+            from warehouse_assets.execution.checks import run_check_step
+
+            run_check_step(session, step, step.checks.call, attempt, outcome.events)
+            return outcome
         if session.versions.is_fresh(step):
             outcome.fresh = True
             return outcome

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -22,6 +23,8 @@ from warehouse_assets.sql.value import SQL
 __all__ = ["NO_RESOURCES", "StoredTables"]
 
 NO_RESOURCES = Resources({})
+
+_NOTHING: Mapping[Any, Any] = {}
 
 
 class StoredTables:
@@ -156,18 +159,21 @@ class StoredTables:
         return _Sources(self, dict.fromkeys(keys), step_key, partition_keys or self.partition_keys)
 
     @contextmanager
-    def query(self, sql: SQL) -> Iterator[Any]:
+    def query(self, sql: SQL, instead: Mapping[AssetKey, TableSource] = _NOTHING) -> Iterator[Any]:
         """The answer to SQL over any of the assets, as a `pyarrow.RecordBatchReader` that is open inside the block.
 
-        It runs in the store of its tables where that answers SQL, and on an embedded DuckDB otherwise.
+        It runs in the store of its tables where that answers SQL, and on an embedded DuckDB otherwise. What is given in `instead`
+        is read in place of the stored table, and asked first: a staged table for example, which nobody else sees.
         """
         keys = list(self.graph.nodes)
         used = {key for parts in sql.tables() if (key := resolve_table(parts, keys)) is not None}
-        engines = [manager for key in used if isinstance(manager := self.manager_of(key), QueriesSQL)]
+        managers = [instead[key].io_manager if key in instead else self.manager_of(key) for key in used]
+        managers.sort(key=lambda manager: not any(manager is source.io_manager for source in instead.values()))
+        engines = [manager for manager in managers if isinstance(manager, QueriesSQL)]
         engine = engines[0] if engines else io_manager_from_uri("duckdb://")
         if not isinstance(engine, QueriesSQL):
             raise ResourceError(f"the I/O manager {type(engine).__name__} that is registered for duckdb:// answers no SQL")
-        with engine.query(sql, self.sources(keys)) as reader:
+        with engine.query(sql, ChainMap(dict(instead), self.sources(keys))) as reader:  # type: ignore[arg-type]
             yield reader
 
 

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, TypeAlias
 
 from warehouse_assets.definitions.assets import AssetOutput, AssetsDefinition
+from warehouse_assets.definitions.checks import AssetChecksDefinition
 from warehouse_assets.definitions.naming import Faults, caller_place
 from warehouse_assets.definitions.source import SourceAsset
 from warehouse_assets.definitions.specs import DEFAULT_GROUP, DEFAULT_IO_MANAGER_KEY, AssetSpec
 from warehouse_assets.errors import InvalidDefinitionError, InvalidDefinitionsError, close_matches
+from warehouse_assets.graph.checks import CheckNode, check_nodes
 from warehouse_assets.graph.partitions import check_partition_mappings, check_self_dependency
-from warehouse_assets.keys import AssetKey
+from warehouse_assets.keys import AssetCheckKey, AssetKey
 
 __all__ = ["AnyAsset", "AssetGraph", "AssetNode"]
 
-AnyAsset: TypeAlias = "AssetsDefinition | SourceAsset | AssetSpec | Sequence[Any]"
+AnyAsset: TypeAlias = "AssetsDefinition | AssetChecksDefinition | SourceAsset | AssetSpec | Sequence[Any]"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +74,7 @@ class AssetNode:
 class AssetGraph:
     """Assets and their dependencies, in an order in which each stands after all it depends on.
 
-    `bindings` gives, for each definition, the asset that each argument is filled with.
+    `bindings` gives, for each definition, the asset that each argument is filled with; `checks` are the checks of the assets.
     """
 
     def __init__(
@@ -80,14 +82,16 @@ class AssetGraph:
         nodes: Mapping[AssetKey, AssetNode],
         bindings: Mapping[AssetsDefinition, Mapping[str, AssetKey]],
         order: Sequence[AssetKey],
+        checks: Mapping[AssetCheckKey, CheckNode] | None = None,
     ) -> None:
         self.nodes = nodes
         self.bindings = bindings
         self.order = order
+        self.checks = checks or {}
 
     @classmethod
     def build(cls, assets: AnyAsset | Iterable[AnyAsset]) -> AssetGraph:
-        """The graph of these definitions, sources and specs: one of them, or a collection, in which collections may nest.
+        """The graph of these definitions, checks, sources and specs: one of them, or a collection, in which collections may nest.
 
         Raises InvalidDefinitionError, or a group of all faults: duplicate keys, unknown inputs, cycles.
         """
@@ -119,6 +123,15 @@ class AssetGraph:
     def executable_keys(self) -> list[AssetKey]:
         """The assets that a run can make, in order."""
         return [key for key in self.order if self.nodes[key].definition is not None]
+
+    @property
+    def check_definitions(self) -> list[AssetChecksDefinition]:
+        """The definitions of the checks that have a function of their own."""
+        return list({id(d): d for node in self.checks.values() if (d := node.definition) is not None}.values())
+
+    def checks_of(self, keys: Collection[AssetKey]) -> set[AssetCheckKey]:
+        """The checks of these assets."""
+        return {key for key in self.checks if key.asset_key in keys}
 
     def upstream(self, keys: Iterable[AssetKey], depth: int | None = None) -> set[AssetKey]:
         """All that these assets depend on, themselves excluded unless they depend on each other; at most `depth` steps away."""
@@ -166,6 +179,7 @@ class _Builder:
     def __init__(self, faults: Faults) -> None:
         self.faults = faults
         self.definitions: dict[AssetsDefinition, None] = {}
+        self.checking: dict[AssetsDefinition | AssetChecksDefinition, None] = {}
         self.nodes: dict[AssetKey, AssetNode] = {}
         self._by_last_segment: dict[str, list[AssetKey]] | None = None
 
@@ -174,12 +188,16 @@ class _Builder:
             if isinstance(item, AssetsDefinition):
                 if item not in self.definitions:
                     self.definitions[item] = None
+                    if item.check_specs:
+                        self.checking[item] = None
                     for output in item.outputs.values():
                         self._add(AssetNode(output.spec.key, output.spec, item, output))
             elif isinstance(item, SourceAsset):
                 self._add(AssetNode(item.key, item.spec, source=item))
             elif isinstance(item, AssetSpec):
                 self._add(AssetNode(item.key, item))
+            elif isinstance(item, AssetChecksDefinition):
+                self.checking[item] = None
             elif isinstance(item, Iterable) and not isinstance(item, str):
                 self.collect(item)
             else:
@@ -208,12 +226,13 @@ class _Builder:
         connected = self.nodes | stubs
         check_partition_mappings(connected, bindings, self.faults)
         order = self._sort(connected)
+        checks = check_nodes(self.checking, connected, self._bind, self.faults) if self.checking else {}
         for key in order:
             for parent in connected[key].parents:
                 connected[parent].children.append(key)
-        return AssetGraph(connected, bindings, order)
+        return AssetGraph(connected, bindings, order, checks)
 
-    def _bind(self, definition: AssetsDefinition) -> dict[str, AssetKey]:
+    def _bind(self, definition: AssetsDefinition | AssetChecksDefinition) -> dict[str, AssetKey]:
         bound: dict[str, AssetKey] = {}
         function = definition.function
         try:
@@ -243,7 +262,9 @@ class _Builder:
                 self._by_last_segment.setdefault(key.path[-1], []).append(key)
         return self._by_last_segment.get(segment, ())
 
-    def _look_up(self, definition: AssetsDefinition, argument: str, *, required: bool) -> AssetKey | None:
+    def _look_up(
+        self, definition: AssetsDefinition | AssetChecksDefinition, argument: str, *, required: bool
+    ) -> AssetKey | None:
         """The asset meant by an argument's name: the key itself, or the one asset or source whose last segment it is."""
         key = AssetKey(argument)
         if key in self.nodes:
@@ -266,7 +287,7 @@ class _Builder:
             self._unknown_input(definition, argument, key)
         return None
 
-    def _unknown_input(self, definition: AssetsDefinition, argument: str, key: AssetKey) -> None:
+    def _unknown_input(self, definition: AssetsDefinition | AssetChecksDefinition, argument: str, key: AssetKey) -> None:
         what = f"the argument {argument!r} stands for the asset {key.to_user_string()!r}, which is not there"
         self.faults.add(
             f"{_asset_name(definition)}: {what}",
@@ -301,5 +322,7 @@ class _Builder:
             return keys
 
 
-def _asset_name(definition: AssetsDefinition) -> str:
+def _asset_name(definition: AssetsDefinition | AssetChecksDefinition) -> str:
+    if isinstance(definition, AssetChecksDefinition):
+        return f"check {definition.node_name!r}"
     return "asset " + ", ".join(sorted(repr(key.to_user_string()) for key in definition.keys))

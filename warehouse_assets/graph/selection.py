@@ -14,9 +14,9 @@ from typing import Any, TypeAlias
 
 from warehouse_assets.errors import InvalidSelectionError, close_matches
 from warehouse_assets.graph.asset_graph import AssetGraph, AssetNode, suggest_keys
-from warehouse_assets.keys import AssetKey, CoercibleToAssetKey, CoercibleToKeyPrefix, key_prefix_segments
+from warehouse_assets.keys import AssetCheckKey, AssetKey, CoercibleToAssetKey, CoercibleToKeyPrefix, key_prefix_segments
 
-__all__ = ["AssetSelection", "CoercibleToAssetSelection", "select_executable"]
+__all__ = ["AssetSelection", "CoercibleToAssetSelection", "select_checks", "select_executable"]
 
 WILDCARDS = "*?["
 
@@ -35,6 +35,10 @@ class AssetSelection(ABC):
     @abstractmethod
     def resolve(self, graph: AssetGraph) -> set[AssetKey]:
         """The keys that are meant in this graph; InvalidSelectionError for a name that is not there."""
+
+    def resolve_checks(self, graph: AssetGraph) -> set[AssetCheckKey]:
+        """The checks that are meant in this graph: those of the assets, unless the selection is of checks itself."""
+        return graph.checks_of(self.resolve(graph)) if graph.checks else set()
 
     @abstractmethod
     def __str__(self) -> str:
@@ -81,6 +85,40 @@ class AssetSelection(ABC):
     def kind(kind: str) -> AssetSelection:
         """The assets of this kind."""
         return Attribute("kind", kind)
+
+    @staticmethod
+    def checks(*checks: Any) -> AssetSelection:
+        """These checks and no asset, given as definitions, keys, or text such as "staging/orders:unique"."""
+        from warehouse_assets.graph.check_selection import CheckKeys
+
+        keys: list[AssetCheckKey] = []
+        for check in checks:
+            given = getattr(check, "check_keys", None)
+            if given is not None:
+                keys += sorted(given)
+            else:
+                keys.append(check if isinstance(check, AssetCheckKey) else AssetCheckKey.from_escaped_string(check))
+        return CheckKeys(tuple(keys))
+
+    @staticmethod
+    def checks_for_assets(*assets: Any) -> AssetSelection:
+        """The checks of these assets, given as definitions, specs or keys, and not the assets."""
+        from warehouse_assets.graph.check_selection import ChecksOf
+
+        return ChecksOf(AssetSelection.assets(*assets))
+
+    @staticmethod
+    def all_asset_checks() -> AssetSelection:
+        """Every check, and no asset."""
+        from warehouse_assets.graph.check_selection import ChecksOf
+
+        return ChecksOf(Everything())
+
+    def without_checks(self) -> AssetSelection:
+        """These assets, and none of their checks."""
+        from warehouse_assets.graph.check_selection import WithoutChecks
+
+        return WithoutChecks(self)
 
     @staticmethod
     def from_string(text: str) -> AssetSelection:
@@ -170,7 +208,7 @@ class Keys(AssetSelection):
         return set(self.of_keys)
 
     def __str__(self) -> str:
-        return " or ".join(f"key:{_quoted(_literal(key.path))}" for key in self.of_keys) or "not *"
+        return " or ".join(f"key:{quoted(_literal(key.path))}" for key in self.of_keys) or "not *"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +222,7 @@ class Pattern(AssetSelection):
         return {key for key in graph.nodes if fnmatch.fnmatchcase(key.to_user_string(), pattern)}
 
     def __str__(self) -> str:
-        return f"key:{_quoted(self.pattern)}"
+        return f"key:{quoted(self.pattern)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +235,7 @@ class Prefix(AssetSelection):
         return {key for key in graph.nodes if key.path[: len(self.prefix)] == self.prefix}
 
     def __str__(self) -> str:
-        return f"prefix:{_quoted(_literal(self.prefix))}"
+        return f"prefix:{quoted(_literal(self.prefix))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +258,7 @@ class Attribute(AssetSelection):
         return {key for key, own in values.items() if own & wanted}
 
     def __str__(self) -> str:
-        return f"{self.name}:{_quoted(self.value)}"
+        return f"{self.name}:{quoted(self.value)}"
 
 
 def _attribute_values(name: str, node: AssetNode) -> Iterable[str]:
@@ -286,6 +324,9 @@ class Not(AssetSelection):
     def resolve(self, graph: AssetGraph) -> set[AssetKey]:
         return set(graph.nodes) - self.inner.resolve(graph)
 
+    def resolve_checks(self, graph: AssetGraph) -> set[AssetCheckKey]:
+        return set(graph.checks) - self.inner.resolve_checks(graph)
+
     def __str__(self) -> str:
         return f"not {self.inner._inner(2)}"
 
@@ -300,6 +341,9 @@ class Both(AssetSelection):
     def resolve(self, graph: AssetGraph) -> set[AssetKey]:
         return set.intersection(*(part.resolve(graph) for part in self.parts))
 
+    def resolve_checks(self, graph: AssetGraph) -> set[AssetCheckKey]:
+        return set.intersection(*(part.resolve_checks(graph) for part in self.parts))
+
     def __str__(self) -> str:
         return " and ".join(part._inner(2) for part in self.parts)
 
@@ -313,6 +357,9 @@ class Either(AssetSelection):
 
     def resolve(self, graph: AssetGraph) -> set[AssetKey]:
         return set().union(*(part.resolve(graph) for part in self.parts))
+
+    def resolve_checks(self, graph: AssetGraph) -> set[AssetCheckKey]:
+        return set().union(*(part.resolve_checks(graph) for part in self.parts))
 
     def __str__(self) -> str:
         return " or ".join(part._inner(1) for part in self.parts)
@@ -335,7 +382,8 @@ def _literal(segments: Sequence[str]) -> str:
     return re.sub(rf"[{re.escape(WILDCARDS)}]", r"\\\g<0>", text)
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A value as the string form holds it: as it is, or between quotes."""
     from warehouse_assets.graph.selection_syntax import BARE_WORD
 
     if BARE_WORD.fullmatch(text) and text not in ("and", "or", "not"):
@@ -346,13 +394,25 @@ def _quoted(text: str) -> str:
 def select_executable(graph: AssetGraph, selection: CoercibleToAssetSelection | None) -> set[AssetKey]:
     """The assets of a selection that a run can make; sources and stubs among them are left out.
 
-    Raises InvalidSelectionError when nothing is left of a selection.
+    Raises InvalidSelectionError when nothing is left of a selection, and it has no checks that can be evaluated alone.
     """
     if selection is None:
         return set(graph.executable_keys)
     selected = AssetSelection.of(selection).resolve(graph)
     executable = {key for key in selected if graph.nodes[key].is_executable}
     if not executable:
+        checks = AssetSelection.of(selection).resolve_checks(graph)
+        if any(graph.checks[key].definition is not None for key in checks):
+            return set()
         what = "only sources, which something else fills" if selected else "no asset"
+        if checks and not selected:
+            what = "only checks that the functions of their assets evaluate"
         raise InvalidSelectionError(f"the selection {str(selection)!r} holds {what}")
     return executable
+
+
+def select_checks(graph: AssetGraph, selection: CoercibleToAssetSelection | None) -> set[AssetCheckKey]:
+    """The checks that a run evaluates which makes a selection: those of its assets, unless the selection says otherwise."""
+    if not graph.checks:
+        return set()
+    return set(graph.checks) if selection is None else AssetSelection.of(selection).resolve_checks(graph)

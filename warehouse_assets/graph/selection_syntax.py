@@ -4,8 +4,9 @@ selection  = and-part { "or" and-part }
 and-part   = not-part { "and" not-part }
 not-part   = "not" not-part | around
 around     = [ [number] "+" ] atom [ "+" [number] ]
-atom       = "(" selection ")" | ("roots" | "sinks") "(" selection ")" | [attribute ":"] value | "*"
-attribute  = "key" | "prefix" | "group" | "owner" | "kind" | "tag"
+atom       = "(" selection ")" | call "(" selection ")" | [attribute ":"] value | "*"
+call       = "roots" | "sinks" | "checks" | "without_checks"
+attribute  = "key" | "prefix" | "group" | "owner" | "kind" | "tag" | "check"
 value      = a word of letters, digits and _ - . / * ? = @ \\, or text in double quotes; a backslash keeps the next sign
 """
 
@@ -14,16 +15,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from warehouse_assets.errors import InvalidDefinitionError, InvalidSelectionError, close_matches
 from warehouse_assets.graph import selection as s
-from warehouse_assets.keys import AssetKey
+from warehouse_assets.graph.check_selection import CheckKeys, ChecksOf, WithoutChecks
+from warehouse_assets.keys import AssetCheckKey, AssetKey
 
 __all__ = ["BARE_WORD", "parse_selection"]
 
 BARE_WORD = re.compile(r"[\w.\-/*?=@\\]+")
 _LITERAL = re.compile(rf"(?:[^\\{re.escape(s.WILDCARDS)}]|\\.)*", re.DOTALL)
-_ATTRIBUTES = ("key", "prefix", "group", "owner", "kind", "tag")
+_ATTRIBUTES = ("key", "prefix", "group", "owner", "kind", "tag", "check")
+_CALLS = ("roots", "sinks", "checks", "without_checks")
 _TOKEN = re.compile(
     r"""\s*(?:(?P<quoted>"(?:[^"\\]|\\.)*")|(?P<attribute>[A-Za-z_]+)(?=:):|(?P<symbol>[()+])|(?P<word>[\w.\-/*?=@\\]+))""",
     re.DOTALL,
@@ -132,9 +136,10 @@ class _Parser:
         if self.position >= len(self.tokens):
             raise self._error("something is missing here")
         token = self.tokens[self.position]
-        if token.kind == "word" and token.text in ("roots", "sinks") and self._is_call():
+        if token.kind == "word" and token.text in _CALLS and self._is_call():
             self.position += 2
-            return s.Ends(token.text, self._closed())
+            inner = self._closed()
+            return {"checks": ChecksOf, "without_checks": WithoutChecks}.get(token.text, partial(s.Ends, token.text))(inner)
         if self._accept("("):
             return self._closed()
         if token.kind == "attribute":
@@ -163,12 +168,15 @@ class _Parser:
             raise self._error(f"{token.text!r} is no attribute", token.column, hint)
         self.position += 1
         if self.position >= len(self.tokens) or self.tokens[self.position].kind not in ("word", "quoted"):
-            raise self._error(f"the value of {name!r} is missing")
+            example = 'Write check:"schema/table:name".' if name == "check" else None
+            raise self._error(f"the value of {name!r} is missing", hint=example)
         value = self.tokens[self.position]
         self.position += 1
         if name == "key":
             return self._key(value)
         text = _unquoted(value)
+        if name == "check":
+            return CheckKeys((self._check_key(text, value.column),))
         if name == "prefix":
             return s.Prefix(self._segments(text, value.column) if text else ())
         return s.Attribute(name, text)
@@ -176,6 +184,12 @@ class _Parser:
     def _key(self, token: _Token) -> s.AssetSelection:
         text = _unquoted(token)
         return s.Keys((AssetKey(self._segments(text, token.column)),)) if _LITERAL.fullmatch(text) else s.Pattern(text)
+
+    def _check_key(self, text: str, column: int) -> AssetCheckKey:
+        try:
+            return AssetCheckKey.from_escaped_string(text)
+        except InvalidDefinitionError as error:
+            raise self._error(error.message, column, error.hint) from None
 
     def _segments(self, text: str, column: int) -> tuple[str, ...]:
         try:

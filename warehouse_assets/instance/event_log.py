@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from warehouse_assets.errors import InstanceError, RunNotFoundError
-from warehouse_assets.events import Event, EventType, RunRecord, RunStatus
+from warehouse_assets.events import AssetCheckEvaluation, Event, EventType, RunRecord, RunStatus
 from warehouse_assets.keys import AssetKey
 
-__all__ = ["EVERYTHING", "EventFilter", "EventLog", "run_changes", "run_exists", "run_not_found"]
+__all__ = ["EVERYTHING", "EventFilter", "EventLog", "filed_as", "latest_name", "run_changes", "run_exists", "run_not_found"]
 
 _RUN_CHANGES: Mapping[EventType, tuple[RunStatus, str]] = {
     "RUN_START": ("STARTED", "started"),
@@ -64,11 +64,11 @@ class EventLog(ABC):
 
     @abstractmethod
     def get_latest(
-        self, event_type: EventType, keys: Iterable[AssetKey], partition: str | None = None
+        self, event_type: EventType, keys: Iterable[AssetKey], partition: str | None = None, check_name: str | None = None
     ) -> dict[AssetKey, Event]:
         """The latest event of this type for each asset that has one, in the order of `keys`.
 
-        It is that of one partition, or of whichever came last.
+        It is that of one partition, or of whichever came last; and of one check, or of whichever was evaluated last.
         """
 
     @abstractmethod
@@ -111,6 +111,22 @@ class EventLog(ABC):
     @abstractmethod
     def close(self) -> None:
         """Give up files and connections; the log cannot be used any more."""
+
+
+def filed_as(event: Event) -> Sequence[str]:
+    """The names under which an event of an asset is the latest: its type, and for the evaluation of a check the check's too.
+
+    >>> filed_as(Event("ASSET_CHECK_EVALUATION", "r1", 0.0, data=AssetCheckEvaluation(AssetKey("orders"), "unique", True)))
+    ('ASSET_CHECK_EVALUATION', 'ASSET_CHECK_EVALUATION:unique')
+    """
+    if isinstance(event.data, AssetCheckEvaluation):
+        return event.event_type, latest_name(event.event_type, event.data.check_name)
+    return (event.event_type,)
+
+
+def latest_name(event_type: EventType, check_name: str | None) -> str:
+    """The name under which the latest event of a type is found, or that of one check."""
+    return event_type if check_name is None else f"{event_type}:{check_name}"
 
 
 def run_changes(event: Event) -> dict[str, Any]:

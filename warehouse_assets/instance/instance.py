@@ -13,6 +13,7 @@ from typing import Self
 
 from warehouse_assets.errors import InstanceError, InvalidDefinitionError
 from warehouse_assets.events import (
+    AssetCheckEvaluation,
     AssetMaterialization,
     AssetObservation,
     Event,
@@ -22,7 +23,7 @@ from warehouse_assets.events import (
 )
 from warehouse_assets.instance.event_log import EventFilter, EventLog, run_not_found
 from warehouse_assets.instance.memory import MemoryEventLog
-from warehouse_assets.keys import AssetKey, CoercibleToAssetKey
+from warehouse_assets.keys import AssetCheckKey, AssetKey, CoercibleToAssetKey
 
 __all__ = ["Instance"]
 
@@ -139,6 +140,26 @@ class Instance:
         """The event of the asset's latest observation, of one partition or of whichever came last."""
         return self._latest("ASSET_OBSERVATION", (key,), partition).get(AssetKey.coerce(key))
 
+    def get_latest_asset_check_evaluation(
+        self, key: AssetCheckKey, partition: str | None = None
+    ) -> AssetCheckEvaluation | None:
+        """How a check went the last time, for one partition or for whichever came last; None where it was never evaluated."""
+        return self.get_latest_asset_check_evaluations([key], partition).get(key)
+
+    def get_latest_asset_check_evaluations(
+        self, keys: Iterable[AssetCheckKey], partition: str | None = None
+    ) -> dict[AssetCheckKey, AssetCheckEvaluation]:
+        """The same for many checks; those that were never evaluated are left out."""
+        assets: dict[str, list[AssetKey]] = {}
+        for key in keys:
+            assets.setdefault(key.name, []).append(key.asset_key)
+        return {
+            evaluation.asset_check_key: evaluation
+            for name, of in assets.items()
+            for event in self.event_log.get_latest("ASSET_CHECK_EVALUATION", of, partition, name).values()
+            if (evaluation := event.asset_check_evaluation) is not None
+        }
+
     def get_materialized_partitions(self, key: CoercibleToAssetKey) -> set[str]:
         """The partitions of the asset that were materialized."""
         return set(self.event_log.get_partitions("ASSET_MATERIALIZATION", AssetKey.coerce(key)))
@@ -162,13 +183,18 @@ class Instance:
         types = (event_types,) if isinstance(event_types, str) else event_types
         return self.event_log.get_events(EventFilter(run_id, key, types, after, before), limit=limit, ascending=ascending)
 
-    def report_runless_asset_event(self, event: AssetMaterialization | AssetObservation) -> None:
+    def report_runless_asset_event(self, event: AssetMaterialization | AssetObservation | AssetCheckEvaluation) -> None:
         """Record what was done to an asset, or learned of it, outside of any run."""
-        if not isinstance(event, AssetMaterialization):
+        kind: EventType = "ASSET_MATERIALIZATION"
+        if isinstance(event, AssetCheckEvaluation):
+            kind = "ASSET_CHECK_EVALUATION"
+        elif isinstance(event, AssetObservation):
+            kind = "ASSET_OBSERVATION"
+        elif not isinstance(event, AssetMaterialization):
             raise InstanceError(
-                f"{event!r} is not an event of an asset", hint="Give an AssetMaterialization or an AssetObservation."
+                f"{event!r} is not an event of an asset",
+                hint="Give an AssetMaterialization, an AssetObservation or an AssetCheckEvaluation.",
             )
-        kind: EventType = "ASSET_OBSERVATION" if isinstance(event, AssetObservation) else "ASSET_MATERIALIZATION"
         self.store_events([Event(kind, run_id="", timestamp=time.time(), data=event)])
 
     def wipe(self, keys: Iterable[CoercibleToAssetKey]) -> None:

@@ -9,8 +9,17 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from warehouse_assets.events import AssetMaterialization, Event, EventType, RunRecord, RunStatus
-from warehouse_assets.instance.event_log import EVERYTHING, EventFilter, EventLog, run_changes, run_exists, run_not_found
+from warehouse_assets.events import Event, EventType, RunRecord, RunStatus
+from warehouse_assets.instance.event_log import (
+    EVERYTHING,
+    EventFilter,
+    EventLog,
+    filed_as,
+    latest_name,
+    run_changes,
+    run_exists,
+    run_not_found,
+)
 from warehouse_assets.keys import AssetKey
 
 __all__ = ["MemoryEventLog"]
@@ -29,7 +38,7 @@ class MemoryEventLog(EventLog):
         self._runs: dict[str, RunRecord] = {}
         self._ids_of_run: dict[str, list[int]] = defaultdict(list)
         self._ids_of_asset: dict[AssetKey, list[int]] = defaultdict(list)
-        self._latest: dict[AssetKey, dict[tuple[EventType, str | None], int]] = defaultdict(dict)
+        self._latest: dict[AssetKey, dict[tuple[str, str | None], int]] = defaultdict(dict)
         self._dynamic_partitions: dict[str, dict[str, None]] = defaultdict(dict)
 
     def store_events(self, events: Iterable[Event]) -> None:
@@ -46,12 +55,13 @@ class MemoryEventLog(EventLog):
             return [replace(event, storage_id=storage_id) for storage_id, event in islice(fitting, limit)]
 
     def get_latest(
-        self, event_type: EventType, keys: Iterable[AssetKey], partition: str | None = None
+        self, event_type: EventType, keys: Iterable[AssetKey], partition: str | None = None, check_name: str | None = None
     ) -> dict[AssetKey, Event]:
         with self._lock:
             self._file_new_events()
             known = (latest for key in keys if (latest := self._latest.get(key)))
-            ids = [latest[event_type, partition] for latest in known if (event_type, partition) in latest]
+            name = latest_name(event_type, check_name), partition
+            ids = [latest[name] for latest in known if name in latest]
             return {key: replace(event, storage_id=i) for i, event in self._numbered(ids) if (key := event.asset_key)}
 
     def get_partitions(self, event_type: EventType, key: AssetKey) -> dict[str, int]:
@@ -116,12 +126,13 @@ class MemoryEventLog(EventLog):
 
     def _file(self, event: Event, storage_id: int) -> None:
         self._ids_of_run[event.run_id].append(storage_id)
-        if isinstance(data := event.data, AssetMaterialization):
-            self._ids_of_asset[data.asset_key].append(storage_id)
-            latest = self._latest[data.asset_key]
-            latest[event.event_type, None] = storage_id
-            if data.partition is not None:
-                latest[event.event_type, data.partition] = storage_id
+        if (key := event.asset_key) is not None:
+            self._ids_of_asset[key].append(storage_id)
+            latest = self._latest[key]
+            for name in filed_as(event):
+                latest[name, None] = storage_id
+                if event.partition is not None:
+                    latest[name, event.partition] = storage_id
         if (changes := run_changes(event)) and (run := self._runs.get(event.run_id)):
             self._runs[event.run_id] = replace(run, **changes)
 

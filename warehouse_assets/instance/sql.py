@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from warehouse_assets.errors import InstanceError
 from warehouse_assets.events import Event, EventType, RunRecord, RunStatus
 from warehouse_assets.instance.codec import event_from_body, key_text, run_body, run_from_body
-from warehouse_assets.instance.event_log import EVERYTHING, EventFilter, EventLog, run_exists, run_not_found
+from warehouse_assets.instance.event_log import EVERYTHING, EventFilter, EventLog, latest_name, run_exists, run_not_found
 from warehouse_assets.instance.schema import dynamic_partitions, events, latest, runs
 from warehouse_assets.keys import AssetKey
 
@@ -75,10 +75,11 @@ class SQLEventLog(EventLog):
         return [event_from_body(*row) for row in self._read(query)]
 
     def get_latest(
-        self, event_type: EventType, keys: Iterable[AssetKey], partition: str | None = None
+        self, event_type: EventType, keys: Iterable[AssetKey], partition: str | None = None, check_name: str | None = None
     ) -> dict[AssetKey, Event]:
         by_text = {key_text(key): key for key in keys}
-        rows = self._read(self._latest, {"keys": list(by_text), "type": event_type, "part": partition or ""})
+        name = latest_name(event_type, check_name)
+        rows = self._read(self._latest, {"keys": list(by_text), "type": name, "part": partition or ""})
         found = {row[-1]: event_from_body(*row[:-1]) for row in rows}
         return {key: found[text] for text, key in by_text.items() if text in found}
 

@@ -16,9 +16,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from warehouse_assets.errors import InstanceError
-from warehouse_assets.events import AssetMaterialization, Event
+from warehouse_assets.events import Event
 from warehouse_assets.instance.codec import event_body, key_text
-from warehouse_assets.instance.event_log import run_changes
+from warehouse_assets.instance.event_log import filed_as, run_changes
 from warehouse_assets.instance.schema import VERSION, create, events, latest, migrate, runs, stored_version
 from warehouse_assets.instance.sql import SQLEventLog
 
@@ -75,11 +75,12 @@ class SqliteEventLog(SQLEventLog):
         rows, marks, changes = [], [], []
         for position, event in enumerate(events):
             key = None
-            if isinstance(data := event.data, AssetMaterialization):
-                key = key_text(data.asset_key)
-                marks.append((position, key, event.event_type, ""))
-                if data.partition:
-                    marks.append((position, key, event.event_type, data.partition))
+            if (asset_key := event.asset_key) is not None:
+                key = key_text(asset_key)
+                for name in filed_as(event):
+                    marks.append((position, key, name, ""))
+                    if event.partition:
+                        marks.append((position, key, name, event.partition))
             if change := run_changes(event):
                 changes.append((event.run_id, change))
             rows.append((event.run_id, event.event_type, event.timestamp, key, event_body(event)))
