@@ -14,6 +14,7 @@ from warehouse_assets import (
     AssetIn,
     AssetKey,
     AssetOut,
+    AssetSpec,
     BackfillPolicy,
     DailyPartitionsDefinition,
     Definitions,
@@ -195,6 +196,19 @@ class TestOnePartition:
 
         with pytest.raises((PartitionNotFoundError, InvalidInvocationError), match=what):
             run(rates, a, partition_key="2024-02-29")
+
+    @pytest.mark.semantics(20)
+    def test_an_output_of_several_is_meant_by_its_name(self, run: Any) -> None:
+        told = []
+
+        @multi_asset(specs=[AssetSpec("a"), AssetSpec("b")], partitions_def=DAYS)
+        def both(context: AssetExecutionContext) -> None:
+            told.append((context.partition_key, context.asset_partition_key_for_output("b")))
+            context.asset_partition_key_for_output()
+
+        with pytest.raises(InvalidInvocationError, match=r"'both' has no output 'result'; it has \['a', 'b'\]"):
+            run(both, partition_key="2024-02-29")
+        assert told == [("2024-02-29", "2024-02-29")]
 
     @pytest.mark.semantics(20)
     def test_the_ops_of_a_graph_are_told_the_same(self, run: Any, slices: Any) -> None:

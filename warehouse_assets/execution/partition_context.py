@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,16 +18,27 @@ if TYPE_CHECKING:
     from warehouse_assets.partitions.clock import TimeWindow
     from warehouse_assets.partitions.definition import PartitionKeyRange
 
-__all__ = ["AssetPartitions", "PartitionContext"]
+__all__ = ["PartitionContext"]
 
 
 @dataclass(frozen=True, slots=True)
-class AssetPartitions(ContextPartitions):
-    """The partitions of one asset."""
+class _Partitions(ContextPartitions):
+    """Partitions of one asset, and what the asset is called in an error."""
 
-    asset_key: AssetKey
+    owner: str
     partition_keys: Sequence[str]
     partitions_def: Any
+
+    @property
+    def _owner(self) -> str:
+        return self.owner
+
+    @property
+    def keys(self) -> Sequence[str]:
+        from warehouse_assets.partitions.chosen import partitioned
+
+        partitioned(self.partitions_def, self._owner)
+        return self.partition_keys
 
 
 class PartitionContext:
@@ -42,6 +54,10 @@ class PartitionContext:
     _partitions: ChosenPartitions | None
     _selected: tuple[AssetKey, ...]
     _session: RunSession | None
+
+    @abstractmethod
+    def asset_key_for_output(self, output_name: str = "result") -> AssetKey:
+        """The asset that an output makes."""
 
     @property
     def has_partition_key(self) -> bool:
@@ -61,7 +77,7 @@ class PartitionContext:
     @property
     def partition_keys(self) -> Sequence[str]:
         """The partitions that are made, in their order."""
-        return self.asset_partition_keys_for_output()
+        return self._made().keys
 
     @property
     def partition_key_range(self) -> PartitionKeyRange:
@@ -83,8 +99,7 @@ class PartitionContext:
 
     def asset_partition_keys_for_output(self, output_name: str = "result") -> Sequence[str]:
         """The partitions of an output that are made."""
-        made = self._made(output_name)
-        return made.partition_keys if made.asset_partitions_def else ()
+        return self._made(output_name).keys
 
     def asset_partition_key_range_for_output(self, output_name: str = "result") -> PartitionKeyRange:
         """The first and the last of the partitions of an output that are made."""
@@ -104,8 +119,7 @@ class PartitionContext:
 
     def asset_partition_keys_for_input(self, input_name: CoercibleToAssetKey) -> Sequence[str]:
         """The partitions that an input is made of, which may be none."""
-        given = self._given(input_name)
-        return given.partition_keys if given.asset_partitions_def else ()
+        return self._given(input_name).keys
 
     def asset_partition_key_range_for_input(self, input_name: CoercibleToAssetKey) -> PartitionKeyRange:
         """The first and the last of the partitions that an input is made of."""
@@ -115,22 +129,18 @@ class PartitionContext:
         """The time that the partitions cover that an input is made of."""
         return self._given(input_name).asset_partitions_time_window
 
-    def _made(self, output_name: str = "result") -> AssetPartitions:
-        """What is made of an output; all outputs of a step are partitioned alike."""
-        outputs = self.assets_def.outputs
-        if output_name in outputs:
-            key = outputs[output_name].spec.key
-        elif output_name == "result":
-            key = self._selected[0]
+    def _made(self, output_name: str | None = None) -> _Partitions:
+        """What is made of an output; all outputs of a step are partitioned alike, and an op that is called alone has no asset."""
+        if output_name is None or (output_name == "result" and len(self._selected) == 1):
+            keys = self._selected[:1]
         else:
-            raise InvalidInvocationError(
-                f"{self.assets_def.node_name!r} has no output {output_name!r}; it has {sorted(outputs)}"
-            )
+            keys = (self.asset_key_for_output(output_name),)
+        owner = f"asset {keys[0].to_user_string()!r}" if keys else "what is called"
         if self._partitions is None:
-            return AssetPartitions(key, (), None)
-        return AssetPartitions(key, self._partitions.keys, self._partitions.partitions_def)
+            return _Partitions(owner, (), None)
+        return _Partitions(owner, self._partitions.keys, self._partitions.partitions_def)
 
-    def _given(self, name: CoercibleToAssetKey) -> AssetPartitions:
+    def _given(self, name: CoercibleToAssetKey) -> _Partitions:
         """What is given by an input."""
         session = self._session
         if session is None:
@@ -145,4 +155,5 @@ class PartitionContext:
             if child is None:
                 raise InvalidInvocationError(f"{self.assets_def.node_name!r} has no input {name!r}; it has {sorted(bound)}")
             keys = session.partitions.for_table(self._selected, child, key)
-        return AssetPartitions(key, keys, session.graph.nodes[key].spec.partitions_def)
+        owner = f"asset {key.to_user_string()!r}"
+        return _Partitions(owner, keys, session.graph.nodes[key].spec.partitions_def)
