@@ -15,7 +15,6 @@ from warehouse_assets.definitions.ops import OpDefinition
 from warehouse_assets.definitions.source import SourceAsset
 from warehouse_assets.errors import InvalidInvocationError
 from warehouse_assets.execution.context import AssetExecutionContext
-from warehouse_assets.execution.partition_context import AssetPartitions
 from warehouse_assets.execution.partitions import ChosenPartitions, checked_partition_key
 from warehouse_assets.execution.resources import LazyResources, ResourcePool, Resources
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey, user_strings
@@ -147,12 +146,11 @@ class DirectExecutionContext(WithResources, AssetExecutionContext):
         ends = tuple(dict.fromkeys((asked.start, asked.end)))
         return ChosenPartitions(static_partitions(ends), ends, is_range=True)
 
-    def _made(self, output_name: str | None = None) -> AssetPartitions:
-        if self._outputs is not None and output_name not in (*self._outputs, "result", None):
-            raise InvalidInvocationError(f"there is no output {output_name!r}; there are {list(self._outputs)}")
-        owner = f"asset {self._selected[0].to_user_string()!r}" if self._selected else "what is called"
-        chosen = self._partitions
-        return AssetPartitions(owner, () if chosen is None else chosen.keys, None if chosen is None else chosen.partitions_def)
+    def asset_key_for_output(self, output_name: str = "result") -> AssetKey:
+        """The asset that an output makes; InvalidInvocationError for an output that is not there, and where no asset is called."""
+        if not self._selected or self.assets_def is None:
+            raise InvalidInvocationError("this context is not about an asset", hint="Call an asset with it.")
+        return super().asset_key_for_output(output_name)
 
     def _only_output(self) -> str:
         if self._outputs is None:
