@@ -4,7 +4,7 @@ VENV ?= .venv
 RUN := $(VENV)/bin/python -m
 PIP := $(RUN) pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint docs bench clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo  ## the example on real data: lineage, rows and bytes, and an answer
@@ -13,11 +13,16 @@ demo: $(VENV)/.demo  ## the example on real data: lineage, rows and bytes, and a
 test: $(VENV)/.dev  ## every test, with branch coverage
 	@$(RUN) pytest --numprocesses logical --cov --cov-report term:skip-covered
 
-lint: $(VENV)/.dev  ## style, types, and the direction of imports
+lint: $(VENV)/.dev  ## style, types, the direction of imports, and whether the documentation can be built
 	@$(RUN) ruff check
 	@$(RUN) ruff format --check
 	@$(RUN) mypy
 	@$(VENV)/bin/lint-imports
+	@$(MAKE) --no-print-directory docs
+
+docs: $(VENV)/.dev  ## the documentation as a site, from the pages in docs/ and the docstrings
+	@$(RUN) sphinx --quiet --fresh-env --fail-on-warning --keep-going docs build/docs
+	@echo "The documentation is in build/docs/index.html"
 
 bench: $(VENV)/.demo  ## every benchmark, some ten minutes
 	@$(RUN) benchmarks all

@@ -50,6 +50,13 @@ class Table:
     def __str__(self) -> str:
         return ".".join(quote_identifier(segment) for segment in self.asset_key.path)
 
+    def _repr_html_(self) -> str:
+        from warehouse_assets.html import card, drawn
+
+        return drawn(
+            self, lambda: card(self.asset_key.to_user_string(), {"in SQL": self}, "A stored table; nothing is loaded.")
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class TableName:
@@ -110,6 +117,15 @@ class TableSchema:
     def names(self) -> tuple[str, ...]:
         """The names of the columns, in their order."""
         return tuple(column.name for column in self.columns)
+
+    def _repr_html_(self) -> str:
+        from warehouse_assets.html import drawn, table
+
+        def draw() -> str:
+            rows = [(c.name, c.type, "" if c.nullable else "not null", c.description or "") for c in self]
+            return table(("column", "type", "", "description"), rows)
+
+        return drawn(self, draw)
 
 
 @dataclass(frozen=True, slots=True)

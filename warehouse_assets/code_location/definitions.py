@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from warehouse_assets.execution.tables import StoredTables
     from warehouse_assets.graph.selection import CoercibleToAssetSelection
     from warehouse_assets.graph.staleness import AssetStatus
+    from warehouse_assets.html import Drawing
     from warehouse_assets.instance import Instance
 
 __all__ = ["AssetValueLoader", "Definitions"]
@@ -216,6 +217,15 @@ class Definitions:
             yield StoredTables(self.graph, pool, instance=instance)
         finally:
             pool.close()
+
+    def lineage(self, selection: CoercibleToAssetSelection | None = None) -> Drawing:
+        """The assets and sources, or a selection of them, as a drawing of what each is made from, for notebooks."""
+        return self.graph.lineage(selection)
+
+    def _repr_html_(self) -> str:
+        from warehouse_assets.html import drawn
+
+        return drawn(self, lambda: self.lineage().html)
 
     def __repr__(self) -> str:
         return f"<Definitions: {len(self.graph.executable_keys)} assets, {len(self.graph) - len(self.graph.executable_keys)} sources>"

@@ -286,5 +286,11 @@ class AssetsDefinition:
         keys = self.required_resource_keys if self.graph is None and self.function.context_parameter is not None else ()
         return invoke(self, self.function, who, args, kwargs, resource_keys=keys, is_graph=self.graph is not None)
 
+    def _repr_html_(self) -> str:
+        from warehouse_assets.definitions.cards import definition_card
+        from warehouse_assets.html import drawn
+
+        return drawn(self, lambda: definition_card(self))
+
     def __repr__(self) -> str:
         return f"AssetsDefinition({', '.join(sorted(key.to_user_string() for key in self.keys))})"

@@ -122,6 +122,12 @@ class SourceAsset:
             raise InvalidInvocationError(f"{who} has no function to call", where=str(self.spec.place))
         return invoke(self, self.observe_function, who, args, kwargs)
 
+    def _repr_html_(self) -> str:
+        from warehouse_assets.definitions.cards import source_card
+        from warehouse_assets.html import drawn
+
+        return drawn(self, lambda: source_card(self))
+
     def __repr__(self) -> str:
         return f"SourceAsset({self.key.to_user_string()!r})"
 

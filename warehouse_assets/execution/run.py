@@ -11,6 +11,7 @@ from warehouse_assets.definitions.specs import DEFAULT_IO_MANAGER_KEY
 from warehouse_assets.errors import ResourceError
 from warehouse_assets.events import AssetCheckEvaluation, AssetMaterialization, Event, RunRecord, error_line
 from warehouse_assets.execution.executors import Executor, InProcessExecutor
+from warehouse_assets.execution.notebook import progress_here, result_table
 from warehouse_assets.execution.partitions import choose_partitions
 from warehouse_assets.execution.plan import Plan, Step
 from warehouse_assets.execution.resources import DefaultIOManager, ResourcePool
@@ -114,6 +115,11 @@ class RunResult:
                 return [step]
         raise LookupError(f"the run has no step {name!r}; it has {', '.join(self.steps())}")
 
+    def _repr_html_(self) -> str:
+        from warehouse_assets.html import drawn
+
+        return drawn(self, lambda: result_table(repr(self)[1:-1], self._session.plan.steps, self._state.status, self.events))
+
     def __repr__(self) -> str:
         made = len(self._state.steps_with("success", "no_output"))
         how = "success" if self.success else "failure"
@@ -178,7 +184,7 @@ def execute_run(
         instance=record,
         pool=pool,
         configs=configs,
-        listeners=(seen.append, *listeners),
+        listeners=(seen.append, *listeners, *progress_here(len(plan.steps))),
         partitions=partitions,
         only_stale=only_stale,
     )

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from warehouse_assets.definitions.assets import AssetOutput, AssetsDefinition
 from warehouse_assets.definitions.checks import AssetChecksDefinition
@@ -17,6 +17,9 @@ from warehouse_assets.errors import InvalidDefinitionError, InvalidDefinitionsEr
 from warehouse_assets.graph.checks import CheckNode, check_nodes
 from warehouse_assets.graph.partitions import check_partition_mappings, check_self_dependency
 from warehouse_assets.keys import AssetCheckKey, AssetKey
+
+if TYPE_CHECKING:
+    from warehouse_assets.html import Drawing
 
 __all__ = ["AnyAsset", "AssetGraph", "AssetNode"]
 
@@ -155,6 +158,17 @@ class AssetGraph:
                     reached.add(near)
                     queue.append((near, distance + 1))
         return reached
+
+    def lineage(self, selection: Any = None) -> Drawing:
+        """All assets and sources, or a selection of them, as a drawing of what each is made from, for notebooks."""
+        from warehouse_assets.graph.lineage import lineage_of
+
+        return lineage_of(self, selection)
+
+    def _repr_html_(self) -> str:
+        from warehouse_assets.html import drawn
+
+        return drawn(self, lambda: self.lineage().html)
 
     def unknown_key_error(self, key: AssetKey) -> str:
         """A sentence of close keys, for a key that is not in the graph."""
