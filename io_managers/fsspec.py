@@ -10,6 +10,7 @@ from typing import Any, Self
 from pydantic import Field
 
 from io_managers.files import Files, partition_folder
+from io_managers.slices import keys_by_dimension
 from io_managers.values import ValueStore
 from warehouse_assets.errors import TableNotFoundError, UnsupportedTypeError
 from warehouse_assets.io_manager import ConfigurableIOManager, InputContext, OutputContext
@@ -96,7 +97,4 @@ class FsspecIOManager(ValueStore, ConfigurableIOManager):
             return path
         if context.partitions_def is None:  # as `_stored` names them
             return partition
-        keys = {"partition": partition}
-        if hasattr(context.partitions_def, "partition_dimension_names"):
-            keys = context.partitions_def.get_partition_key_from_str(partition).keys_by_dimension
-        return f"{path}/{partition_folder(keys)}/data{SUFFIX}"
+        return f"{path}/{partition_folder(keys_by_dimension(context.partitions_def, partition))}/data{SUFFIX}"

@@ -13,12 +13,11 @@ import pyarrow.parquet as pq
 
 from io_managers.files import Files, partition_folder, temporary_file
 from io_managers.frames import FrameType, Stream, from_reader, table_schema
-from io_managers.slices import column_of, outside, partition_filters, polars_condition
+from io_managers.slices import column_of, keys_by_dimension, outside, partition_filters, polars_condition
 from io_managers.table import SchemaPolicy, policy_refusal
 from warehouse_assets.errors import TableError
 from warehouse_assets.io_manager import OutputContext
 from warehouse_assets.keys import AssetKey
-from warehouse_assets.partitions.multi import MultiPartitionsDefinition
 from warehouse_assets.tables import TableSlice, TableStats
 
 __all__ = ["SUFFIX", "PartitionFiles", "PartitionWrite", "as_frame"]
@@ -39,10 +38,7 @@ class PartitionFiles:
 
     def place(self, partitions_def: Any, key: str) -> str:
         """The file of a partition, which need not be there."""
-        keys = {"partition": key}
-        if isinstance(partitions_def, MultiPartitionsDefinition):
-            keys = partitions_def.get_partition_key_from_str(key).keys_by_dimension
-        return f"{self.folder}/{partition_folder(keys)}/{NAME}"
+        return f"{self.folder}/{partition_folder(keys_by_dimension(partitions_def, key))}/{NAME}"
 
     def all(self) -> list[str]:
         """The files that are there."""

@@ -8,15 +8,22 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.errors import InvalidDefinitionError, TableError
-from warehouse_assets.partitions.definition import PartitionsDefinition
-from warehouse_assets.partitions.multi import MultiPartitionsDefinition
-from warehouse_assets.partitions.time_window import TimeWindowPartitionsDefinition
 from warehouse_assets.tables import ColumnRange, ColumnValues, PartitionFilter, quote_identifier
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["check_partition_expr", "outside", "partition_filters", "polars_condition", "sql_condition"]
+    from warehouse_assets.partitions.definition import PartitionsDefinition
+
+__all__ = [
+    "check_partition_expr",
+    "column_of",
+    "keys_by_dimension",
+    "outside",
+    "partition_filters",
+    "polars_condition",
+    "sql_condition",
+]
 
 Box = tuple[tuple[str, ...], ...]  # the keys along each dimension, of which all combinations are meant
 
@@ -33,6 +40,8 @@ def partition_filters(partitions_def: Any, keys: Sequence[str], columns: Any) ->
     """
     if partitions_def is None:
         return None
+    from warehouse_assets.partitions.multi import MultiPartitionsDefinition
+
     if not isinstance(partitions_def, MultiPartitionsDefinition):
         return tuple((part,) for part in _along(partitions_def, columns, keys))
     dimensions = partitions_def.partitions_defs
@@ -49,6 +58,8 @@ def partition_filters(partitions_def: Any, keys: Sequence[str], columns: Any) ->
 def _along(partitions_def: PartitionsDefinition, column: str, keys: Sequence[str]) -> list[ColumnValues | ColumnRange]:
     if not keys:
         return []
+    from warehouse_assets.partitions.time_window import TimeWindowPartitionsDefinition
+
     if not isinstance(partitions_def, TimeWindowPartitionsDefinition):
         return [ColumnValues(column, tuple(keys))]
     spans = partitions_def.spans(keys)
@@ -79,8 +90,19 @@ def _boxes(paths: Sequence[tuple[str, ...]]) -> tuple[Box, ...]:
     return tuple((tuple(firsts), *box) for boxes, firsts in alike.items() for box in boxes)
 
 
+def keys_by_dimension(partitions_def: Any, key: str) -> Mapping[str, str]:
+    """The key of a partition along each dimension; of the only one, it is called "partition"."""
+    from warehouse_assets.partitions.multi import MultiPartitionsDefinition
+
+    if not isinstance(partitions_def, MultiPartitionsDefinition):
+        return {"partition": key}
+    return partitions_def.get_partition_key_from_str(key).keys_by_dimension
+
+
 def check_partition_expr(owner: str, partitions_def: Any, columns: Any) -> None:
     """Raise InvalidDefinitionError where the columns of a partitioned table are not declared."""
+    from warehouse_assets.partitions.multi import MultiPartitionsDefinition
+
     if isinstance(partitions_def, MultiPartitionsDefinition):
         names = partitions_def.partition_dimension_names
         if not isinstance(columns, Mapping) or set(columns) != set(names):

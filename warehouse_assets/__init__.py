@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from warehouse_assets.definitions.graphs import GraphIn as GraphIn
     from warehouse_assets.definitions.graphs import GraphOut as GraphOut
     from warehouse_assets.definitions.graphs import graph as graph
+    from warehouse_assets.definitions.job import UnresolvedAssetJobDefinition as UnresolvedAssetJobDefinition
+    from warehouse_assets.definitions.job import define_asset_job as define_asset_job
     from warehouse_assets.definitions.multi_asset import AssetOut as AssetOut
     from warehouse_assets.definitions.multi_asset import multi_asset as multi_asset
     from warehouse_assets.definitions.ops import In as In
@@ -68,16 +70,23 @@ if TYPE_CHECKING:
     from warehouse_assets.events import AssetCheckSeverity as AssetCheckSeverity
     from warehouse_assets.events import AssetMaterialization as AssetMaterialization
     from warehouse_assets.events import AssetObservation as AssetObservation
+    from warehouse_assets.execution.built_contexts import build_asset_context as build_asset_context
+    from warehouse_assets.execution.built_contexts import build_op_context as build_op_context
+    from warehouse_assets.execution.built_io_contexts import build_init_resource_context as build_init_resource_context
+    from warehouse_assets.execution.built_io_contexts import build_input_context as build_input_context
+    from warehouse_assets.execution.built_io_contexts import build_output_context as build_output_context
     from warehouse_assets.execution.check_context import AssetCheckExecutionContext as AssetCheckExecutionContext
     from warehouse_assets.execution.context import AssetExecutionContext as AssetExecutionContext
     from warehouse_assets.execution.context import OpExecutionContext as OpExecutionContext
     from warehouse_assets.execution.executors import InProcessExecutor as InProcessExecutor
     from warehouse_assets.execution.executors import ThreadExecutor as ThreadExecutor
+    from warehouse_assets.execution.job import JobDefinition as JobDefinition
     from warehouse_assets.execution.materialize import materialize as materialize
     from warehouse_assets.execution.materialize import materialize_to_memory as materialize_to_memory
     from warehouse_assets.execution.observe import observe as observe
     from warehouse_assets.execution.run import RunResult as RunResult
     from warehouse_assets.execution.run_config import RunConfig as RunConfig
+    from warehouse_assets.execution.with_resources import with_resources as with_resources
     from warehouse_assets.graph.selection import AssetSelection as AssetSelection
     from warehouse_assets.instance import Instance as Instance
     from warehouse_assets.io_manager.base import IOManager as IOManager
@@ -173,6 +182,7 @@ _HOMES = {
     "InputContext": "io_manager.contexts",
     "Instance": "instance",
     "Jitter": "definitions.policies",
+    "JobDefinition": "execution.job",
     "LastPartitionMapping": "partitions.mapping",
     "MaterializeResult": "definitions.outputs",
     "MetadataValue": "metadata",
@@ -211,11 +221,18 @@ _HOMES = {
     "TimeWindow": "partitions.clock",
     "TimeWindowPartitionMapping": "partitions.time_window_mapping",
     "TimeWindowPartitionsDefinition": "partitions.time_window",
+    "UnresolvedAssetJobDefinition": "definitions.job",
     "UpstreamPartitions": "partitions.mapping",
     "WarehouseAssetsError": "errors",
     "WeeklyPartitionsDefinition": "partitions.periodic",
     "asset": "definitions.asset",
     "asset_check": "definitions.checks",
+    "build_asset_context": "execution.built_contexts",
+    "build_init_resource_context": "execution.built_io_contexts",
+    "build_input_context": "execution.built_io_contexts",
+    "build_op_context": "execution.built_contexts",
+    "build_output_context": "execution.built_io_contexts",
+    "define_asset_job": "definitions.job",
     "graph": "definitions.graphs",
     "graph_asset": "definitions.graph_assets",
     "graph_multi_asset": "definitions.graph_assets",
@@ -237,6 +254,7 @@ _HOMES = {
     "observe": "execution.observe",
     "op": "definitions.ops",
     "resource": "resources",
+    "with_resources": "execution.with_resources",
 }
 
 __all__ = [  # noqa: PLE0604

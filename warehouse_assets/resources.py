@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
 
-from warehouse_assets.errors import ResourceError
+from warehouse_assets.errors import InvalidInvocationError, ResourceError
 
 if TYPE_CHECKING:
     import logging
@@ -120,15 +120,29 @@ class ResourceDefinition(Resource):
         """The same resource with its configuration fixed."""
         return type(self)(self.resource_fn, self.config_schema, self.required_resource_keys, self.description, dict(config))
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.resource_fn(*args, **kwargs)
+    def __call__(self, context: InitResourceContext | None = None) -> Any:
+        """The resource that the function makes, or, where it yields one, a context manager of it.
+
+        Raises InvalidInvocationError where the function takes a context, and none is given; `build_init_resource_context` builds one.
+        """
+        made = self._made(context)
+        return contextmanager(lambda: made)() if inspect.isgenerator(made) else made
+
+    def _made(self, context: InitResourceContext | None) -> Any:
+        if not inspect.signature(self.resource_fn).parameters:
+            return self.resource_fn()
+        if context is None:
+            raise InvalidInvocationError(
+                f"the resource {self.resource_fn.__name__!r} takes a context, and none is given",
+                hint="Give build_init_resource_context().",
+            )
+        if context.resource_config is None:
+            context.resource_config = self.config
+        return self.resource_fn(context)
 
     @contextmanager
     def yield_for_execution(self, context: InitResourceContext) -> Generator[Any]:
-        if context.resource_config is None:
-            context.resource_config = self.config
-        takes_context = bool(inspect.signature(self.resource_fn).parameters)
-        made = self.resource_fn(context) if takes_context else self.resource_fn()
+        made = self._made(context)
         if inspect.isgenerator(made):
             yield from _around(made)
         elif (

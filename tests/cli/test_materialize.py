@@ -150,3 +150,34 @@ def test_ctrl_c_ends_the_run_cleanly_and_says_what_is_done(project: Path) -> Non
     assert "Traceback" not in err
     with Instance.local(project / ".warehouse_assets") as instance:
         assert [run.status for run in instance.get_runs()] == ["CANCELED"]
+
+
+JOB = """
+from shop import best, orders, per_customer
+from warehouse_assets import Definitions, define_asset_job
+from shop import defs as shop_defs
+
+small = define_asset_job("small", "group:staging", config={"ops": {"staging/orders": {"config": {"rows": 6}}}}, tags={"a": "b"})
+defs = Definitions([orders, per_customer, best], jobs=[small], resources=shop_defs.resources)
+del shop_defs
+"""
+
+
+@pytest.mark.semantics(31)
+def test_a_job_runs_by_its_name(wa: Wa, project: Path) -> None:
+    (project / "jobs.py").write_text(JOB)
+
+    answer = wa("materialize", "-m", "jobs", "--job", "small")
+
+    assert "1 of 1 assets made, 6 rows" in answer.out
+    with Instance.local(project / ".warehouse_assets") as instance:
+        assert [(run.job_name, run.tags) for run in instance.get_runs()] == [("small", {"a": "b"})]
+
+
+@pytest.mark.semantics(31)
+def test_a_job_that_is_not_there_is_a_mistake(wa: Wa, project: Path) -> None:
+    (project / "jobs.py").write_text(JOB)
+
+    answer = wa("materialize", "-m", "jobs", "--job", "smal")
+
+    assert (answer.code, answer.err) == (2, "Error: there is no job 'smal'. Did you mean 'small'?\n")

@@ -157,3 +157,14 @@ def test_a_query_of_what_is_no_asset_names_those_that_are(wa: Wa) -> None:
     assert answer.err.startswith(
         "Error: the SQL reads the table 'nothing_like_it' (line 1), which is no asset here. There are marts/best,"
     )
+
+
+@pytest.mark.semantics(31)
+def test_the_jobs_of_a_module_are_listed(wa: Wa, project: Path) -> None:
+    job = 'from warehouse_assets import define_asset_job\nmarts = define_asset_job("all_marts", "group:marts", description="Daily.")\n'
+    (project / "with_job.py").write_text((project / "failing.py").read_text() + job.replace("group:marts", "good"))
+
+    answer = wa("list", "-m", "with_job")
+
+    assert "all_marts" in answer.out
+    assert "Daily." in answer.out

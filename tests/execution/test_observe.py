@@ -2,7 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from warehouse_assets import DataVersion, Instance, SourceAsset, asset, materialize, observable_source_asset, observe
+from warehouse_assets import (
+    AssetExecutionContext,
+    DataVersion,
+    Instance,
+    SourceAsset,
+    asset,
+    materialize,
+    observable_source_asset,
+    observe,
+)
 from warehouse_assets.definitions.outputs import ObserveResult
 from warehouse_assets.errors import InvalidDefinitionError, InvalidOutputError
 from warehouse_assets.events import DATA_VERSION_TAG
@@ -63,3 +72,17 @@ def test_what_cannot_be_observed_is_said(instance: Instance) -> None:
         observe([SourceAsset("raw/lines")], instance=instance)
     with pytest.raises(InvalidOutputError, match="DataVersion"):
         observe([SourceAsset("raw/lines", observe_fn=lambda: 3)], instance=instance)
+
+
+@pytest.mark.semantics(14)
+def test_the_function_of_a_source_may_take_a_context(instance: Instance) -> None:
+    @observable_source_asset(key="raw/orders", resource_defs={"files": ["a", "b"]})
+    def landed(context: AssetExecutionContext) -> DataVersion:
+        context.log.debug("looking")
+        assert instance.get_run_by_id(context.run_id).run_id == context.run.run_id
+        assert context.instance is instance
+        return DataVersion(f"{context.asset_key.to_user_string()}: {len(context.resources.files)}")
+
+    [observation] = observe([landed], instance=instance)
+
+    assert list(observation.tags.values()) == ["raw/orders: 2"]

@@ -20,6 +20,7 @@ from warehouse_assets import (
     Output,
     RunResult,
     SourceAsset,
+    StaticPartitionsDefinition,
     asset,
     graph_asset,
     materialize,
@@ -380,3 +381,23 @@ def test_an_upstream_that_was_rebuilt_with_equal_content_leaves_downstream_fresh
 def test_a_data_version_that_is_not_content_is_a_fault(declare: Any) -> None:
     with pytest.raises(InvalidDefinitionError, match=r"the data_version 'v1' is not allowed.*Output\(value, data_version=…\)"):
         declare("v1")
+
+
+# partitions
+
+
+@pytest.mark.semantics(26)
+def test_partitions_are_made_as_asked_and_what_is_made_from_them_only_if_they_changed(run: Any) -> None:
+    @asset(partitions_def=StaticPartitionsDefinition(["a", "b"]), code_version="1")
+    def parts(context: Any) -> Any:
+        return Output(1, data_version="same")
+
+    @asset
+    def whole(parts: Any) -> Any:
+        return 1
+
+    run(parts, whole, partition_key="a")
+    again = run(parts, whole, partition_key="b", only_stale=True)
+
+    assert steps(again) == {"success": ["parts"], "fresh": ["whole"]}
+    assert [event.partition for event in again.get_asset_materialization_events()] == ["b"]

@@ -11,6 +11,7 @@ from warehouse_assets.cli.format import ago, byte_text, console, count_text, new
 from warehouse_assets.cli.options import json_option, load, module_option, open_instance, verbose_option
 
 if TYPE_CHECKING:
+    from warehouse_assets.code_location.definitions import Definitions
     from warehouse_assets.events import Event
     from warehouse_assets.graph.asset_graph import AssetNode
 
@@ -23,10 +24,11 @@ __all__ = ["list_assets"]
 @json_option
 @verbose_option
 def list_assets(module: str, selection: str | None, as_json: bool, verbose: bool) -> None:
-    """List the assets and sources of MODULE, each after all it depends on."""
+    """List the assets and sources of MODULE, each after all it depends on, and its jobs."""
     from warehouse_assets.graph.selection import AssetSelection
 
-    graph = load(module, verbose=verbose).graph
+    definitions = load(module, verbose=verbose)
+    graph = definitions.graph
     wanted = AssetSelection.of(selection).resolve(graph) if selection else set(graph.nodes)
     nodes = [node for node in graph if node.key in wanted]
     with open_instance() as instance:
@@ -48,7 +50,20 @@ def list_assets(module: str, selection: str | None, as_json: bool, verbose: bool
             byte_text(row["byte_size"]),
             made,
         )
-    console().print(table)
+    out = console()
+    out.print(table)
+    if definitions.jobs and selection is None:
+        out.print(_table_of_jobs(definitions))
+
+
+def _table_of_jobs(definitions: Definitions) -> Any:
+    from warehouse_assets.graph.selection import AssetSelection
+
+    table = new_table("job", "assets", "selection", "description", numeric=("assets",))
+    for job in definitions.jobs:
+        count = len(definitions.get_job_def(job.name).asset_keys)
+        table.add_row(job.name, count_text(count), str(AssetSelection.of(job.selection)), job.description or "")
+    return table
 
 
 def _row(node: AssetNode, event: Event | None) -> dict[str, Any]:

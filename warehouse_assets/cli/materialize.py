@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import traceback
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ __all__ = ["materialize"]
 @click.option(
     "-s", "--select", "selection", metavar="SELECTION", help='Which assets, such as "+marts/orders" or "group:marts".'
 )
+@click.option("-j", "--job", "job_name", metavar="NAME", help="The assets of this job, run with its configuration and tags.")
 @partition_options
 @click.option("-c", "--config", metavar="JSON|FILE", help="Run configuration: JSON, or a .json or .toml file with it.")
 @click.option("--stale", "only_stale", is_flag=True, help="Only what is missing, or whose code or inputs changed since.")
@@ -40,6 +42,7 @@ __all__ = ["materialize"]
 def materialize(
     module: str,
     selection: str | None,
+    job_name: str | None,
     partition: str | None,
     partition_range: str | None,
     config: str | None,
@@ -53,19 +56,24 @@ def materialize(
     """
     from warehouse_assets.execution.executors import ThreadExecutor
     from warehouse_assets.execution.plan import Plan
-    from warehouse_assets.graph.selection import AssetSelection, select_checks, select_executable
+    from warehouse_assets.graph.selection import exactly, select_checks, select_executable
 
     definitions = load(module, verbose=verbose)
-    selected = select_executable(definitions.graph, selection)
-    checks = select_checks(definitions.graph, selection)
+    job = definitions.get_job_def(job_name) if job_name is not None else None
+    selected = job.select(selection) if job is not None else select_executable(definitions.graph, selection)
+    checks = job.select_checks(selection) if job is not None else select_checks(definitions.graph, selection)
     if only_stale:
-        if not (selected := _to_refresh(definitions, selected)):
+        if not (selected := _to_refresh(definitions, set(selected))):
             return 0
         checks &= definitions.graph.checks_of(selected)
     plan = Plan.build(definitions.graph, selected, checks)
-    chosen = AssetSelection.keys(*selected).without_checks() | AssetSelection.checks(*checks)
     alone = [step.key for step in plan.steps if not step.outputs]
-    executor = ThreadExecutor(threads) if threads or definitions.executor is None else definitions.executor
+    declared = job.executor if job is not None else definitions.executor
+    executor = ThreadExecutor(threads) if threads or declared is None else declared
+    if job is not None:
+        execute = partial(job.execute, selected, checks=checks)
+    else:
+        execute = partial(definitions.materialize, exactly(selected, checks))
     out = console()
     with (
         open_instance(create=True) as instance,
@@ -73,8 +81,7 @@ def materialize(
         _log_lines(out),
     ):
         try:
-            result = definitions.materialize(
-                chosen,
+            result = execute(
                 instance=instance,
                 run_config=_read_config(config),
                 **chosen_partitions(partition, partition_range),

@@ -10,16 +10,25 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from warehouse_assets.code_location.versions import with_versions
+from warehouse_assets.definitions.job import UnresolvedAssetJobDefinition
+from warehouse_assets.definitions.naming import Faults, caller_place
 from warehouse_assets.definitions.specs import DEFAULT_IO_MANAGER_KEY
-from warehouse_assets.errors import InvalidDefinitionError, InvalidDefinitionsError, ResourceError
+from warehouse_assets.errors import InvalidDefinitionError, InvalidSelectionError, close_matches
 from warehouse_assets.graph.asset_graph import AnyAsset, AssetGraph
-from warehouse_assets.graph.requirements import merge_resources, missing_resources, required_by_checks, required_resources
+from warehouse_assets.graph.requirements import (
+    missing_resources,
+    required_by_checks,
+    required_resources,
+    resources_and_conflicts,
+)
 from warehouse_assets.graph.tables import check_stores, check_table_names
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey
 
 if TYPE_CHECKING:
+    from warehouse_assets.definitions.assets import AssetsDefinition
     from warehouse_assets.definitions.checks import AssetChecksDefinition
     from warehouse_assets.execution.executors import Executor
+    from warehouse_assets.execution.job import JobDefinition
     from warehouse_assets.execution.run import RunResult
     from warehouse_assets.execution.tables import StoredTables
     from warehouse_assets.graph.selection import CoercibleToAssetSelection
@@ -30,11 +39,11 @@ __all__ = ["AssetValueLoader", "Definitions"]
 
 
 class Definitions:
-    """The assets of a project, their checks, and the resources they run with, examined when they are put together.
+    """The assets of a project, their checks and jobs, and the resources they run with, examined when they are put together.
 
     The `code_version`, "auto" for example, and `data_version` are those of assets that say nothing of their own.
     Raises InvalidDefinitionError, or a group of all faults: those of the graph, missing and conflicting resources, assets that
-    would share a table.
+    would share a table, jobs that select what is not there.
 
     >>> from warehouse_assets import asset
     >>> @asset
@@ -49,6 +58,7 @@ class Definitions:
         assets: AnyAsset | Iterable[AnyAsset] = (),
         *,
         asset_checks: Iterable[AssetChecksDefinition] = (),
+        jobs: Iterable[UnresolvedAssetJobDefinition] = (),
         resources: Mapping[str, Any] | None = None,
         executor: Executor | None = None,
         code_version: str | None = None,
@@ -58,27 +68,65 @@ class Definitions:
         self.asset_checks = tuple(asset_checks)
         if code_version is not None or data_version is not None:
             self.assets = with_versions(self.assets, code_version, data_version)
+        self.jobs = tuple(jobs)
         self.executor = executor
-        faults: list[InvalidDefinitionError] = []
-        self.graph = _collecting(faults, lambda: AssetGraph.build([self.assets, self.asset_checks])) or AssetGraph({}, {}, [])
+        faults = Faults()
+        self.graph = AssetGraph.attempt([self.assets, self.asset_checks], faults)
+        is_sound = not faults.errors
         self.resources = self._all_resources(dict(resources or {}), faults)
-        _collecting(faults, lambda: check_table_names(self.graph, self.resources))
-        _collecting(faults, lambda: check_stores(self.graph, self.resources))
-        if len(faults) == 1:
-            raise faults[0]
-        if faults:
-            raise InvalidDefinitionsError(f"{len(faults)} faults in the definitions", faults)
+        faults.attempt(check_table_names, self.graph, self.resources)
+        faults.attempt(check_stores, self.graph, self.resources)
+        self._jobs = self._resolved_jobs(faults, is_sound) if self.jobs else {}
+        faults.settle("the definitions")
 
-    def _all_resources(self, given: dict[str, Any], faults: list[InvalidDefinitionError]) -> dict[str, Any]:
-        try:
-            merged = merge_resources(self.graph, given, list(self.graph), self.graph.checks.values())
-        except ResourceError as error:
-            faults.append(InvalidDefinitionError(error.message, where=error.where))
-            return given
-        needed = required_by_checks(self.graph, self.graph.checks.values())
-        needed |= required_resources(self.graph, self.graph.bindings)
-        faults += [InvalidDefinitionError(missing) for missing in missing_resources(needed, merged)]
+    def _all_resources(self, given: dict[str, Any], faults: Faults) -> dict[str, Any]:
+        checks = list(self.graph.checks.values())
+        merged, conflicts = resources_and_conflicts(given, self.graph, checks)
+        faults.errors += [InvalidDefinitionError(conflict.message, where=conflict.where) for conflict in conflicts]
+        definitions = [*self.graph.bindings]
+        if faults.errors:
+            definitions = [definition for definition in definitions if _is_readable(definition)]
+            checks = [check for check in checks if check.definition is None or _is_readable(check.definition)]
+        needed = required_resources(self.graph, definitions) | required_by_checks(self.graph, checks)
+        if not missing_resources(needed, merged):
+            return merged
+        said: set[str] = set()
+        alone = [(required_resources(self.graph, [definition]), definition.place) for definition in definitions]
+        alone += [(required_by_checks(self.graph, [check]), check.place) for check in checks]
+        for needed, place in alone:  # one after the other, to know where each is declared
+            new = {name: why for name, why in needed.items() if name not in said}
+            said.update(new)
+            for missing in missing_resources(new, merged):
+                message, _, hint = missing.partition(". ")
+                faults.add(message, hint=hint, where=place)
         return merged
+
+    def _resolved_jobs(self, faults: Faults, is_sound: bool) -> dict[str, JobDefinition]:
+        from warehouse_assets.execution.job import resolve_job
+
+        declared: dict[str, UnresolvedAssetJobDefinition] = {}
+        job: Any
+        for job in self.jobs:
+            if not isinstance(job, UnresolvedAssetJobDefinition):
+                faults.add(f"{job!r} is not a job", hint="Write define_asset_job(name, selection).", where=caller_place())
+            elif (other := declared.setdefault(job.name, job)) is not job:
+                places = f"{other.place} and {job.place}"
+                faults.add(f"job {job.name!r} is defined twice: {places}", hint="Give one of them another name.")
+        found = (
+            resolve_job(job, self.graph, faults, resources=self.resources, executor=self.executor, plan=is_sound)
+            for job in declared.values()
+        )
+        return {job.name: job for job in found if job is not None}
+
+    def get_job_def(self, name: str) -> JobDefinition:
+        """The job of this name, which can run; InvalidSelectionError where there is none."""
+        if name not in self._jobs:
+            known = list(self._jobs)
+            hint = close_matches(name, known) or f"There are {', '.join(map(repr, sorted(known))) or 'none'}."
+            raise InvalidSelectionError(f"there is no job {name!r}", hint=hint)
+        return self._jobs[name]
+
+    resolve_job_def = get_job_def
 
     @classmethod
     def merge(cls, *parts: Definitions) -> Definitions:
@@ -92,10 +140,12 @@ class Definitions:
                 resources[name] = value
         if any(executor is not executors[0] for executor in executors):
             raise InvalidDefinitionError("several executors are given", hint="Give one.")
+        jobs = dict.fromkeys(job for part in parts for job in part.jobs)
         checks = {id(check): check for part in parts for check in part.asset_checks}.values()
         return cls(
             [part.assets for part in parts],
             asset_checks=checks,
+            jobs=jobs,
             resources=resources,
             executor=executors[0] if executors else None,
         )
@@ -190,11 +240,9 @@ class AssetValueLoader:
         return self._tables.load(AssetKey.coerce(key), as_type, metadata=metadata, partition_key=partition_key)
 
 
-def _collecting(faults: list[InvalidDefinitionError], question: Any) -> Any:
+def _is_readable(definition: AssetsDefinition | AssetChecksDefinition) -> bool:
+    """Whether the annotations of its function can be resolved; else that is noted already."""
     try:
-        return question()
-    except InvalidDefinitionsError as error:
-        faults += error.exceptions  # type: ignore[arg-type]
-    except InvalidDefinitionError as error:
-        faults.append(error)
-    return None
+        return definition.function.parameters is not None
+    except InvalidDefinitionError:
+        return False

@@ -13,6 +13,7 @@ from typing import Any
 from warehouse_assets.code_location.loading import assets_in, checks_in
 from warehouse_assets.definitions.assets import AssetsDefinition
 from warehouse_assets.definitions.checks import AssetChecksDefinition, prefixed
+from warehouse_assets.definitions.naming import Faults, caller_place
 from warehouse_assets.definitions.source import SourceAsset
 from warehouse_assets.definitions.specs import AssetSpec, replace_spec
 from warehouse_assets.errors import InvalidDefinitionError
@@ -47,10 +48,12 @@ def load_assets_from_modules(
     if group_name is not None:
         taken = {key for item in assets for key in item.keys if item.get_asset_spec(key).group_name not in (None, group_name)}
         if taken:
-            raise InvalidDefinitionError(
+            faults = Faults(where=caller_place())
+            faults.add(
                 f"group name already exists on assets {user_strings(taken)}",
                 hint=f"Leave out group_name={group_name!r}, or the groups of the assets.",
             )
+            faults.settle()
     new_keys: dict[AssetKey, AssetKey] = {}
     for item in found:
         prefix = key_prefix if isinstance(item, AssetsDefinition) else source_key_prefix

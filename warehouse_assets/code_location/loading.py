@@ -5,17 +5,20 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from traceback import extract_tb
 from types import ModuleType
 from typing import Any
 
 from warehouse_assets.code_location.definitions import Definitions
 from warehouse_assets.definitions.assets import AssetsDefinition
 from warehouse_assets.definitions.checks import AssetChecksDefinition
+from warehouse_assets.definitions.job import UnresolvedAssetJobDefinition
+from warehouse_assets.definitions.naming import collecting
 from warehouse_assets.definitions.source import SourceAsset
 from warehouse_assets.definitions.specs import AssetSpec
-from warehouse_assets.errors import InvalidDefinitionError, close_matches
+from warehouse_assets.errors import InvalidDefinitionError, InvalidDefinitionsError, close_matches
 
 __all__ = ["assets_in", "checks_in", "load_definitions"]
 
@@ -23,11 +26,31 @@ __all__ = ["assets_in", "checks_in", "load_definitions"]
 def load_definitions(target: str, folder: Path | None = None) -> Definitions:
     """The Definitions of a module (`my_project.assets`) or file (`assets.py`), importable from `folder` (the current one).
 
-    A module without a `Definitions` is taken for the assets, sources, specs, checks and lists of them at its top level.
-    Raises InvalidDefinitionError for a module that is not there, or declares nothing; whatever the module itself raises is left
-    as it is.
+    A module without a `Definitions` is taken for the assets, sources, specs, checks and lists of them at its top level, and its
+    jobs. Raises InvalidDefinitionError, or a group of all faults in it and in what it imports, for a module that is not there,
+    declares nothing, or declares what cannot be meant. Whatever else the module raises is left as it is, unless a fault came
+    before.
     """
-    module = _load_module(target, (folder or Path.cwd()).resolve())
+    folder = (folder or Path.cwd()).resolve()
+    known = set(sys.modules)
+    definitions: Definitions | None = None
+    with collecting() as faults:
+        try:
+            definitions = _definitions_of(_load_module(target, folder), target)
+        except InvalidDefinitionsError as error:
+            faults += error.exceptions  # type: ignore[arg-type]
+        except InvalidDefinitionError as error:
+            faults.append(_placed(error, folder))
+        except Exception:
+            if not faults:
+                raise
+    if faults or definitions is None:
+        _forget(sys.modules.keys() - known, folder)
+        raise faults[0] if len(faults) == 1 else InvalidDefinitionsError(f"{len(faults)} faults in {target!r}", faults)
+    return definitions
+
+
+def _definitions_of(module: ModuleType, target: str) -> Definitions:
     found = {name: value for name, value in vars(module).items() if isinstance(value, Definitions)}
     if len({id(value) for value in found.values()}) > 1:
         raise InvalidDefinitionError(
@@ -41,7 +64,24 @@ def load_definitions(target: str, folder: Path | None = None) -> Definitions:
             f"the module {target!r} declares no assets",
             hint="Put a Definitions, or assets, at its top level." + _hint_of_submodule(module),
         )
-    return Definitions(assets)
+    jobs = [value for value in vars(module).values() if isinstance(value, UnresolvedAssetJobDefinition)]
+    return Definitions(assets, jobs=dict.fromkeys(jobs))
+
+
+def _placed(error: InvalidDefinitionError, folder: Path) -> InvalidDefinitionError:
+    """The error with the line of the project that raised it, where it does not know its place."""
+    frames = [frame for frame in extract_tb(error.__traceback__) if folder in Path(frame.filename).parents]
+    if error.where is None and frames:
+        error.where = f"{frames[-1].filename}:{frames[-1].lineno}"
+    return error
+
+
+def _forget(names: Iterable[str], folder: Path) -> None:
+    """Let modules of the project be read anew the next time: what was faulty in them was left out."""
+    for name in names:
+        file = getattr(sys.modules[name], "__file__", None)
+        if file is not None and folder in Path(file).parents:
+            del sys.modules[name]
 
 
 def _hint_of_submodule(module: ModuleType) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from warehouse_assets.definitions.assets import AssetOutput, AssetsDefinition
 from warehouse_assets.definitions.functions import UserFunction
-from warehouse_assets.definitions.naming import Faults
+from warehouse_assets.definitions.naming import Faults, caller_place
 from warehouse_assets.definitions.partitioning import check_backfill_policy
 from warehouse_assets.definitions.specs import AssetIn, AssetSpec, CoercibleToDep
 from warehouse_assets.errors import InvalidDefinitionError
@@ -74,7 +74,9 @@ def asset(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """
     if fn is not None:
         if not callable(fn):
-            raise InvalidDefinitionError(f"@asset takes keyword arguments only, not {fn!r}", hint="Write @asset(name=…).")
+            raise InvalidDefinitionError(
+                f"@asset takes keyword arguments only, not {fn!r}", where=str(caller_place()), hint="Write @asset(name=…)."
+            )
         return _build(fn)
 
     def decorate(fn: Callable[..., Any]) -> AssetsDefinition:
@@ -143,8 +145,8 @@ def _build(
         place=function.place,
     )
     if spec is None or faults.errors:
-        faults.raise_any(f"asset {asset_key.to_user_string()!r}")
-    assert spec is not None
+        faults.settle(f"asset {asset_key.to_user_string()!r}")
+        spec = spec or AssetSpec(asset_key, place=function.place)
     stored = not function.returns_nothing
     return AssetsDefinition(
         function=function,
@@ -193,6 +195,7 @@ def bind_ins(ins: Mapping[str, AssetIn | CoercibleToAssetKey], function: UserFun
     for argument, value in ins.items():
         if argument not in names and not function.takes_any_keyword:
             faults.add(f"ins names {argument!r}, which is no argument of the function", hint=f"It has {sorted(names)}.")
+            continue
         bound[argument] = value if isinstance(value, AssetIn) else AssetIn(key=value)
     return bound
 

@@ -247,6 +247,10 @@ class AssetsDefinition:
         """A copy whose tables are held by `manager`, whichever was declared, and whose arguments are bound by `ins`."""
         return self._copy(io_manager_def=manager, ins=ins)
 
+    def with_resource_defs(self, resource_defs: Mapping[str, Any]) -> AssetsDefinition:
+        """A copy that brings these resources along, and no others."""
+        return self._copy(resource_defs=resource_defs)
+
     def _copy(self, **changes: Any) -> AssetsDefinition:
         values = {name: getattr(self, name) for name in self.__slots__ if name != "_by_key"}
         return type(self)(**{**values, **changes})
@@ -269,8 +273,18 @@ class AssetsDefinition:
         )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the function itself, with inputs, context, config and resources as it declares them."""
-        return self.function.fn(*args, **kwargs)
+        """Call the function itself: inputs by position or name, `config` and resources by name, a context first.
+
+        What is not given comes from the context, which `build_asset_context` builds. What the function returns is given back as it
+        is, a generator too. A graph hands the values of its ops over in the same way.
+        Raises InvalidInvocationError where a context, resource or input is missing.
+        """
+        from warehouse_assets.definitions.invocation import invoke
+
+        single = len(self.outputs) == 1
+        who = f"asset {self.key.to_user_string()!r}" if single else repr(self.node_name)
+        keys = self.required_resource_keys if self.graph is None and self.function.context_parameter is not None else ()
+        return invoke(self, self.function, who, args, kwargs, resource_keys=keys, is_graph=self.graph is not None)
 
     def __repr__(self) -> str:
         return f"AssetsDefinition({', '.join(sorted(key.to_user_string() for key in self.keys))})"

@@ -10,7 +10,7 @@ from warehouse_assets.definitions.asset import bind_ins, declared_key, own_check
 from warehouse_assets.definitions.assets import AssetOutput, AssetsDefinition
 from warehouse_assets.definitions.functions import UserFunction
 from warehouse_assets.definitions.graphs import GraphDefinition, build_graph
-from warehouse_assets.definitions.multi_asset import AssetOut, OutputsBuilder
+from warehouse_assets.definitions.multi_asset import AssetOut, OutputsBuilder, unmade
 from warehouse_assets.definitions.naming import Faults, caller_place
 from warehouse_assets.definitions.ops import OpDefinition, Out
 from warehouse_assets.definitions.partitioning import check_backfill_policy
@@ -242,7 +242,7 @@ def _assets(
         {name: _attributes(node, name, *maker) for name, maker in makers.items()},
     )
     checks = own_checks(check_specs, {out.spec.key for out in builder.outputs.values()}, faults) if check_specs else ()
-    faults.raise_any(f"the assets of {node.name!r}")
+    faults.settle(f"the assets of {node.name!r}")
     if isinstance(node, GraphDefinition):
         builder.outputs = {name: _of_graph(output, node, can_subset) for name, output in builder.outputs.items()}
         options |= {"graph": node, "required_resource_keys": node.resource_keys}
@@ -252,7 +252,7 @@ def _assets(
         options |= {"op_tags": node.tags, "pool": node.pool}
     return AssetsDefinition(
         function=node.function,
-        outputs=builder.outputs,
+        outputs=builder.outputs or unmade(node.function),
         node_name=node.name,
         ins=loaded,
         check_specs=checks,

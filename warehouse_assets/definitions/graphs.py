@@ -106,7 +106,11 @@ class GraphDefinition(Invocable):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Become a part of the graph that is being composed; outside of one, call the functions of its ops on these values."""
         composition = current_composition()
-        return self.function.fn(*args, **kwargs) if composition is None else composition.add(self, self.name, args, kwargs)
+        if composition is not None:
+            return composition.add(self, self.name, args, kwargs)
+        from warehouse_assets.definitions.invocation import invoke
+
+        return invoke(self, self.function, f"graph {self.name!r}", args, kwargs, is_graph=True)
 
     def __repr__(self) -> str:
         return f"GraphDefinition({self.name!r})"
@@ -162,7 +166,7 @@ def graph(
             faults.add(
                 f"ins names {unknown!r}, which is no argument of the function", hint=f"It has {list(built.input_names)}."
             )
-        faults.raise_any(f"graph {own!r}")
+        faults.settle(f"graph {own!r}")
         outs = out if isinstance(out, Mapping) else dict.fromkeys(built.outputs, out or GraphOut())
         return GraphDefinition(own, function, built.nodes, built.outputs, built.description, dict(ins or {}), dict(outs))
 

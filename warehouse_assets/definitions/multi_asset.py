@@ -60,7 +60,9 @@ class AssetOut:
         kinds: Iterable[str] | None = None,
     ) -> None:
         if key is not None and key_prefix is not None:
-            raise InvalidDefinitionError("an AssetOut takes key or key_prefix, not both", where=str(caller_place()))
+            faults = Faults(where=caller_place())
+            faults.add("an AssetOut takes key or key_prefix, not both")
+            faults.settle()
         attributes = {
             "description": description,
             "io_manager_key": io_manager_key,
@@ -167,10 +169,10 @@ def multi_asset(
         if not (outs or spec_list):
             faults.add("it makes no assets", hint="Give an out or a spec for each.")
         checks = own_checks(check_specs, {out.spec.key for out in builder.outputs.values()}, faults) if check_specs else ()
-        faults.raise_any(f"multi-asset {name or function.name!r}")
+        faults.settle(f"multi-asset {name or function.name!r}")
         return AssetsDefinition(
             function=function,
-            outputs=builder.outputs,
+            outputs=builder.outputs or unmade(function),
             node_name=name or function.name,
             ins=bound,
             required_resource_keys=frozenset(required_resource_keys or ()),
@@ -186,6 +188,11 @@ def multi_asset(
     if callable(outs):
         raise InvalidDefinitionError("@multi_asset is used without arguments", hint="Write @multi_asset(outs={…}).")
     return decorate
+
+
+def unmade(function: UserFunction) -> Mapping[str, AssetOutput]:
+    """What stands for the outputs of a definition that is faulty and has none."""
+    return {"result": AssetOutput("result", AssetSpec(AssetKey(function.name), place=function.place))}
 
 
 class OutputsBuilder:
@@ -267,6 +274,7 @@ class OutputsBuilder:
         key = output.spec.key
         if key in self._keys:
             self.faults.add(f"two outs have the key {key.to_user_string()!r}", hint="Give one of them another name or prefix.")
+            return
         self._keys.add(key)
         self.outputs[output.name] = output
 

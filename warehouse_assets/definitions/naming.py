@@ -5,13 +5,15 @@ from __future__ import annotations
 import keyword
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import CodeType, FrameType
 from typing import Any, TypeVar
 
 from warehouse_assets.errors import InvalidDefinitionError, InvalidDefinitionsError
 
-__all__ = ["Faults", "Place", "caller_frame", "caller_place"]
+__all__ = ["Faults", "Place", "caller_frame", "caller_place", "collecting"]
 
 T = TypeVar("T")
 
@@ -58,6 +60,20 @@ def caller_place() -> Place:
     return Place(frame.f_code.co_filename, frame.f_lineno)
 
 
+_collected: ContextVar[list[InvalidDefinitionError] | None] = ContextVar("faults of the modules being loaded", default=None)
+
+
+@contextmanager
+def collecting() -> Iterator[list[InvalidDefinitionError]]:
+    """While the block lasts, faulty declarations add to this list, and raise nothing."""
+    found: list[InvalidDefinitionError] = []
+    before = _collected.set(found)
+    try:
+        yield found
+    finally:
+        _collected.reset(before)
+
+
 class Faults:
     """Collects what is wrong with one or many declarations, to raise it all at once."""
 
@@ -91,6 +107,18 @@ class Faults:
             raise self.errors[0]
         if self.errors:
             raise InvalidDefinitionsError(f"{len(self.errors)} faults in {what}", self.errors)
+
+    def settle(self, what: str = "the declaration") -> None:
+        """Raise what was noted; but while a module is loaded, leave it to the report of all that is wrong there.
+
+        Then what is declared goes on with what is right in it.
+        """
+        collected = _collected.get()
+        if collected is None:
+            self.raise_any(what)
+        else:
+            collected += self.errors
+            self.errors = []
 
     def check_name(self, name: str, what: str = "name") -> None:
         """A name is letters of any alphabet, digits, "_", "-" and ".", and no word that means something else here."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import namedtuple
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, overload
 
 from warehouse_assets.definitions.composition import Invocable, Node, OpOutput, Source, current_composition
 from warehouse_assets.definitions.functions import UserFunction
 from warehouse_assets.definitions.naming import Faults, Place
-from warehouse_assets.definitions.outputs import NO_VALUE
+from warehouse_assets.definitions.outputs import NO_VALUE, Output
 
 if TYPE_CHECKING:
     from warehouse_assets.definitions.policies import RetryPolicy
@@ -109,9 +110,30 @@ class OpDefinition(Invocable):
         return [Node(name, self, inputs)], [OpOutput(name, output) for output in self.outs]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Become a part of the graph that is being composed, and give its outputs; outside of one, call the function itself."""
+        """Become a part of the graph that is being composed, and give its outputs; outside of one, call the function itself.
+
+        Then inputs are given by position or name, `config` and resources by name, and a context first, as to an asset.
+        """
         composition = current_composition()
-        return self.function.fn(*args, **kwargs) if composition is None else composition.add(self, self.name, args, kwargs)
+        if composition is not None:
+            return composition.add(self, self.name, args, kwargs)
+        from warehouse_assets.definitions.invocation import invoke, is_inside_graph
+
+        defaults = {name: given.default_value for name, given in self.ins.items() if given.default_value is not NO_VALUE}
+        values = {name: value for name, value in kwargs.items() if name not in self.ins or not self.ins[name].is_nothing}
+        keys = self.required_resource_keys if self.function.context_parameter is not None else ()
+        result = invoke(self, self.function, f"op {self.name!r}", args, values, resource_keys=keys, defaults=defaults)
+        return self._handed_over(result) if is_inside_graph() else result
+
+    def _handed_over(self, result: Any) -> Any:
+        """What the function gave, as the next op of a graph gets it: the value, or a named tuple of several."""
+        if isinstance(result, Generator):
+            made = {item.output_name: item.value for item in result if isinstance(item, Output)}
+            result = tuple(made.get(name) for name in self.outs) if len(self.outs) > 1 else next(iter(made.values()), None)
+        if len(self.outs) > 1 and isinstance(result, (tuple, list)):
+            several: Any = namedtuple(self.name, self.output_names)  # type: ignore[misc]
+            return several(*(item.value if isinstance(item, Output) else item for item in result))
+        return result.value if isinstance(result, Output) else result
 
     def __repr__(self) -> str:
         return f"OpDefinition({self.name!r})"
@@ -180,12 +202,12 @@ def _build(
             faults.add(f"the input {argument!r} is {given!r}, not an In", hint="Write In(…).")
         elif argument not in names and not given.is_nothing and not function.takes_any_keyword:
             faults.add(f"ins names {argument!r}, which is no argument of the function", hint=f"It has {sorted(names)}.")
-    faults.raise_any(f"op {own!r}")
+    faults.settle(f"op {own!r}")
     return OpDefinition(
         own,
         function,
-        dict(ins or {}),
-        dict(outs),
+        {argument: given for argument, given in (ins or {}).items() if isinstance(given, In)},
+        {output: declared for output, declared in outs.items() if isinstance(declared, Out)},
         description if description is not None else function.description,
         frozenset(required_resource_keys or ()),
         retry_policy,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from warehouse_assets.errors import Failure, InvalidDefinitionError, RetryRequested
+from warehouse_assets.definitions.naming import Faults, caller_place
+from warehouse_assets.errors import Failure, RetryRequested
 
 __all__ = ["BackfillPolicy", "Backoff", "Jitter", "RetryPolicy", "retry_delay"]
 
@@ -34,12 +35,14 @@ class RetryPolicy:
     jitter: Jitter | None = None
 
     def __post_init__(self) -> None:
+        faults = Faults(where=caller_place())
         if self.max_retries < 0:
-            raise InvalidDefinitionError(f"max_retries is {self.max_retries}, below 0")
+            faults.add(f"max_retries is {self.max_retries}, below 0")
         if self.delay is not None and self.delay < 0:
-            raise InvalidDefinitionError(f"the retry delay is {self.delay} s, below 0")
+            faults.add(f"the retry delay is {self.delay} s, below 0")
         if self.delay is None and (self.backoff or self.jitter):
-            raise InvalidDefinitionError("a retry policy with backoff or jitter needs a delay")
+            faults.add("a retry policy with backoff or jitter needs a delay")
+        faults.settle("the retry policy")
 
     def seconds_before(self, retry: int, chance: float = 0.5) -> float:
         """The delay before the given retry (1 is the first), with `chance` in [0, 1) deciding the jitter.
@@ -71,7 +74,9 @@ class BackfillPolicy:
 
     def __post_init__(self) -> None:
         if self.max_partitions_per_run is not None and self.max_partitions_per_run < 1:
-            raise InvalidDefinitionError(f"max_partitions_per_run is {self.max_partitions_per_run}, below 1")
+            faults = Faults(where=caller_place())
+            faults.add(f"max_partitions_per_run is {self.max_partitions_per_run}, below 1")
+            faults.settle()
 
     @classmethod
     def single_run(cls) -> BackfillPolicy:

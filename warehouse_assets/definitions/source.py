@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, overload
 
 from warehouse_assets.definitions.functions import UserFunction
-from warehouse_assets.definitions.naming import Place
+from warehouse_assets.definitions.naming import Faults, Place
 from warehouse_assets.definitions.specs import DEFAULT_IO_MANAGER_KEY, AssetSpec, replace_spec
-from warehouse_assets.errors import InvalidDefinitionError
+from warehouse_assets.errors import InvalidInvocationError
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey, CoercibleToKeyPrefix, key_prefix_segments
 
 __all__ = ["SourceAsset", "observable_source_asset"]
@@ -84,14 +84,43 @@ class SourceAsset:
         """How the table is partitioned."""
         return self.spec.partitions_def
 
+    @classmethod
+    def from_spec(cls, spec: AssetSpec) -> SourceAsset:
+        """The source that a spec declares."""
+        return cls._of(spec)
+
     def with_attributes(self, *, new_keys: Mapping[AssetKey, AssetKey]) -> SourceAsset:
         """A copy in which the key is replaced."""
-        copy: SourceAsset = object.__new__(SourceAsset)
-        copy.spec = replace_spec(self.spec, key=new_keys.get(self.key, self.key))
-        copy.io_manager_def = self.io_manager_def
-        copy.resource_defs = self.resource_defs
-        copy.observe_function = self.observe_function
-        return copy
+        spec = replace_spec(self.spec, key=new_keys.get(self.key, self.key))
+        return self._of(spec, self.io_manager_def, self.resource_defs, self.observe_function)
+
+    def with_resource_defs(self, resource_defs: Mapping[str, Any]) -> SourceAsset:
+        """A copy that brings these resources along, and no others."""
+        return self._of(self.spec, self.io_manager_def, resource_defs, self.observe_function)
+
+    @classmethod
+    def _of(
+        cls,
+        spec: AssetSpec,
+        io_manager_def: Any = None,
+        resource_defs: Mapping[str, Any] | None = None,
+        observe_function: UserFunction | None = None,
+    ) -> SourceAsset:
+        source: SourceAsset = object.__new__(cls)
+        source.spec = spec
+        source.io_manager_def = io_manager_def
+        source.resource_defs = dict(resource_defs or {})
+        source.observe_function = observe_function
+        return source
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function that observes it, as an asset's function is called; InvalidInvocationError where there is none."""
+        from warehouse_assets.definitions.invocation import invoke
+
+        who = f"source {self.key.to_user_string()!r}"
+        if self.observe_function is None:
+            raise InvalidInvocationError(f"{who} has no function to call", where=str(self.spec.place))
+        return invoke(self, self.observe_function, who, args, kwargs)
 
     def __repr__(self) -> str:
         return f"SourceAsset({self.key.to_user_string()!r})"
@@ -139,9 +168,9 @@ def observable_source_asset(
     def decorate(fn: Callable[..., Any]) -> SourceAsset:
         function = UserFunction(fn)
         if key is not None and (name is not None or key_prefix is not None):
-            raise InvalidDefinitionError(
-                f"source {key!r}: key is given together with name or key_prefix", where=str(function.place)
-            )
+            faults = Faults(f"source {key!r}: ", function.place)
+            faults.add("key is given together with name or key_prefix", hint="Give either.")
+            faults.settle()
         own = AssetKey.coerce(key) if key is not None else AssetKey((*key_prefix_segments(key_prefix), name or function.name))
         return SourceAsset(own, observe_fn=fn, description=description or function.description, place=function.place, **options)
 

@@ -32,7 +32,8 @@ class AssetDep:
     def __init__(self, asset: CoercibleToDep, partition_mapping: Any = None) -> None:
         keys = dep_keys(asset)
         if len(keys) != 1:
-            raise InvalidDefinitionError(f"an AssetDep is about one asset, and {asset!r} stands for {len(keys)}")
+            what = f"an AssetDep is about one asset, and {asset!r} stands for {len(keys)}"
+            raise InvalidDefinitionError(what, where=str(caller_place()))
         if partition_mapping is not None:
             check_partition_mapping(partition_mapping, str(caller_place()))
         object.__setattr__(self, "asset_key", keys[0])
@@ -62,7 +63,9 @@ class AssetIn:
         partition_mapping: Any = None,
     ) -> None:
         if key is not None and key_prefix is not None:
-            raise InvalidDefinitionError("an AssetIn takes key or key_prefix, not both", where=str(caller_place()))
+            faults = Faults(where=caller_place())
+            faults.add("an AssetIn takes key or key_prefix, not both")
+            faults.settle()
         if partition_mapping is not None:
             check_partition_mapping(partition_mapping, str(caller_place()))
         values = {
@@ -146,8 +149,8 @@ class AssetSpec:
             faults.check_owners(owners)
         if kinds:
             faults.check_kinds(kinds)
-        if partitions_def is not None:
-            check_partitions(partitions_def, metadata or {}, faults)
+        if partitions_def is not None and not check_partitions(partitions_def, metadata or {}, faults):
+            partitions_def = None
         if data_version is not None:
             faults.check_data_version(data_version)
         put = object.__setattr__
@@ -168,7 +171,7 @@ class AssetSpec:
         put(self, "io_manager_key", io_manager_key)
         put(self, "place", place)
         if faults.errors:
-            faults.raise_any(f"asset {asset_key.to_user_string()!r}")
+            faults.settle(f"asset {asset_key.to_user_string()!r}")
 
     def with_io_manager_key(self, io_manager_key: str) -> AssetSpec:
         """The same asset, loaded by the manager of this name."""

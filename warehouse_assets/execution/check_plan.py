@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
-from warehouse_assets.definitions.assets import AssetsDefinition
 from warehouse_assets.definitions.check_specs import AssetCheckSpec
 from warehouse_assets.definitions.checks import AssetChecksDefinition
 from warehouse_assets.graph.asset_graph import AssetGraph
 from warehouse_assets.graph.checks import CheckNode
-from warehouse_assets.keys import AssetCheckKey, AssetKey
+from warehouse_assets.keys import AssetCheckKey, AssetKey, user_strings
 
 __all__ = ["NO_CHECKS", "CheckCall", "PlannedChecks", "StepChecks", "plan_checks"]
 
@@ -65,6 +63,11 @@ class StepChecks:
     call: CheckCall | None = None
 
     @property
+    def sources(self) -> Collection[AssetKey]:
+        """The assets that have to be there before checks that are a step of their own."""
+        return self.call.sources if self.call is not None else ()
+
+    @property
     def calls(self) -> Sequence[CheckCall]:
         """All calls of functions of checks."""
         return [*(call for calls in self.guards.values() for call in calls), *([self.call] if self.call else [])]
@@ -72,36 +75,54 @@ class StepChecks:
 
 NO_CHECKS = StepChecks()
 
-Runnable: TypeAlias = "AssetsDefinition | CheckCall"
-Needs: TypeAlias = "dict[Runnable, dict[Runnable, None]]"
-
 
 @dataclass(frozen=True, slots=True)
 class PlannedChecks:
-    """The checks of a run: those of the step of each definition, and those that are steps of their own."""
+    """The checks of a run: those of each asset that is made, and those that are steps of their own."""
 
-    of: Mapping[AssetsDefinition, StepChecks]
+    own: Mapping[AssetKey, Mapping[AssetCheckKey, AssetCheckSpec]]
+    guards: Mapping[AssetKey, Sequence[CheckCall]]
     alone: Sequence[CheckCall]
 
-    def connected(self, graph: AssetGraph, upstream: Needs) -> Needs:
-        """What each definition and each call needs, where `upstream` is what the definitions need."""
+    def __bool__(self) -> bool:
+        return bool(self.own or self.guards or self.alone)
 
-        def makers(keys: Iterable[AssetKey]) -> dict[Runnable, None]:
-            definitions = (graph.nodes[key].definition for key in sorted(keys))
-            return {definition: None for definition in definitions if definition is not None and definition in upstream}
+    def of(self, keys: Sequence[AssetKey]) -> StepChecks:
+        """What a step checks that makes these assets."""
+        own = {key: spec for asset in keys for key, spec in self.own.get(asset, {}).items()}
+        guards = {asset: self.guards[asset] for asset in keys if asset in self.guards}
+        return StepChecks(own, guards) if own or guards else NO_CHECKS
 
-        needs = {definition: dict(others) for definition, others in upstream.items()}
-        for maker, checks in self.of.items():
-            wanted: set[AssetKey] = set().union(*(call.sources for call in checks.calls))
-            wanted |= {dep.asset_key for spec in checks.own.values() for dep in spec.additional_deps}
-            needs[maker] |= makers(wanted - maker.keys)
-        for call in self.alone:
-            needs[call] = makers(call.sources)
+    def connected(
+        self, graph: AssetGraph, made: Sequence[Sequence[AssetKey]], upstream: Sequence[Collection[int]]
+    ) -> dict[int, dict[int, None]]:
+        """What each step needs, by number: first those that make the assets `made` and need `upstream`, then those of checks."""
+        number = {key: index for index, keys in enumerate(made) for key in keys}
+
+        def makers(keys: Iterable[AssetKey]) -> dict[int, None]:
+            return {number[key]: None for key in sorted(keys) if key in number}
+
+        needs = {index: dict.fromkeys(others) for index, others in enumerate(upstream)}
+        for asset in {**self.own, **self.guards}:
+            needs[number[asset]] |= makers(self._before(asset))
+            needs[number[asset]].pop(number[asset], None)
+        for index, call in enumerate(self.alone, start=len(made)):
+            needs[index] = makers(call.sources)
             blocked = {node.spec.asset_key for node in call.nodes if node.spec.blocking}
-            for definition in makers({child for key in blocked for child in graph.nodes[key].children}):
-                if definition not in needs[call]:
-                    needs[definition][call] = None
+            for other in makers({child for key in blocked for child in graph.nodes[key].children}):
+                if other not in needs[index]:
+                    needs[other][index] = None
         return needs
+
+    def _before(self, asset: AssetKey) -> set[AssetKey]:
+        """The assets that have to be there before this one is checked."""
+        own = {dep.asset_key for spec in self.own.get(asset, {}).values() for dep in spec.additional_deps}
+        return own.union(*(call.sources for call in self.guards.get(asset, ())))
+
+    def names(self, made: Sequence[Sequence[AssetKey]], numbers: Iterable[int]) -> Iterator[str]:
+        """The steps of these numbers, as a message calls them."""
+        for number in numbers:
+            yield user_strings(made[number]) if number < len(made) else self.alone[number - len(made)].key
 
 
 def plan_checks(graph: AssetGraph, made: Collection[AssetKey], wanted: Collection[AssetCheckKey]) -> PlannedChecks:
@@ -110,8 +131,8 @@ def plan_checks(graph: AssetGraph, made: Collection[AssetKey], wanted: Collectio
     Those that are blocking are evaluated with their asset, before its table is published; unless the asset is not made, several
     assets are checked together, or what they look at is not there by then.
     """
-    own: dict[AssetsDefinition, dict[AssetCheckKey, AssetCheckSpec]] = {}
-    guards: dict[AssetsDefinition, dict[AssetKey, list[CheckCall]]] = {}
+    own: dict[AssetKey, dict[AssetCheckKey, AssetCheckSpec]] = {}
+    guards: dict[AssetKey, list[CheckCall]] = {}
     alone: list[CheckCall] = []
     calls: dict[tuple[AssetChecksDefinition, AssetKey | None], list[CheckNode]] = {}
     chosen = {graph.checks[key].definition for key in wanted if key in graph.checks}
@@ -119,17 +140,15 @@ def plan_checks(graph: AssetGraph, made: Collection[AssetKey], wanted: Collectio
         if key not in wanted and (node.definition not in chosen or node.definition is None or node.definition.can_subset):
             continue
         if node.owner is not None and key.asset_key in made:
-            own.setdefault(node.owner, {})[key] = node.spec
+            own.setdefault(key.asset_key, {})[key] = node.spec
         elif node.definition is not None:  # without can_subset all of its checks are evaluated, or none
             part = key.asset_key if node.definition.can_subset else None
             calls.setdefault((node.definition, part), []).append(node)
     for (definition, _), nodes in calls.items():
         call = CheckCall(definition, tuple(nodes))
         asset = call.asset_keys[0]
-        maker = graph.nodes[asset].definition if asset in made else None
-        if call.is_blocking and len(call.asset_keys) == 1 and maker is not None and not definition.reads_record:
-            guards.setdefault(maker, {}).setdefault(asset, []).append(call)
+        if call.is_blocking and len(call.asset_keys) == 1 and asset in made and not definition.reads_record:
+            guards.setdefault(asset, []).append(call)
         else:
             alone.append(call)
-    definitions = {**own, **guards}
-    return PlannedChecks({d: StepChecks(own.get(d, {}), guards.get(d, {})) for d in definitions}, alone)
+    return PlannedChecks(own, guards, alone)

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from warehouse_assets.partitions.clock import TimeWindow
     from warehouse_assets.partitions.definition import PartitionKeyRange
 
-__all__ = ["PartitionContext"]
+__all__ = ["AssetPartitions", "PartitionContext"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Partitions(ContextPartitions):
+class AssetPartitions(ContextPartitions):
     """Partitions of one asset, and what the asset is called in an error."""
 
     owner: str
@@ -129,7 +129,7 @@ class PartitionContext:
         """The time that the partitions cover that an input is made of."""
         return self._given(input_name).asset_partitions_time_window
 
-    def _made(self, output_name: str | None = None) -> _Partitions:
+    def _made(self, output_name: str | None = None) -> AssetPartitions:
         """What is made of an output; all outputs of a step are partitioned alike, and an op that is called alone has no asset."""
         if output_name is None or (output_name == "result" and len(self._selected) == 1):
             keys = self._selected[:1]
@@ -137,10 +137,10 @@ class PartitionContext:
             keys = (self.asset_key_for_output(output_name),)
         owner = f"asset {keys[0].to_user_string()!r}" if keys else "what is called"
         if self._partitions is None:
-            return _Partitions(owner, (), None)
-        return _Partitions(owner, self._partitions.keys, self._partitions.partitions_def)
+            return AssetPartitions(owner, (), None)
+        return AssetPartitions(owner, self._partitions.keys, self._partitions.partitions_def)
 
-    def _given(self, name: CoercibleToAssetKey) -> _Partitions:
+    def _given(self, name: CoercibleToAssetKey) -> AssetPartitions:
         """What is given by an input."""
         session = self._session
         if session is None:
@@ -156,4 +156,4 @@ class PartitionContext:
                 raise InvalidInvocationError(f"{self.assets_def.node_name!r} has no input {name!r}; it has {sorted(bound)}")
             keys = session.partitions.for_table(self._selected, child, key)
         owner = f"asset {key.to_user_string()!r}"
-        return _Partitions(owner, keys, session.graph.nodes[key].spec.partitions_def)
+        return AssetPartitions(owner, keys, session.graph.nodes[key].spec.partitions_def)

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
-from typing import cast
+from typing import TypeAlias, cast
 
 from warehouse_assets.definitions.assets import AssetOutput, AssetsDefinition
 from warehouse_assets.errors import InvalidDefinitionError, InvalidSelectionError
-from warehouse_assets.execution.check_plan import NO_CHECKS, CheckCall, Needs, PlannedChecks, Runnable, StepChecks, plan_checks
+from warehouse_assets.execution.check_plan import NO_CHECKS, PlannedChecks, StepChecks, plan_checks
 from warehouse_assets.graph.asset_graph import AssetGraph
 from warehouse_assets.graph.checks import CheckNode
 from warehouse_assets.keys import AssetCheckKey, AssetKey, user_strings
 
 __all__ = ["Plan", "Step"]
 
+Unit: TypeAlias = (
+    "tuple[AssetsDefinition, tuple[AssetOutput, ...]]"  # a definition, and those of its outputs that it makes at once
+)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
     """One call of one definition: `index` is its place in the plan, `upstream` and `downstream` are indexes of other steps.
 
+    A definition has several steps where another asset stands between two of its own, and it can run in parts.
     `outputs` are those that are selected, in the order of their dependencies. `consumers` says of a definition of several assets
     which steps need which of them. A step without outputs evaluates checks, and its definition is that of the checks.
     """
@@ -50,33 +55,28 @@ class Plan:
     def build(cls, graph: AssetGraph, selected: Collection[AssetKey], checks: Collection[AssetCheckKey] | None = None) -> Plan:
         """The plan that makes the `selected` assets, and evaluates `checks`: those of these assets unless others are given.
 
-        Raises InvalidSelectionError for a key that cannot be made, or a partial selection of a definition that runs as a whole.
+        Raises InvalidSelectionError for a key that cannot be made, or a partial selection of a definition that runs as a whole, and
+        InvalidDefinitionError for definitions that need each other and run as a whole.
         """
-        outputs = _outputs_by_definition(graph, selected)
-        order, upstream = _sorted_definitions(graph, outputs)
-        planned = None
+        units = _in_order(graph, _outputs_by_definition(graph, selected))
+        index_of = _index_of(units)
+        upstream: Sequence[Collection[int]] = [_upstream(graph, unit[1], index_of, index) for index, unit in enumerate(units)]
+        evaluated = [NO_CHECKS] * len(units)
         if graph.checks:
             planned = plan_checks(graph, selected, graph.checks_of(selected) if checks is None else checks)
-            order, upstream = _sorted_with_checks(graph, planned, order, upstream)
-        keys = _step_keys(order, outputs)
-        index_of = {definition: index for index, definition in enumerate(order)}
-        steps = []
-        for index, definition in enumerate(order):
-            needed = tuple(index_of[other] for other in upstream[definition])
-            if isinstance(definition, CheckCall):
-                stand_in = cast(AssetsDefinition, definition.definition)  # it is asked for what both have in common
-                steps.append(Step(index, keys[definition], stand_in, (), needed, checks=StepChecks(call=definition)))
-            else:
-                own = planned.of.get(definition, NO_CHECKS) if planned is not None else NO_CHECKS
-                steps.append(Step(index, keys[definition], definition, outputs[definition], needed, checks=own))
+            units, upstream, evaluated = _with_checks(graph, planned, units, upstream)
+            index_of = _index_of(units)
+        keys = _step_keys(units, evaluated)
+        steps = [
+            Step(index, keys[index], *unit, tuple(upstream[index]), checks=evaluated[index]) for index, unit in enumerate(units)
+        ]
         for step in steps:
             for index in step.upstream:
                 steps[index].downstream.append(step.index)
+        for step in steps:
             for key in step.asset_keys if len(step.outputs) > 1 else ():
-                children = (graph.nodes[child] for child in graph.nodes[key].children if child in selected)
-                step.consumers[key] = {index_of[child.definition] for child in children if child.definition is not None}
-                if planned is not None:
-                    step.consumers[key] |= {index_of[call] for call in planned.alone if key in call.sources}
+                step.consumers[key] = {index_of[child] for child in graph.nodes[key].children if child in index_of}
+                step.consumers[key].update(index for index in step.downstream if key in steps[index].checks.sources)
         return cls(steps)
 
     @property
@@ -116,55 +116,98 @@ def _outputs_by_definition(
     return {definition: tuple(outputs) for definition, outputs in chosen.items()}
 
 
-def _sorted_definitions(
-    graph: AssetGraph, outputs: dict[AssetsDefinition, tuple[AssetOutput, ...]]
-) -> tuple[Sequence[Runnable], Needs]:
-    upstream: Needs = {}
-    nodes = graph.nodes
-    for definition, chosen in outputs.items():
-        needed: dict[Runnable, None] = {}
-        for output in chosen:
-            for parent in nodes[output.spec.key].parents:
-                other = nodes[parent].definition
-                if other is not None and other is not definition and other in outputs:
-                    needed[other] = None
-        upstream[definition] = needed
-    if all(len(definition.outputs) == 1 for definition in outputs):
-        return list(outputs), upstream  # the order of the assets is the order of the definitions
-    return _topological(upstream), upstream
+def _index_of(units: Sequence[Unit]) -> dict[AssetKey, int]:
+    return {output.spec.key: index for index, (_, outputs) in enumerate(units) for output in outputs}
 
 
-def _sorted_with_checks(
-    graph: AssetGraph, planned: PlannedChecks, order: Sequence[Runnable], upstream: Needs
-) -> tuple[Sequence[Runnable], Needs]:
-    """The order of the definitions with that of the checks, each as soon as it can be evaluated."""
-    if not (planned.of or planned.alone):
-        return order, upstream
-    connected = planned.connected(graph, upstream)
-    return _topological(connected), connected
+def _upstream(graph: AssetGraph, outputs: Sequence[AssetOutput], index_of: Mapping[AssetKey, int], own: int) -> dict[int, None]:
+    """The indexes of the other units that these outputs need."""
+    parents = (parent for output in outputs for parent in graph.nodes[output.spec.key].parents if parent in index_of)
+    return {index_of[parent]: None for parent in parents if index_of[parent] != own}
 
 
-def _topological(upstream: Needs) -> Sequence[Runnable]:
+def _in_order(graph: AssetGraph, chosen: Mapping[AssetsDefinition, tuple[AssetOutput, ...]]) -> Sequence[Unit]:
+    units: list[Unit] = list(chosen.items())
+    if all(len(definition.outputs) == 1 for definition in chosen):
+        return units  # the order of the assets is the order of the definitions
+    while True:
+        index_of = _index_of(units)
+        upstream = {index: _upstream(graph, outputs, index_of, index) for index, (_, outputs) in enumerate(units)}
+        try:
+            ordered = [units[index] for index in TopologicalSorter(upstream).static_order()]
+        except CycleError as error:
+            units = _split(graph, units, error.args[1])
+            continue
+        if len(units) > len(chosen):
+            _check_arguments(graph, ordered)
+        return ordered
+
+
+def _with_checks(
+    graph: AssetGraph, planned: PlannedChecks, units: Sequence[Unit], upstream: Sequence[Collection[int]]
+) -> tuple[Sequence[Unit], Sequence[Collection[int]], list[StepChecks]]:
+    """The units with those that evaluate checks among them, what each needs, and what each checks."""
+    made = [tuple(output.spec.key for output in outputs) for _, outputs in units]
+    needs = planned.connected(graph, made, upstream)
     try:
-        return list(TopologicalSorter(upstream).static_order())
+        order = list(TopologicalSorter(needs).static_order()) if planned else range(len(units))
     except CycleError as error:
-        names = " → ".join(one.key if isinstance(one, CheckCall) else one.node_name for one in error.args[1])
-        raise InvalidDefinitionError(f"definitions of several assets need each other: {names}") from None
+        raise InvalidDefinitionError(
+            f"assets and the checks of them need each other: {' → '.join(planned.names(made, error.args[1]))}",
+            hint="Leave blocking=True out, or what the checks need.",
+        ) from None
+    place = {old: new for new, old in enumerate(order)}
+    stand_ins = [(cast(AssetsDefinition, call.definition), ()) for call in planned.alone]  # asked for what both have
+    every: Sequence[Unit] = [*units, *stand_ins]
+    evaluated = [*(planned.of(keys) for keys in made), *(StepChecks(call=call) for call in planned.alone)]
+    return (
+        [every[old] for old in order],
+        [[place[other] for other in needs[old]] for old in order],
+        [evaluated[old] for old in order],
+    )
 
 
-def _step_keys(order: Sequence[Runnable], outputs: dict[AssetsDefinition, tuple[AssetOutput, ...]]) -> dict[Runnable, str]:
+def _split(graph: AssetGraph, units: Sequence[Unit], circle: Sequence[int]) -> list[Unit]:
+    """The units with one of those in a circle in two: first the outputs that need none of the others, then the rest."""
+    for index in circle:
+        definition, outputs = units[index]
+        others = {output.spec.key for other in circle if other != index for output in units[other][1]}
+        early = tuple(output for output in outputs if not others & graph.upstream([output.spec.key]))
+        if definition.can_subset and 0 < len(early) < len(outputs):
+            late = tuple(output for output in outputs if output not in early)
+            return [*units[:index], (definition, early), (definition, late), *units[index + 1 :]]
+    names = " → ".join(units[index][0].node_name for index in circle)
+    raise InvalidDefinitionError(
+        f"definitions of several assets need each other: {names}",
+        hint="Declare one with can_subset=True, so that it can run in parts, or take it apart.",
+    )
+
+
+def _check_arguments(graph: AssetGraph, units: Sequence[Unit]) -> None:
+    """A part of a definition may come before an argument that only its other outputs are made from: it must have a default."""
+    made: set[AssetKey] = {output.spec.key for _, outputs in units for output in outputs}
+    for definition, outputs in units:
+        made.difference_update(output.spec.key for output in outputs)
+        required = {parameter.name for parameter in definition.function.inputs if not parameter.has_default}
+        for argument, key in graph.bindings[definition].items() if definition.graph is None else ():
+            if key in made and argument in required:
+                raise InvalidDefinitionError(
+                    f"{definition.node_name!r} runs in parts, the first of them before its argument {argument!r} is made",
+                    where=str(definition.place),
+                    hint="Give the argument a default value, which it has where no selected output is made from it.",
+                )
+
+
+def _step_keys(units: Sequence[Unit], evaluated: Sequence[StepChecks]) -> Sequence[str]:
     """The escaped key for a definition of one asset, the function's name for others; a number where that is taken."""
-    keys: dict[Runnable, str] = {}
-    taken: set[str] = set()
-    for definition in order:
-        if isinstance(definition, CheckCall):
-            wanted = definition.key
+    keys: dict[str, None] = {}
+    for (definition, outputs), checks in zip(units, evaluated, strict=True):
+        if checks.call is not None:
+            wanted = checks.call.key
         else:
-            single = len(definition.outputs) == 1
-            wanted = outputs[definition][0].spec.key.to_escaped_string() if single else definition.node_name
+            wanted = outputs[0].spec.key.to_escaped_string() if len(definition.outputs) == 1 else definition.node_name
         name, number = wanted, 2
-        while name in taken:
+        while name in keys:
             name, number = f"{wanted} {number}", number + 1
-        taken.add(name)
-        keys[definition] = name
-    return keys
+        keys[name] = None
+    return list(keys)

@@ -14,7 +14,7 @@ from warehouse_assets.io_manager.contexts import logger
 from warehouse_assets.io_manager.registry import default_io_manager
 from warehouse_assets.resources import InitResourceContext, Resource
 
-__all__ = ["DefaultIOManager", "ResourcePool", "Resources"]
+__all__ = ["DefaultIOManager", "LazyResources", "ResourcePool", "Resources"]
 
 
 class Resources:
@@ -130,6 +130,39 @@ class ResourcePool:
             errors[0].add_note(f"another failed too: {error_line(other)}")
         if errors:
             raise errors[0]
+
+
+class LazyResources(Resources):
+    """The resources of a pool, as attributes, each started when it is first asked for."""
+
+    __slots__ = ("_pool",)
+
+    def __init__(self, pool: ResourcePool) -> None:
+        self._pool = pool
+
+    def __getattr__(self, name: str) -> Any:
+        names = list(self._pool.names)
+        if name in names:
+            return self.__dict__.setdefault(name, self._pool.get(name))
+        if name.startswith("__"):
+            raise AttributeError(name)
+        hint = close_matches(name, names) or f"There are {', '.join(map(repr, sorted(names))) or 'none'}."
+        raise AttributeError(f"there is no resource {name!r} here. {hint}")
+
+    def _start(self) -> None:
+        self._pool.start(self._pool.names)
+
+    def _close(self) -> None:
+        self._pool.close()
+
+    def _asdict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._pool.names)
+
+    def __repr__(self) -> str:
+        return f"Resources({', '.join(sorted(self))})"
 
 
 class DefaultIOManager(Resource):

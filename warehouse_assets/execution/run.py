@@ -63,11 +63,9 @@ class RunResult:
 
     def output_for_node(self, node_name: str, output_name: str | None = None) -> Any:
         """The value of an asset, named by its step, as the I/O manager loads it."""
-        step = self._step(node_name)
-        if output_name is None and len(step.outputs) == 1:
-            return self.asset_value(step.outputs[0].spec.key)
-        for output in step.outputs:
-            if output.name == (output_name or "result"):
+        outputs = [output for step in self._steps(node_name) for output in step.outputs]
+        for output in outputs:
+            if output.name == (output_name or "result") or (output_name is None and len(outputs) == 1):
                 return self.asset_value(output.spec.key)
         raise LookupError(f"{node_name!r} has no output {output_name or 'result'!r}")
 
@@ -91,11 +89,11 @@ class RunResult:
 
     def asset_materializations_for_node(self, node_name: str) -> list[AssetMaterialization]:
         """What a step recorded of the assets it made."""
-        key = self._step(node_name).key
+        keys = {step.key for step in self._steps(node_name)}
         return [
             event.asset_materialization
             for event in self.events
-            if event.step_key == key and event.asset_materialization is not None
+            if event.step_key in keys and event.asset_materialization is not None
         ]
 
     def get_asset_check_evaluations(self) -> list[AssetCheckEvaluation]:
@@ -106,10 +104,14 @@ class RunResult:
         """The evaluations of those that did not pass, warnings included."""
         return [evaluation for evaluation in self.get_asset_check_evaluations() if not evaluation.passed]
 
-    def _step(self, name: str) -> Step:
-        for step in self._session.plan.steps:
-            if name in (step.key, step.definition.node_name, *(key.to_user_string() for key in step.asset_keys)):
-                return step
+    def _steps(self, name: str) -> list[Step]:
+        """The step of this name, or all those of the definition of this name, which may have run in parts."""
+        steps = self._session.plan.steps
+        for step in steps:
+            if name == step.definition.node_name:
+                return [other for other in steps if other.definition is step.definition]
+            if name in (step.key, *(key.to_user_string() for key in step.asset_keys)):
+                return [step]
         raise LookupError(f"the run has no step {name!r}; it has {', '.join(self.steps())}")
 
     def __repr__(self) -> str:

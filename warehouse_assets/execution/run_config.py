@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
+from warehouse_assets.definitions.invocation import config_object
 from warehouse_assets.errors import InvalidConfigError, InvalidDefinitionError, close_matches
 from warehouse_assets.execution.plan import Plan, Step
 from warehouse_assets.resources import Resource
 
 if TYPE_CHECKING:
-    from warehouse_assets.definitions.functions import UserFunction
+    from warehouse_assets.definitions.assets import AssetsDefinition
     from warehouse_assets.definitions.graphs import GraphDefinition
 
-__all__ = ["CoercibleToRunConfig", "RunConfig", "validate_run_config"]
+__all__ = ["CoercibleToRunConfig", "RunConfig", "configurable_names", "configured_resource", "validate_run_config"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +91,18 @@ def validate_run_config(plan: Plan, config: RunConfig, resources: Mapping[str, A
     Raises InvalidConfigError: unknown and missing fields, values of a wrong type, names of no asset or resource.
     """
     faults: list[str] = []
-    steps: dict[str, str] = {}
-    for step in plan.steps if config.ops else ():
-        names = {step.key, step.definition.node_name, *(key.to_user_string() for key in step.asset_keys)}
-        steps.update(dict.fromkeys(names, step.key))
-        steps.update({call.key: call.key for calls in step.checks.guards.values() for call in calls})
-    given: dict[str, Any] = {}
+    configurable = configurable_names(plan) if config.ops else {}
+    given: dict[AssetsDefinition, Any] = {}
     for name, value in config.ops.items():
-        if name in steps:
-            given[steps[name]] = value
+        if name in configurable:
+            given[configurable[name]] = value
         else:
-            faults.append(f"it configures {name!r}, which is no asset of this run. {close_matches(name, list(steps)) or ''}")
+            hint = close_matches(name, list(configurable)) or ""
+            faults.append(f"it configures {name!r}, which is no asset of this run. {hint}")
     configured = dict(resources)
     for name, value in config.resources.items():
         try:
-            configured[name] = _configured(name, resources, value)
+            configured[name] = configured_resource(name, resources, value)
         except InvalidConfigError as error:
             faults.append(str(error))
     configs: dict[str, Any] = {}
@@ -113,7 +111,8 @@ def validate_run_config(plan: Plan, config: RunConfig, resources: Mapping[str, A
             if (built := _step_config(step, given)) is not None:
                 configs[step.key] = built
             for call in step.checks.calls if step.checks.guards else ():
-                if (built := _built(call.definition.function, given.get(call.key), f"check {call.key!r}")) is not None:
+                value = given.get(cast("AssetsDefinition", call.definition))
+                if (built := config_object(call.definition.function, value, f"check {call.key!r}")) is not None:
                     configs[call.key] = built
         except (InvalidConfigError, InvalidDefinitionError) as error:
             faults.append(str(error))
@@ -123,7 +122,19 @@ def validate_run_config(plan: Plan, config: RunConfig, resources: Mapping[str, A
     return configs, configured
 
 
-def _configured(name: str, resources: Mapping[str, Any], config: Any) -> Any:
+def configurable_names(plan: Plan) -> dict[str, AssetsDefinition]:
+    """What each name stands for in the configuration of ops: an asset's key, or the name of a step or function."""
+    names: dict[str, AssetsDefinition] = {}
+    for step in plan.steps:
+        own = {step.key, step.definition.node_name, *(key.to_user_string() for key in step.asset_keys)}
+        names.update(dict.fromkeys(own, step.definition))
+        for call in step.checks.calls if step.checks.guards else ():
+            names[call.key] = cast("AssetsDefinition", call.definition)
+    return names
+
+
+def configured_resource(name: str, resources: Mapping[str, Any], config: Any) -> Any:
+    """The resource of this name with its configuration; InvalidConfigError where there is none, or it takes none."""
     if name not in resources:
         hint = close_matches(name, list(resources))
         raise InvalidConfigError(f"it configures the resource {name!r}, which is not given", hint=hint)
@@ -134,16 +145,16 @@ def _configured(name: str, resources: Mapping[str, Any], config: Any) -> Any:
     return configure(config)
 
 
-def _step_config(step: Step, given: Mapping[str, Any]) -> Any:
+def _step_config(step: Step, given: Mapping[AssetsDefinition, Any]) -> Any:
     if step.definition.graph is not None:
-        return _graph_config(step, step.definition.graph, given.get(step.key))
-    value, function = given.get(step.key), step.definition.function
+        return _graph_config(step, step.definition.graph, given.get(step.definition))
+    value, function = given.get(step.definition), step.definition.function
     if value is None and function.config_parameter is None:
         return None
     who = f"asset {step.asset_keys[0].to_user_string()!r}" if step.outputs else f"check {step.key!r}"
     if isinstance(value, RunConfig):
         raise InvalidConfigError(f"{who} is made by no graph, and has no ops to configure")
-    return _built(function, value, who)
+    return config_object(function, value, who)
 
 
 def _graph_config(step: Step, graph: GraphDefinition, value: Any) -> dict[str, Any]:
@@ -162,7 +173,7 @@ def _graph_config(step: Step, graph: GraphDefinition, value: Any) -> dict[str, A
     configs = {}
     for node in graph.nodes_for([output.name for output in step.outputs]):
         try:
-            if (built := _built(node.op.function, given.get(node.name), f"op {node.name!r} of {who}")) is not None:
+            if (built := config_object(node.op.function, given.get(node.name), f"op {node.name!r} of {who}")) is not None:
                 configs[node.name] = built
         except InvalidConfigError as error:
             faults.append(str(error))
@@ -179,25 +190,3 @@ def _flat(config: RunConfig, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield from _flat(value, f"{prefix}{name}.")
         else:
             yield prefix + name, value
-
-
-def _built(function: UserFunction, value: Any, who: str) -> Any:
-    """The configuration object that a function takes; None for one that takes none and is given none."""
-    parameter = function.config_parameter
-    if parameter is None:
-        return value
-    cls = parameter[1]
-    value = {} if value is None else value
-    if cls is None:
-        return dict(value) if isinstance(value, Mapping) else value
-    from pydantic import ValidationError
-
-    from warehouse_assets.config import describe_validation_error
-
-    if isinstance(value, cls):
-        return value
-    try:
-        return cls.model_validate(value.model_dump() if hasattr(value, "model_dump") else value)
-    except ValidationError as error:
-        what = describe_validation_error(error, known=cls.model_fields)
-        raise InvalidConfigError(f"{who}: {what}") from None

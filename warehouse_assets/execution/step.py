@@ -78,8 +78,17 @@ def _call(session: RunSession, step: Step, context: AssetExecutionContext) -> An
 
         return run_ops(session, step, step.definition.graph, context)
     bindings = session.graph.bindings[step.definition]
-    inputs = {argument: session.load_input(step, argument, key) for argument, key in bindings.items()}
+    unneeded = _unneeded_arguments(step) if len(step.outputs) < len(step.definition.outputs) else ()
+    inputs = {name: session.load_input(step, name, key) for name, key in bindings.items() if name not in unneeded}
     return call_function(step.definition.function, session, context, inputs)
+
+
+def _unneeded_arguments(step: Step) -> Collection[str]:
+    """The arguments with a default value that no selected output is made from."""
+    optional = {parameter.name for parameter in step.definition.function.inputs if parameter.has_default}
+    for output in step.outputs:
+        optional -= output.inputs if output.inputs is not None else optional
+    return optional
 
 
 def call_function(function: UserFunction, session: RunSession, context: AssetExecutionContext, values: dict[str, Any]) -> Any:

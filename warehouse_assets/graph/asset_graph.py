@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from warehouse_assets.definitions.assets import AssetOutput, AssetsDefinition
 from warehouse_assets.definitions.checks import AssetChecksDefinition
-from warehouse_assets.definitions.naming import Faults
+from warehouse_assets.definitions.naming import Faults, caller_place
 from warehouse_assets.definitions.source import SourceAsset
 from warehouse_assets.definitions.specs import DEFAULT_GROUP, DEFAULT_IO_MANAGER_KEY, AssetSpec
 from warehouse_assets.errors import InvalidDefinitionError, InvalidDefinitionsError, close_matches
@@ -95,12 +95,17 @@ class AssetGraph:
 
         Raises InvalidDefinitionError, or a group of all faults: duplicate keys, unknown inputs, cycles.
         """
-        builder = _Builder()
-        builder.collect([assets])
-        graph = builder.build()
-        builder.faults.raise_any("the asset graph")
-        assert graph is not None
+        faults = Faults()
+        graph = cls.attempt(assets, faults)
+        faults.raise_any("the asset graph")
         return graph
+
+    @classmethod
+    def attempt(cls, assets: AnyAsset | Iterable[AnyAsset], faults: Faults) -> AssetGraph:
+        """The graph as far as it can be told, with all that is wrong with it noted in `faults`, so that more can be asked of it."""
+        builder = _Builder(faults)
+        builder.collect([assets])
+        return builder.build()
 
     def __contains__(self, key: AssetKey) -> bool:
         return key in self.nodes
@@ -171,8 +176,8 @@ def suggest_keys(key: AssetKey, known: Iterable[AssetKey]) -> str:
 class _Builder:
     """Builds a graph in three passes: collect by key, bind arguments, connect and sort."""
 
-    def __init__(self) -> None:
-        self.faults = Faults()
+    def __init__(self, faults: Faults) -> None:
+        self.faults = faults
         self.definitions: dict[AssetsDefinition, None] = {}
         self.checking: dict[AssetsDefinition | AssetChecksDefinition, None] = {}
         self.nodes: dict[AssetKey, AssetNode] = {}
@@ -197,7 +202,7 @@ class _Builder:
                 self.collect(item)
             else:
                 hint = "Decorate the function with @asset." if callable(item) else "Give assets, SourceAssets or AssetSpecs."
-                self.faults.add(f"{item!r} is not an asset", hint=hint)
+                self.faults.add(f"{item!r} is not an asset", hint=hint, where=caller_place())
 
     def _add(self, node: AssetNode) -> None:
         other = self.nodes.get(node.key)
@@ -209,7 +214,7 @@ class _Builder:
                 hint="Give one of them another name or prefix.",
             )
 
-    def build(self) -> AssetGraph | None:
+    def build(self) -> AssetGraph:
         bindings = {definition: self._bind(definition) for definition in self.definitions}
         stubs: dict[AssetKey, AssetNode] = {}
         for node in self.nodes.values():
@@ -222,8 +227,6 @@ class _Builder:
         check_partition_mappings(connected, bindings, self.faults)
         order = self._sort(connected)
         checks = check_nodes(self.checking, connected, self._bind, self.faults) if self.checking else {}
-        if order is None or self.faults.errors:
-            return None
         for key in order:
             for parent in connected[key].parents:
                 connected[parent].children.append(key)
@@ -303,7 +306,7 @@ class _Builder:
             parents = [parent for parent in parents if parent != node.key]
         return tuple(dict.fromkeys(parents))
 
-    def _sort(self, nodes: Mapping[AssetKey, AssetNode]) -> list[AssetKey] | None:
+    def _sort(self, nodes: Mapping[AssetKey, AssetNode]) -> list[AssetKey]:
         keys = list(nodes)
         number = {key: index for index, key in enumerate(keys)}  # which hash faster than keys
         sorter: TopologicalSorter[int] = TopologicalSorter()
@@ -316,7 +319,7 @@ class _Builder:
             path = " → ".join(key.to_user_string() for key in circle)
             places = dict.fromkeys(nodes[key].place for key in circle)
             self.faults.add(f"assets depend on each other in a circle: {path}", hint=f"They are at {', '.join(places)}.")
-            return None
+            return keys
 
 
 def _asset_name(definition: AssetsDefinition | AssetChecksDefinition) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from warehouse_assets.definitions.assets import AssetsDefinition
@@ -13,7 +13,14 @@ from warehouse_assets.errors import ResourceError, close_matches
 from warehouse_assets.graph.asset_graph import AssetGraph, AssetNode
 from warehouse_assets.graph.checks import CheckNode
 
-__all__ = ["input_manager_key", "merge_resources", "missing_resources", "required_by_checks", "required_resources"]
+__all__ = [
+    "input_manager_key",
+    "merge_resources",
+    "missing_resources",
+    "required_by_checks",
+    "required_resources",
+    "resources_and_conflicts",
+]
 
 
 def input_manager_key(node: AssetNode, definition: AssetsDefinition | AssetChecksDefinition, argument: str) -> str:
@@ -60,15 +67,24 @@ def merge_resources(
 
     Raises ResourceError where two of them differ under one name.
     """
-    merged = dict(given)
+    merged, conflicts = resources_and_conflicts(given, nodes, checks)
+    if conflicts:
+        raise conflicts[0]
+    return merged
+
+
+def resources_and_conflicts(
+    given: Mapping[str, Any], nodes: Iterable[AssetNode], checks: Iterable[CheckNode] = ()
+) -> tuple[dict[str, Any], Sequence[ResourceError]]:
+    """The given resources and those that came with the assets and checks themselves, and an error for each that differs under one name."""
+    merged, conflicts = dict(given), []
     origin = dict.fromkeys(given, "the resources given")
 
     def add(own: Mapping[str, Any], who: str, place: str) -> None:
         for name, value in own.items():
             if name in merged and merged[name] is not value and merged[name] != value:
-                raise ResourceError(
-                    f"the resource {name!r} is given twice, with different values: by {origin[name]} and by {who}", where=place
-                )
+                message = f"the resource {name!r} is given twice, with different values: by {origin[name]} and by {who}"
+                conflicts.append(ResourceError(message, where=place))
             merged.setdefault(name, value)
             origin.setdefault(name, who)
 
@@ -82,8 +98,8 @@ def merge_resources(
         add(own, f"asset {node.key.to_user_string()!r}", node.place)
     for check in checks:
         if check.definition is not None and check.definition.resource_defs:
-            add(check.definition.resource_defs, f"check {check.key.to_user_string()!r}", str(check.definition.place))
-    return merged
+            add(check.definition.resource_defs, f"check {check.key.to_user_string()!r}", str(check.place))
+    return merged, conflicts
 
 
 def missing_resources(needed: Mapping[str, str], given: Mapping[str, Any]) -> list[str]:

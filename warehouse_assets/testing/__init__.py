@@ -1,4 +1,4 @@
-"""Contract suites: what every I/O manager and every event log promises, as tests to inherit.
+"""For tests: `check_asset`, which runs one asset in memory, and contract suites, which say what every store promises.
 
 Inherit the contracts that a store keeps, in a class whose name begins with `Test`, and give it the fixture they need:
 
@@ -10,7 +10,30 @@ Inherit the contracts that a store keeps, in a class whose name begins with `Tes
 
 from __future__ import annotations
 
-import pytest
+import sys
+from typing import TYPE_CHECKING, Any
 
-for _suite in ("event_log", "io_manager", "partitions"):
-    pytest.register_assert_rewrite(f"{__name__}.{_suite}")
+from warehouse_assets.errors import ExtraRequiredError
+
+if TYPE_CHECKING:
+    from warehouse_assets.testing.assets import check_asset as check_asset
+
+__all__ = ["check_asset"]
+
+if "pytest" in sys.modules:  # which shows what a promise compared, unless the tests are run by something else
+    import pytest
+
+    for _suite in ("event_log", "io_manager", "partitions"):
+        pytest.register_assert_rewrite(f"{__name__}.{_suite}")
+
+
+def __getattr__(name: str) -> Any:
+    if name != "check_asset":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        from warehouse_assets.testing.assets import check_asset
+    except ModuleNotFoundError as error:
+        if error.name != "polars":
+            raise
+        raise ExtraRequiredError.of("polars", "duckdb", "check_asset") from None
+    return check_asset
