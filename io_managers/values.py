@@ -130,8 +130,8 @@ def _split(context: OutputContext, value: Any) -> Mapping[str | None, Any]:
                 if is_polars(value, "DataFrame")
                 else {k: converted(p, type(value), None, context.asset_key) for k, p in parts.items()}
             )
-    if len(keys) == 1:
-        return {keys[0]: value}
+    if len(keys) == 1 or value is None:
+        return dict.fromkeys(keys, value)
     if isinstance(value, dict) and value.keys() == set(keys):
         return value
     raise InvalidOutputError(

@@ -253,7 +253,7 @@ def test_checks_that_are_evaluated_together_wait_for_each_other() -> None:
 
 
 def test_what_is_no_check_is_refused() -> None:
-    with pytest.raises(InvalidDefinitionError, match=r"is not an asset \(.*\)\. Decorate the function with @asset"):
+    with pytest.raises(InvalidDefinitionError, match=r"is not an asset .*Decorate the function with @asset"):
         Definitions([orders], asset_checks=[lambda: True])  # type: ignore[list-item]
 
 

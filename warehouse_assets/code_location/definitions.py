@@ -39,7 +39,7 @@ __all__ = ["AssetValueLoader", "Definitions"]
 
 
 class Definitions:
-    """The assets of a project, their checks and jobs, and the resources they run with, examined when they are put together.
+    """The assets and jobs of a project, the checks of its tables, and the resources they run with, examined together.
 
     The `code_version`, "auto" for example, and `data_version` are those of assets that say nothing of their own.
     Raises InvalidDefinitionError, or a group of all faults: those of the graph, missing and conflicting resources, assets that

@@ -26,10 +26,9 @@ __all__ = ["assets_in", "checks_in", "load_definitions"]
 def load_definitions(target: str, folder: Path | None = None) -> Definitions:
     """The Definitions of a module (`my_project.assets`) or file (`assets.py`), importable from `folder` (the current one).
 
-    A module without a `Definitions` is taken for the assets, sources, specs, checks and lists of them at its top level, and its
-    jobs. Raises InvalidDefinitionError, or a group of all faults in it and in what it imports, for a module that is not there,
-    declares nothing, or declares what cannot be meant. Whatever else the module raises is left as it is, unless a fault came
-    before.
+    A module without a `Definitions` is taken for the assets, sources, specs, checks and lists of them at its top level, and its jobs.
+    Raises InvalidDefinitionError, or a group of all faults in it and in what it imports, for a module that is not there, declares
+    nothing, or declares what cannot be meant. Whatever else the module raises is left as it is, unless a fault came before.
     """
     folder = (folder or Path.cwd()).resolve()
     known = set(sys.modules)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from warehouse_assets.definitions.assets import AssetOutput, AssetsDefinition
 from warehouse_assets.definitions.check_specs import AssetCheckSpec
 from warehouse_assets.definitions.checks import AssetChecksDefinition
 from warehouse_assets.graph.asset_graph import AssetGraph
 from warehouse_assets.graph.checks import CheckNode
-from warehouse_assets.keys import AssetCheckKey, AssetKey, user_strings
+from warehouse_assets.keys import AssetCheckKey, AssetKey
 
 __all__ = ["NO_CHECKS", "CheckCall", "PlannedChecks", "StepChecks", "plan_checks"]
 
@@ -63,11 +64,6 @@ class StepChecks:
     call: CheckCall | None = None
 
     @property
-    def sources(self) -> Collection[AssetKey]:
-        """The assets that have to be there before checks that are a step of their own."""
-        return self.call.sources if self.call is not None else ()
-
-    @property
     def calls(self) -> Sequence[CheckCall]:
         """All calls of functions of checks."""
         return [*(call for calls in self.guards.values() for call in calls), *([self.call] if self.call else [])]
@@ -78,51 +74,47 @@ NO_CHECKS = StepChecks()
 
 @dataclass(frozen=True, slots=True)
 class PlannedChecks:
-    """The checks of a run: those of each asset that is made, and those that are steps of their own."""
+    """The checks of a run: those of the step of each definition, and those that are steps of their own."""
 
-    own: Mapping[AssetKey, Mapping[AssetCheckKey, AssetCheckSpec]]
-    guards: Mapping[AssetKey, Sequence[CheckCall]]
+    of: Mapping[AssetsDefinition, StepChecks]
     alone: Sequence[CheckCall]
 
-    def __bool__(self) -> bool:
-        return bool(self.own or self.guards or self.alone)
-
-    def of(self, keys: Sequence[AssetKey]) -> StepChecks:
-        """What a step checks that makes these assets."""
-        own = {key: spec for asset in keys for key, spec in self.own.get(asset, {}).items()}
-        guards = {asset: self.guards[asset] for asset in keys if asset in self.guards}
-        return StepChecks(own, guards) if own or guards else NO_CHECKS
+    def of_unit(self, definition: AssetsDefinition, outputs: Sequence[AssetOutput]) -> StepChecks:
+        """What is checked where these outputs of a definition are made."""
+        every = self.of.get(definition, NO_CHECKS)
+        if every is NO_CHECKS or len(outputs) == len(definition.outputs):
+            return every
+        made = {output.spec.key for output in outputs}
+        own = {key: spec for key, spec in every.own.items() if key.asset_key in made}
+        return StepChecks(own, {key: calls for key, calls in every.guards.items() if key in made})
 
     def connected(
-        self, graph: AssetGraph, made: Sequence[Sequence[AssetKey]], upstream: Sequence[Collection[int]]
+        self,
+        graph: AssetGraph,
+        makers: Mapping[AssetKey, int],
+        checks: Sequence[StepChecks],
+        upstream: Mapping[int, Mapping[int, None]],
     ) -> dict[int, dict[int, None]]:
-        """What each step needs, by number: first those that make the assets `made` and need `upstream`, then those of checks."""
-        number = {key: index for index, keys in enumerate(made) for key in keys}
+        """What each unit needs, by index: those that make assets, of which `checks` are what they check, then the calls that stand alone.
 
-        def makers(keys: Iterable[AssetKey]) -> dict[int, None]:
-            return {number[key]: None for key in sorted(keys) if key in number}
+        `makers` says which unit makes an asset, `upstream` what the units need of each other.
+        """
 
-        needs = {index: dict.fromkeys(others) for index, others in enumerate(upstream)}
-        for asset in {**self.own, **self.guards}:
-            needs[number[asset]] |= makers(self._before(asset))
-            needs[number[asset]].pop(number[asset], None)
-        for index, call in enumerate(self.alone, start=len(made)):
-            needs[index] = makers(call.sources)
+        def made_by(keys: Iterable[AssetKey]) -> dict[int, None]:
+            return {makers[key]: None for key in sorted(keys) if key in makers}
+
+        needs = {index: dict(others) for index, others in upstream.items()}
+        for index, own in enumerate(checks):
+            wanted: set[AssetKey] = set().union(*(call.sources for call in own.calls))
+            wanted |= {dep.asset_key for spec in own.own.values() for dep in spec.additional_deps}
+            needs[index].update({other: None for other in made_by(wanted) if other != index})
+        for index, call in enumerate(self.alone, len(checks)):
+            needs[index] = made_by(call.sources)
             blocked = {node.spec.asset_key for node in call.nodes if node.spec.blocking}
-            for other in makers({child for key in blocked for child in graph.nodes[key].children}):
-                if other not in needs[index]:
-                    needs[other][index] = None
+            for child in made_by({child for key in blocked for child in graph.nodes[key].children}):
+                if child not in needs[index]:
+                    needs[child][index] = None
         return needs
-
-    def _before(self, asset: AssetKey) -> set[AssetKey]:
-        """The assets that have to be there before this one is checked."""
-        own = {dep.asset_key for spec in self.own.get(asset, {}).values() for dep in spec.additional_deps}
-        return own.union(*(call.sources for call in self.guards.get(asset, ())))
-
-    def names(self, made: Sequence[Sequence[AssetKey]], numbers: Iterable[int]) -> Iterator[str]:
-        """The steps of these numbers, as a message calls them."""
-        for number in numbers:
-            yield user_strings(made[number]) if number < len(made) else self.alone[number - len(made)].key
 
 
 def plan_checks(graph: AssetGraph, made: Collection[AssetKey], wanted: Collection[AssetCheckKey]) -> PlannedChecks:
@@ -131,8 +123,8 @@ def plan_checks(graph: AssetGraph, made: Collection[AssetKey], wanted: Collectio
     Those that are blocking are evaluated with their asset, before its table is published; unless the asset is not made, several
     assets are checked together, or what they look at is not there by then.
     """
-    own: dict[AssetKey, dict[AssetCheckKey, AssetCheckSpec]] = {}
-    guards: dict[AssetKey, list[CheckCall]] = {}
+    own: dict[AssetsDefinition, dict[AssetCheckKey, AssetCheckSpec]] = {}
+    guards: dict[AssetsDefinition, dict[AssetKey, list[CheckCall]]] = {}
     alone: list[CheckCall] = []
     calls: dict[tuple[AssetChecksDefinition, AssetKey | None], list[CheckNode]] = {}
     chosen = {graph.checks[key].definition for key in wanted if key in graph.checks}
@@ -140,15 +132,17 @@ def plan_checks(graph: AssetGraph, made: Collection[AssetKey], wanted: Collectio
         if key not in wanted and (node.definition not in chosen or node.definition is None or node.definition.can_subset):
             continue
         if node.owner is not None and key.asset_key in made:
-            own.setdefault(key.asset_key, {})[key] = node.spec
+            own.setdefault(node.owner, {})[key] = node.spec
         elif node.definition is not None:  # without can_subset all of its checks are evaluated, or none
             part = key.asset_key if node.definition.can_subset else None
             calls.setdefault((node.definition, part), []).append(node)
     for (definition, _), nodes in calls.items():
         call = CheckCall(definition, tuple(nodes))
         asset = call.asset_keys[0]
-        if call.is_blocking and len(call.asset_keys) == 1 and asset in made and not definition.reads_record:
-            guards.setdefault(asset, []).append(call)
+        maker = graph.nodes[asset].definition if asset in made else None
+        if call.is_blocking and len(call.asset_keys) == 1 and maker is not None and not definition.reads_record:
+            guards.setdefault(maker, {}).setdefault(asset, []).append(call)
         else:
             alone.append(call)
-    return PlannedChecks(own, guards, alone)
+    definitions = {**own, **guards}
+    return PlannedChecks({d: StepChecks(own.get(d, {}), guards.get(d, {})) for d in definitions}, alone)

@@ -35,6 +35,7 @@ class AssetPartitions(ContextPartitions):
 
     @property
     def keys(self) -> Sequence[str]:
+        """The partitions; PartitionNotFoundError for what is not partitioned."""
         from warehouse_assets.partitions.chosen import partitioned
 
         partitioned(self.partitions_def, self._owner)

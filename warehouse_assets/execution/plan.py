@@ -59,25 +59,14 @@ class Plan:
         InvalidDefinitionError for definitions that need each other and run as a whole.
         """
         units = _in_order(graph, _outputs_by_definition(graph, selected))
-        index_of = _index_of(units)
-        upstream: Sequence[Collection[int]] = [_upstream(graph, unit[1], index_of, index) for index, unit in enumerate(units)]
-        evaluated = [NO_CHECKS] * len(units)
-        if graph.checks:
-            planned = plan_checks(graph, selected, graph.checks_of(selected) if checks is None else checks)
-            units, upstream, evaluated = _with_checks(graph, planned, units, upstream)
-            index_of = _index_of(units)
-        keys = _step_keys(units, evaluated)
-        steps = [
-            Step(index, keys[index], *unit, tuple(upstream[index]), checks=evaluated[index]) for index, unit in enumerate(units)
-        ]
-        for step in steps:
-            for index in step.upstream:
-                steps[index].downstream.append(step.index)
-        for step in steps:
-            for key in step.asset_keys if len(step.outputs) > 1 else ():
-                step.consumers[key] = {index_of[child] for child in graph.nodes[key].children if child in index_of}
-                step.consumers[key].update(index for index in step.downstream if key in steps[index].checks.sources)
-        return cls(steps)
+        planned = (
+            plan_checks(graph, selected, graph.checks_of(selected) if checks is None else checks) if graph.checks else None
+        )
+        if planned is not None and (planned.of or planned.alone):
+            return cls(_checking_steps(graph, units, planned))
+        index_of = _makers(units)
+        upstream = [_upstream(graph, outputs, index_of, index) for index, (_, outputs) in enumerate(units)]
+        return cls(_connected(graph, units, [NO_CHECKS] * len(units), upstream))
 
     @property
     def checks(self) -> Sequence[CheckNode]:
@@ -116,8 +105,52 @@ def _outputs_by_definition(
     return {definition: tuple(outputs) for definition, outputs in chosen.items()}
 
 
-def _index_of(units: Sequence[Unit]) -> dict[AssetKey, int]:
+def _makers(units: Sequence[Unit]) -> dict[AssetKey, int]:
+    """The index of the unit that makes each asset."""
     return {output.spec.key: index for index, (_, outputs) in enumerate(units) for output in outputs}
+
+
+def _connected(
+    graph: AssetGraph, units: Sequence[Unit], checks: Sequence[StepChecks], upstream: Sequence[Mapping[int, None]]
+) -> list[Step]:
+    """The steps of these units, which are in order, with what each checks and needs."""
+    keys, index_of = _step_keys(units, checks), _makers(units)
+    steps = [
+        Step(index, keys[index], definition, outputs, tuple(upstream[index]), checks=checks[index])
+        for index, (definition, outputs) in enumerate(units)
+    ]
+    alone = [step for step in steps if step.checks.call is not None]
+    for step in steps:
+        for index in step.upstream:
+            steps[index].downstream.append(step.index)
+        for key in step.asset_keys if len(step.outputs) > 1 else ():
+            step.consumers[key] = {index_of[child] for child in graph.nodes[key].children if child in index_of}
+            step.consumers[key] |= {other.index for other in alone if other.checks.call and key in other.checks.call.sources}
+    return steps
+
+
+def _checking_steps(graph: AssetGraph, units: Sequence[Unit], planned: PlannedChecks) -> list[Step]:
+    """The steps of these units and of checks, each check as soon as it can be evaluated."""
+    index_of = _makers(units)
+    upstream = {index: _upstream(graph, outputs, index_of, index) for index, (_, outputs) in enumerate(units)}
+    checks = [planned.of_unit(definition, outputs) for definition, outputs in units]
+    needs = planned.connected(graph, index_of, checks, upstream)
+    # a step is asked for what definitions of assets and of checks have in common
+    every = [*units, *((cast(AssetsDefinition, call.definition), ()) for call in planned.alone)]
+    checks += [StepChecks(call=call) for call in planned.alone]
+    try:
+        order = list(TopologicalSorter(needs).static_order())
+    except CycleError as error:
+        names = _step_keys(every, checks)
+        circle = " → ".join(names[index] for index in error.args[1])
+        raise InvalidDefinitionError(f"assets and checks need each other: {circle}") from None
+    place = {index: new for new, index in enumerate(order)}
+    return _connected(
+        graph,
+        [every[index] for index in order],
+        [checks[index] for index in order],
+        [{place[other]: None for other in needs[index]} for index in order],
+    )
 
 
 def _upstream(graph: AssetGraph, outputs: Sequence[AssetOutput], index_of: Mapping[AssetKey, int], own: int) -> dict[int, None]:
@@ -131,7 +164,7 @@ def _in_order(graph: AssetGraph, chosen: Mapping[AssetsDefinition, tuple[AssetOu
     if all(len(definition.outputs) == 1 for definition in chosen):
         return units  # the order of the assets is the order of the definitions
     while True:
-        index_of = _index_of(units)
+        index_of = {output.spec.key: index for index, (_, outputs) in enumerate(units) for output in outputs}
         upstream = {index: _upstream(graph, outputs, index_of, index) for index, (_, outputs) in enumerate(units)}
         try:
             ordered = [units[index] for index in TopologicalSorter(upstream).static_order()]
@@ -141,30 +174,6 @@ def _in_order(graph: AssetGraph, chosen: Mapping[AssetsDefinition, tuple[AssetOu
         if len(units) > len(chosen):
             _check_arguments(graph, ordered)
         return ordered
-
-
-def _with_checks(
-    graph: AssetGraph, planned: PlannedChecks, units: Sequence[Unit], upstream: Sequence[Collection[int]]
-) -> tuple[Sequence[Unit], Sequence[Collection[int]], list[StepChecks]]:
-    """The units with those that evaluate checks among them, what each needs, and what each checks."""
-    made = [tuple(output.spec.key for output in outputs) for _, outputs in units]
-    needs = planned.connected(graph, made, upstream)
-    try:
-        order = list(TopologicalSorter(needs).static_order()) if planned else range(len(units))
-    except CycleError as error:
-        raise InvalidDefinitionError(
-            f"assets and the checks of them need each other: {' → '.join(planned.names(made, error.args[1]))}",
-            hint="Leave blocking=True out, or what the checks need.",
-        ) from None
-    place = {old: new for new, old in enumerate(order)}
-    stand_ins = [(cast(AssetsDefinition, call.definition), ()) for call in planned.alone]  # asked for what both have
-    every: Sequence[Unit] = [*units, *stand_ins]
-    evaluated = [*(planned.of(keys) for keys in made), *(StepChecks(call=call) for call in planned.alone)]
-    return (
-        [every[old] for old in order],
-        [[place[other] for other in needs[old]] for old in order],
-        [evaluated[old] for old in order],
-    )
 
 
 def _split(graph: AssetGraph, units: Sequence[Unit], circle: Sequence[int]) -> list[Unit]:
@@ -198,12 +207,12 @@ def _check_arguments(graph: AssetGraph, units: Sequence[Unit]) -> None:
                 )
 
 
-def _step_keys(units: Sequence[Unit], evaluated: Sequence[StepChecks]) -> Sequence[str]:
+def _step_keys(units: Sequence[Unit], checks: Sequence[StepChecks]) -> Sequence[str]:
     """The escaped key for a definition of one asset, the function's name for others; a number where that is taken."""
     keys: dict[str, None] = {}
-    for (definition, outputs), checks in zip(units, evaluated, strict=True):
-        if checks.call is not None:
-            wanted = checks.call.key
+    for (definition, outputs), checked in zip(units, checks, strict=True):
+        if checked.call is not None:
+            wanted = checked.call.key
         else:
             wanted = outputs[0].spec.key.to_escaped_string() if len(definition.outputs) == 1 else definition.node_name
         name, number = wanted, 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from warehouse_assets.definitions.invocation import config_object
 from warehouse_assets.errors import InvalidConfigError, InvalidDefinitionError, close_matches
@@ -13,6 +13,7 @@ from warehouse_assets.resources import Resource
 
 if TYPE_CHECKING:
     from warehouse_assets.definitions.assets import AssetsDefinition
+    from warehouse_assets.definitions.checks import AssetChecksDefinition
     from warehouse_assets.definitions.graphs import GraphDefinition
 
 __all__ = ["CoercibleToRunConfig", "RunConfig", "configurable_names", "configured_resource", "validate_run_config"]
@@ -50,6 +51,7 @@ class RunConfig:
 
 
 CoercibleToRunConfig: TypeAlias = "RunConfig | Mapping[str, Any] | None"
+Configurable: TypeAlias = "AssetsDefinition | AssetChecksDefinition"
 
 
 def _sections(name: str, section: Any) -> dict[str, Any]:
@@ -92,7 +94,7 @@ def validate_run_config(plan: Plan, config: RunConfig, resources: Mapping[str, A
     """
     faults: list[str] = []
     configurable = configurable_names(plan) if config.ops else {}
-    given: dict[AssetsDefinition, Any] = {}
+    given: dict[Configurable, Any] = {}
     for name, value in config.ops.items():
         if name in configurable:
             given[configurable[name]] = value
@@ -111,8 +113,9 @@ def validate_run_config(plan: Plan, config: RunConfig, resources: Mapping[str, A
             if (built := _step_config(step, given)) is not None:
                 configs[step.key] = built
             for call in step.checks.calls if step.checks.guards else ():
-                value = given.get(cast("AssetsDefinition", call.definition))
-                if (built := config_object(call.definition.function, value, f"check {call.key!r}")) is not None:
+                if (
+                    built := config_object(call.definition.function, given.get(call.definition), f"check {call.key!r}")
+                ) is not None:
                     configs[call.key] = built
         except (InvalidConfigError, InvalidDefinitionError) as error:
             faults.append(str(error))
@@ -122,14 +125,13 @@ def validate_run_config(plan: Plan, config: RunConfig, resources: Mapping[str, A
     return configs, configured
 
 
-def configurable_names(plan: Plan) -> dict[str, AssetsDefinition]:
-    """What each name stands for in the configuration of ops: an asset's key, or the name of a step or function."""
-    names: dict[str, AssetsDefinition] = {}
+def configurable_names(plan: Plan) -> dict[str, Configurable]:
+    """What each name stands for in the configuration of ops: an asset's key, or the name of a step, check or function."""
+    names: dict[str, Configurable] = {}
     for step in plan.steps:
         own = {step.key, step.definition.node_name, *(key.to_user_string() for key in step.asset_keys)}
         names.update(dict.fromkeys(own, step.definition))
-        for call in step.checks.calls if step.checks.guards else ():
-            names[call.key] = cast("AssetsDefinition", call.definition)
+        names.update({call.key: call.definition for call in step.checks.calls})
     return names
 
 
@@ -145,7 +147,7 @@ def configured_resource(name: str, resources: Mapping[str, Any], config: Any) ->
     return configure(config)
 
 
-def _step_config(step: Step, given: Mapping[AssetsDefinition, Any]) -> Any:
+def _step_config(step: Step, given: Mapping[Configurable, Any]) -> Any:
     if step.definition.graph is not None:
         return _graph_config(step, step.definition.graph, given.get(step.definition))
     value, function = given.get(step.definition), step.definition.function

@@ -76,8 +76,8 @@ def merge_resources(
 def resources_and_conflicts(
     given: Mapping[str, Any], nodes: Iterable[AssetNode], checks: Iterable[CheckNode] = ()
 ) -> tuple[dict[str, Any], Sequence[ResourceError]]:
-    """The given resources and those that came with the assets and checks themselves, and an error for each that differs under one name."""
-    merged, conflicts = dict(given), []
+    """The given resources and those that came with assets and checks, and an error for each that differs under one name."""
+    merged, conflicts = dict(given), list[ResourceError]()
     origin = dict.fromkeys(given, "the resources given")
 
     def add(own: Mapping[str, Any], who: str, place: str) -> None:
@@ -98,7 +98,7 @@ def resources_and_conflicts(
         add(own, f"asset {node.key.to_user_string()!r}", node.place)
     for check in checks:
         if check.definition is not None and check.definition.resource_defs:
-            add(check.definition.resource_defs, f"check {check.key.to_user_string()!r}", str(check.place))
+            add(check.definition.resource_defs, f"check {check.key.to_user_string()!r}", str(check.definition.place))
     return merged, conflicts
 
 
