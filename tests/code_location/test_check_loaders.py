@@ -24,6 +24,7 @@ from warehouse_assets import (
 )
 from warehouse_assets.checks import not_null
 from warehouse_assets.code_location.loading import load_definitions
+from warehouse_assets.errors import InvalidDefinitionsError
 
 pytestmark = pytest.mark.semantics(30, 36)
 
@@ -131,3 +132,25 @@ def test_a_module_without_definitions_brings_its_checks(package: Path) -> None:
     graph = load_definitions("checked_package.checks", package).graph
 
     assert [key.to_user_string() for key in graph.checks] == ["orders:there"]
+
+
+def test_all_faults_of_checks_in_a_module_are_said_at_once(package: Path) -> None:
+    (package / "faulty.py").write_text(
+        "from warehouse_assets import asset, asset_check\n"
+        "from warehouse_assets.checks import not_null, row_count\n\n\n"
+        "@asset\ndef orders(): ...\n\n\n"
+        "@asset_check(asset=orders, name='not good')\ndef one(): ...\n\n\n"
+        "@asset_check(asset=orders, required_resource_keys={'limit'})\ndef two(): ...\n\n\n"
+        "three = not_null(orders, [])\nfour = row_count(orders, minimum=3, maximum=2)\n"
+    )
+
+    with pytest.raises(InvalidDefinitionsError) as info:
+        load_definitions("faulty", package)
+
+    text = str(info.value)
+    assert "4 faults in 'faulty'" in text
+    assert "check 'not good': the name 'not good' is not allowed" in text
+    assert "the resource 'limit' is required by check 'orders:two', and is not given" in text
+    assert "nothing is to be checked" in text
+    assert "the minimum 3 is above the maximum 2" in text
+    assert text.count("faulty.py:") == 4

@@ -109,10 +109,9 @@ def _definition(
     asset: Any, rules: Sequence[ColumnRule], faults: Faults, *, blocking: bool, severity: AssetCheckSeverity, sample: int
 ) -> AssetChecksDefinition:
     own = keys_meant(asset, faults)
-    faults.raise_any("the column checks")
     by_name: dict[str, ColumnRule] = {}
     specs: list[AssetCheckSpec] = []
-    for rule in rules:
+    for rule in rules if own else ():
         name, number = rule.name, 2
         while name in by_name:
             name, number = f"{rule.name}_{number}", number + 1
@@ -128,8 +127,8 @@ def _definition(
             break
         specs.append(spec)
         by_name[name] = rule
-    faults.raise_any("the column checks")
-    name = specs[0].key.to_escaped_string() if len(specs) == 1 else f"{own[0].to_escaped_string()}:columns"
+    faults.settle("the column checks")
+    name = specs[0].key.to_escaped_string() if len(specs) == 1 else f"{own[0].to_escaped_string() if own else '?'}:columns"
 
     def evaluate(context: CheckContext) -> Iterator[AssetCheckResult]:
         chosen = [by_name[spec.name] for spec in context.check_specs]

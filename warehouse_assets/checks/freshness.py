@@ -38,7 +38,7 @@ def freshness(
     faults = faults_of("freshness", asset)
     if not isinstance(max_age, dt.timedelta) or max_age <= dt.timedelta(0):
         faults.add(f"max_age is {max_age!r}", hint="Write timedelta(hours=…).")
-    faults.raise_any("the check")
+        faults.raise_any("the check")
 
     def evaluate(key: AssetKey, context: CheckContext) -> AssetCheckResult:
         latest = _latest_row(context, key, column) if column is not None else _latest_event(context, key)
@@ -61,6 +61,7 @@ def freshness(
         evaluate,
         description=f"{what} is at most {_text(max_age)} old.",
         blocking=blocking,
+        faults=faults,
         reads_record=column is None,
     )
 

@@ -57,14 +57,16 @@ def one_check(
     *,
     description: str,
     blocking: bool,
+    faults: Faults,
     reads_record: bool = False,
 ) -> AssetChecksDefinition:
-    """The definition of one check of `asset`."""
-    spec = AssetCheckSpec(name, asset=asset, description=description, blocking=blocking)
+    """The definition of one check of `asset`; none where something is wrong with it."""
+    spec = faults.attempt(AssetCheckSpec, name, asset=asset, description=description, blocking=blocking)
+    faults.settle("the check")
     return ready_made(
-        [spec],
+        [spec] if spec is not None else [],
         lambda context: [evaluate(context.check_specs[0].asset_key, context)],
-        name=spec.key.to_escaped_string(),
+        name=spec.key.to_escaped_string() if spec is not None else name,
         reads_record=reads_record,
     )
 

@@ -31,7 +31,6 @@ def schema_unchanged(
     faults = faults_of("schema_unchanged", asset)
     if columns is not None and not list(columns):
         faults.add("the schema has no columns", hint="Leave it out to compare with the schema that was recorded last.")
-    faults.raise_any("the check")
     declared = columns if isinstance(columns, TableSchema) or columns is None else _schema(columns)
 
     def evaluate(key: AssetKey, context: CheckContext) -> AssetCheckResult:
@@ -49,7 +48,7 @@ def schema_unchanged(
         )
 
     what = "those that are declared" if declared is not None else "those it had before"
-    return one_check(asset, name, evaluate, description=f"The columns are {what}.", blocking=blocking)
+    return one_check(asset, name, evaluate, description=f"The columns are {what}.", blocking=blocking, faults=faults)
 
 
 def _schema(columns: Mapping[str, str | None]) -> TableSchema:

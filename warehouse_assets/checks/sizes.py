@@ -120,14 +120,13 @@ def _size_check(
         faults.add("nothing is to be checked", hint="Give minimum, maximum or history.")
     if minimum is not None and maximum is not None and minimum > maximum:
         faults.add(f"the minimum {minimum} is above the maximum {maximum}", hint="Exchange them.")
-    faults.raise_any("the check")
 
     def evaluate(key: AssetKey, context: CheckContext) -> AssetCheckResult:
         value = measured(key, context)
         if value is None:
             return AssetCheckResult(passed=False, severity=severity, description=f"no {recorded_as} is recorded")
         metadata: dict[str, Any] = {recorded_as: int(value)}
-        faults = _outside(value, minimum, maximum, unit)
+        found = _outside(value, minimum, maximum, unit)
         note = None
         if history is not None:
             sliced = recorded_as == "row_count" and bool(context.checked_partitions)
@@ -142,16 +141,22 @@ def _size_check(
                 low, high = history.around(before)
                 metadata |= {"expected_minimum": low, "expected_maximum": high, "compared_with": len(before)}
                 if not low <= value <= high:
-                    faults.append(f"{low:,.0f} to {high:,.0f} {unit} are expected after the last {len(before)}")
-        description = f"{value:,.0f} {unit}: {'; '.join(faults)}" if faults else note
-        return AssetCheckResult(passed=not faults, severity=severity, description=description, metadata=metadata)
+                    found.append(f"{low:,.0f} to {high:,.0f} {unit} are expected after the last {len(before)}")
+        description = f"{value:,.0f} {unit}: {'; '.join(found)}" if found else note
+        return AssetCheckResult(passed=not found, severity=severity, description=description, metadata=metadata)
 
     parts = [f"at least {minimum:,} {unit}"] if minimum is not None else []
     parts += [f"at most {maximum:,} {unit}"] if maximum is not None else []
     parts += [f"about as many{'' if parts else f' {unit}'} as before"] if history is not None else []
     text = ", and ".join(parts) + "."
     return one_check(
-        asset, name, evaluate, description=text[:1].upper() + text[1:], blocking=blocking, reads_record=unit == "bytes"
+        asset,
+        name,
+        evaluate,
+        description=text[:1].upper() + text[1:],
+        blocking=blocking,
+        faults=faults,
+        reads_record=unit == "bytes",
     )
 
 

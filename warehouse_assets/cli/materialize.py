@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import traceback
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,21 +56,24 @@ def materialize(
     """
     from warehouse_assets.execution.executors import ThreadExecutor
     from warehouse_assets.execution.plan import Plan
-    from warehouse_assets.graph.selection import AssetSelection, select_checks, select_executable
+    from warehouse_assets.graph.selection import exactly, select_checks, select_executable
 
     definitions = load(module, verbose=verbose)
     job = definitions.get_job_def(job_name) if job_name is not None else None
-    selected = set(job.select(selection) if job is not None else select_executable(definitions.graph, selection))
-    checks = select_checks(definitions.graph, selection) if job is None else definitions.graph.checks_of(selected)
+    selected = job.select(selection) if job is not None else select_executable(definitions.graph, selection)
+    checks = job.select_checks(selection) if job is not None else select_checks(definitions.graph, selection)
     if only_stale:
-        if not (selected := _to_refresh(definitions, selected)):
+        if not (selected := _to_refresh(definitions, set(selected))):
             return 0
         checks &= definitions.graph.checks_of(selected)
     plan = Plan.build(definitions.graph, selected, checks)
-    chosen = AssetSelection.keys(*selected).without_checks() | AssetSelection.checks(*checks)
     alone = [step.key for step in plan.steps if not step.outputs]
     declared = job.executor if job is not None else definitions.executor
     executor = ThreadExecutor(threads) if threads or declared is None else declared
+    if job is not None:
+        execute = partial(job.execute, selected, checks=checks)
+    else:
+        execute = partial(definitions.materialize, exactly(selected, checks))
     out = console()
     with (
         open_instance(create=True) as instance,
@@ -77,16 +81,15 @@ def materialize(
         _log_lines(out),
     ):
         try:
-            options: dict[str, Any] = {
-                "instance": instance,
-                "run_config": _read_config(config),
+            result = execute(
+                instance=instance,
+                run_config=_read_config(config),
                 **chosen_partitions(partition, partition_range),
-                "raise_on_error": False,
-                "executor": executor,
-                "only_stale": only_stale,
-                "listeners": [display],
-            }
-            result = definitions.materialize(chosen, **options) if job is None else job.execute(selected, **options)
+                raise_on_error=False,
+                executor=executor,
+                only_stale=only_stale,
+                listeners=[display],
+            )
         except KeyboardInterrupt:
             display.__exit__()
             _say_canceled(out, display)

@@ -81,25 +81,25 @@ class Definitions:
         faults.settle("the definitions")
 
     def _all_resources(self, given: dict[str, Any], faults: Faults) -> dict[str, Any]:
-        merged, conflicts = resources_and_conflicts(given, self.graph, self.graph.checks.values())
+        checks = list(self.graph.checks.values())
+        merged, conflicts = resources_and_conflicts(given, self.graph, checks)
         faults.errors += [InvalidDefinitionError(conflict.message, where=conflict.where) for conflict in conflicts]
         definitions = [*self.graph.bindings]
         if faults.errors:
             definitions = [definition for definition in definitions if _is_readable(definition)]
-        by_checks = required_by_checks(self.graph, self.graph.checks.values())
-        for missing in missing_resources(by_checks, merged):
-            message, _, hint = missing.partition(". ")
-            faults.add(message, hint=hint)
-        if not missing_resources(required_resources(self.graph, definitions), merged):
+            checks = [check for check in checks if check.definition is None or _is_readable(check.definition)]
+        needed = required_resources(self.graph, definitions) | required_by_checks(self.graph, checks)
+        if not missing_resources(needed, merged):
             return merged
-        said = set(by_checks)
-        for definition in definitions:  # one after the other, to know where each is declared
-            needed = required_resources(self.graph, [definition])
+        said: set[str] = set()
+        alone = [(required_resources(self.graph, [definition]), definition.place) for definition in definitions]
+        alone += [(required_by_checks(self.graph, [check]), check.place) for check in checks]
+        for needed, place in alone:  # one after the other, to know where each is declared
             new = {name: why for name, why in needed.items() if name not in said}
             said.update(new)
             for missing in missing_resources(new, merged):
                 message, _, hint = missing.partition(". ")
-                faults.add(message, hint=hint, where=definition.place)
+                faults.add(message, hint=hint, where=place)
         return merged
 
     def _resolved_jobs(self, faults: Faults, is_sound: bool) -> dict[str, JobDefinition]:
@@ -250,7 +250,7 @@ class AssetValueLoader:
         return self._tables.load(AssetKey.coerce(key), as_type, metadata=metadata, partition_key=partition_key)
 
 
-def _is_readable(definition: AssetsDefinition) -> bool:
+def _is_readable(definition: AssetsDefinition | AssetChecksDefinition) -> bool:
     """Whether the annotations of its function can be resolved; else that is noted already."""
     try:
         return definition.function.parameters is not None

@@ -146,12 +146,11 @@ def asset_check(
         bound = bind_ins(additional_ins, function, faults) if additional_ins else {}
         if spec is not None and any(given.key_for(argument) == spec.asset_key for argument, given in bound.items()):
             faults.add("additional_ins names the asset that is checked", hint="Its table goes to an argument of its name.")
-        faults.raise_any(f"check {own!r}")
-        assert spec is not None
+        faults.settle(f"check {own!r}")
         return AssetChecksDefinition(
             function,
-            (spec,),
-            spec.key.to_escaped_string(),
+            (spec,) if spec is not None else (),
+            spec.key.to_escaped_string() if spec is not None else own,
             bound,
             frozenset(required_resource_keys or ()),
             resource_defs or {},
@@ -193,7 +192,7 @@ def multi_asset_check(
         checked = checked_specs(specs, None, faults)
         if not specs:
             faults.add("it has no specs", hint="Give an AssetCheckSpec for each check.")
-        faults.raise_any(f"checks {own!r}")
+        faults.settle(f"checks {own!r}")
         return AssetChecksDefinition(
             function,
             checked,

@@ -19,8 +19,8 @@ from warehouse_assets.execution.plan import Plan
 from warehouse_assets.execution.run import RunResult, execute_run
 from warehouse_assets.execution.run_config import CoercibleToRunConfig, RunConfig, configurable_names
 from warehouse_assets.graph.asset_graph import AssetGraph
-from warehouse_assets.graph.selection import CoercibleToAssetSelection, select_executable
-from warehouse_assets.keys import AssetKey, user_strings
+from warehouse_assets.graph.selection import CoercibleToAssetSelection, select_checks, select_executable
+from warehouse_assets.keys import AssetCheckKey, AssetKey, user_strings
 
 if TYPE_CHECKING:
     from warehouse_assets.instance import Instance
@@ -31,11 +31,12 @@ __all__ = ["JobDefinition", "resolve_job"]
 
 @dataclass(frozen=True, eq=False)
 class JobDefinition:
-    """Assets that are made together, under a name: `asset_keys` of `graph`, with these resources."""
+    """Assets that are made together, under a name: `asset_keys` of `graph`, with these checks and resources."""
 
     name: str
     graph: AssetGraph = field(repr=False)
     asset_keys: frozenset[AssetKey]
+    check_keys: frozenset[AssetCheckKey] = frozenset()
     resources: Mapping[str, Any] = field(default_factory=dict, repr=False)
     config: RunConfig = field(default_factory=RunConfig)
     description: str | None = None
@@ -64,6 +65,7 @@ class JobDefinition:
         """
         return self.execute(
             self.select(asset_selection),
+            checks=self.select_checks(asset_selection),
             run_config=run_config,
             instance=instance,
             resources=resources,
@@ -83,10 +85,16 @@ class JobDefinition:
             raise InvalidSelectionError(f"the job {self.name!r} does not make {user_strings(outside)}")
         return selected
 
+    def select_checks(self, asset_selection: CoercibleToAssetSelection | None) -> set[AssetCheckKey]:
+        """The checks of the job that a selection means, or all."""
+        chosen = set(self.check_keys)
+        return chosen if asset_selection is None else chosen & select_checks(self.graph, asset_selection)
+
     def execute(
         self,
         selected: Collection[AssetKey],
         *,
+        checks: Collection[AssetCheckKey] | None = None,
         run_config: CoercibleToRunConfig = None,
         resources: Mapping[str, Any] | None = None,
         tags: Mapping[str, str] | None = None,
@@ -97,19 +105,20 @@ class JobDefinition:
         return execute_run(
             self.graph,
             selected,
+            checks=self.check_keys & self.graph.checks_of(selected) if checks is None else checks,
             resources={**self.resources, **(resources or {})},
-            run_config=self._merged(RunConfig.of(run_config), selected),
+            run_config=self._merged(RunConfig.of(run_config), selected, checks),
             tags={**self.run_tags, **(tags or {})},
             executor=executor or self.executor,
             job_name=self.name,
             **options,
         )
 
-    def _merged(self, given: RunConfig, selected: Collection[AssetKey]) -> RunConfig:
+    def _merged(self, given: RunConfig, selected: Collection[AssetKey], checks: Collection[AssetCheckKey] | None) -> RunConfig:
         """The job's configuration of what runs, and what is given, which wins for each asset and resource."""
         own = self.config.ops
-        if own and len(selected) < len(self.asset_keys):
-            running = configurable_names(Plan.build(self.graph, selected))
+        if own and (len(selected) < len(self.asset_keys) or checks is not None):
+            running = configurable_names(Plan.build(self.graph, selected, checks))
             own = {name: value for name, value in own.items() if name in running}
         return RunConfig({**own, **given.ops}, {**self.config.resources, **given.resources})
 
@@ -130,10 +139,11 @@ def resolve_job(
     own = Faults(f"job {declared.name!r}: ", declared.place)
     try:
         selected = select_executable(graph, declared.selection)
+        checks = select_checks(graph, declared.selection)
         config = RunConfig.of(declared.config)
         partitions_def = _shared_partitions(declared, graph, selected, own)
         if plan:
-            _check_config(config, Plan.build(graph, selected), own)
+            _check_config(config, Plan.build(graph, selected, checks), own)
     except (InvalidSelectionError, InvalidConfigError, InvalidDefinitionError) as error:
         own.add(error.message, hint=error.hint)
     faults.errors += own.errors
@@ -143,6 +153,7 @@ def resolve_job(
         declared.name,
         graph,
         frozenset(selected),
+        frozenset(checks),
         resources,
         config,
         declared.description,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from warehouse_assets.definitions.assets import AssetsDefinition
 from warehouse_assets.definitions.check_specs import AssetCheckSpec
 from warehouse_assets.definitions.checks import AssetChecksDefinition
-from warehouse_assets.definitions.naming import Faults
+from warehouse_assets.definitions.naming import Faults, Place
 from warehouse_assets.errors import close_matches
 from warehouse_assets.keys import AssetCheckKey, AssetKey
 
@@ -36,6 +36,13 @@ class CheckNode:
     def key(self) -> AssetCheckKey:
         """The key of the check."""
         return self.spec.key
+
+    @property
+    def place(self) -> Place:
+        """Where it was declared."""
+        owner = self.definition or self.owner
+        assert owner is not None
+        return owner.place
 
     @property
     def needs(self) -> set[AssetKey]:

@@ -16,7 +16,7 @@ from warehouse_assets.errors import InvalidSelectionError, close_matches
 from warehouse_assets.graph.asset_graph import AssetGraph, AssetNode, suggest_keys
 from warehouse_assets.keys import AssetCheckKey, AssetKey, CoercibleToAssetKey, CoercibleToKeyPrefix, key_prefix_segments
 
-__all__ = ["AssetSelection", "CoercibleToAssetSelection", "select_checks", "select_executable"]
+__all__ = ["AssetSelection", "CoercibleToAssetSelection", "exactly", "select_checks", "select_executable"]
 
 WILDCARDS = "*?["
 
@@ -416,3 +416,8 @@ def select_checks(graph: AssetGraph, selection: CoercibleToAssetSelection | None
     if not graph.checks:
         return set()
     return set(graph.checks) if selection is None else AssetSelection.of(selection).resolve_checks(graph)
+
+
+def exactly(assets: Iterable[AssetKey], checks: Iterable[AssetCheckKey]) -> AssetSelection:
+    """The selection of these assets and of these checks."""
+    return AssetSelection.keys(*assets).without_checks() | AssetSelection.checks(*checks)
