@@ -15,7 +15,7 @@ from sphinx.util.docutils import SphinxDirective
 
 import io_managers
 import warehouse_assets
-from warehouse_assets import errors, testing
+from warehouse_assets import checks, errors, testing
 
 project = "warehouse-assets"
 author = "the authors of warehouse-assets"
@@ -71,20 +71,21 @@ SECTIONS = {
     "partitions": ("partitions",),
     "resources": ("config", "resources"),
     "io_managers": ("io_manager",),
-    "running": ("code_location", "execution", "instance", "graph"),
+    "checks": ("definitions.checks", "definitions.check_specs", "execution.check_context"),
+    "running": ("code_location", "definitions.job", "execution", "instance", "graph"),
     "errors": ("errors",),
 }  # fmt: skip
+
+PACKAGES = {"errors": errors, "ready-made checks": checks, "stores": io_managers}
+SUITES = ("contract", "io_manager", "partitions", "event_log")
 
 
 def members(section: str) -> Iterator[tuple[ModuleType, str]]:
     """The public names of a section, each with a module that has it."""
     if section == "testing":
-        modules = [
-            testing,
-            *(import_module(f"{testing.__name__}.{suite}") for suite in ("contract", "io_manager", "event_log")),
-        ]
-    elif section in ("errors", "stores"):
-        modules = [errors if section == "errors" else io_managers]
+        modules = [testing, *(import_module(f"{testing.__name__}.{suite}") for suite in SUITES)]
+    elif section in PACKAGES:
+        modules = [PACKAGES[section]]
     else:
         homes = sorted(warehouse_assets._HOMES.items(), key=lambda item: item[0].lower())
         yield from ((import_module(f"warehouse_assets.{home}"), name) for name, home in homes if section_of(home) == section)
@@ -113,6 +114,7 @@ class PublicNames(SphinxDirective):
     """`.. public-names:: section`: the docstrings of all public names of a section."""
 
     required_arguments = 1
+    final_argument_whitespace = True
 
     def run(self) -> list[nodes.Node]:
         return self.parse_text_to_nodes("\n".join(described(*member) for member in members(self.arguments[0])))
