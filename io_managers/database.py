@@ -74,6 +74,17 @@ class Database:
         real = os.path.realpath(path)
         return _files.get(real) or _files.setdefault(real, cls(real))
 
+    @contextlib.contextmanager
+    def writing(self) -> Generator[None]:
+        """Count a transaction that writes."""
+        with self.lock:
+            self.writers += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.writers -= 1
+
     def table_lock(self, name: str) -> threading.RLock:
         """What a writer of a table holds, so that no two replace it at once; DuckDB takes no notice of case."""
         return self._tables.setdefault(name.casefold(), threading.RLock())

@@ -4,42 +4,37 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Generator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from collections import ChainMap
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote
 
 import duckdb
-import polars as pl
 from pydantic import Field, PrivateAttr
 
 from io_managers import engine
 from io_managers.database import Database, Lease
-from io_managers.duckdb_tables import (
-    INCOMING,
-    Incoming,
-    column_types,
-    file_size,
-    full_name,
-    replace_slice,
-    replace_table,
-    sliced,
-    table_blocks,
-)
-from io_managers.duckdb_types import Column, is_null_inside, on_its_way, polars_schema, remembered, restored
-from io_managers.frames import BATCH_ROWS, FrameType, Stream, empty, is_lazy, is_polars, requested
+from io_managers.duckdb_catalog import blocks_of, exists, full_name, is_listed, kinds_of, schema_of
+from io_managers.duckdb_incoming import Incoming, IncomingFrame
+from io_managers.duckdb_partitions import write_partitions
+from io_managers.duckdb_types import Column, remember, remembered, restored
+from io_managers.frames import FrameType
+from io_managers.slices import condition
 from io_managers.table import StagedWrite, TableIOManager, check_columns, missing_table
-from warehouse_assets.errors import SchemaChangedError, TableNotFoundError, UnsupportedTypeError
+from warehouse_assets.errors import TableError
 from warehouse_assets.io_manager import InputContext, OutputContext, TableSource
 from warehouse_assets.io_manager.contexts import logger
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql import SQL
-from warehouse_assets.tables import Table, TableColumn, TableName, TableSchema, TableSlice, TableStats, quote_identifier
+from warehouse_assets.tables import TableName, TableSlice, TableStats, quote_identifier
 
 __all__ = ["DuckDBIOManager"]
 
 CHECKPOINT_WAIT = 1.0  # seconds that a small write waits for others to end before it is measured in the write-ahead log
+
+_OF_A_VIEW = ("is of type View", "Can only delete from base table", "Can only modify view")
 
 
 class DuckDBIOManager(TableIOManager):
@@ -88,73 +83,69 @@ class DuckDBIOManager(TableIOManager):
         return str(self.table_name(key)).casefold()
 
     @contextmanager
-    def staging(
-        self, context: OutputContext, table: TableSlice, obj: Any, *, inspected: bool = False
-    ) -> Generator[StagedInDuckDB]:
-        """Write the table, or the slice of it, in a transaction that ends with the block; tables of this database do not leave it."""
-        with (
-            self._writing(context, table.name) as connection,
-            self._incoming(connection, context, obj) as incoming,
-            self._transaction(connection) as commit,
-        ):
-            if table.partitions is None:
-                rows = replace_table(connection, table.name, incoming)
-            else:
-                key, policy = context.asset_key, self.policy_for(context)
-                rows = replace_slice(connection, key, table, incoming, policy, context.partition_keys)
-            staged = StagedInDuckDB(self, connection)
-            yield staged
-            quoted = full_name(connection, table.name)
-            columns = column_types(connection, table.name) or {}
-            whole = rows
-            if table.partitions is not None:
-                [(whole,)] = connection.execute(f"select count(*) from {quoted}").fetchall()
-            logged = commit()
-            staged.stats = TableStats(
-                row_count=whole,
-                byte_size=self._bytes_at_rest(connection, quoted, logged),
-                schema=TableSchema(tuple(TableColumn(name, kind) for name, kind in columns.items())),
-                table_name=str(table.name),
-                partition_row_count=None if table.partitions is None else rows,
-            )
+    def staging(self, context: OutputContext, table: TableSlice, obj: Any) -> Generator[_Staged]:
+        frame = None if isinstance(obj, SQL) else IncomingFrame(obj, context.asset_key)
+        with self._writing(context, table.name) as connection:
+            source = self._from_sql(context, obj, connection) if frame is None else frame.registered(connection)
+            with source as incoming:  # and no longer, since the block may read on this connection
+                written = self._begin(connection, context, table, incoming)
+            staged = _Staged(self, connection, context.asset_key)
+            try:
+                yield staged
+                with self._database.writing():
+                    logged = self._commit(connection, context)
+            except BaseException:
+                _roll_back(connection)
+                raise
+            staged.stats = self._measured(connection, table, written, logged)
+
+    def _begin(
+        self, connection: duckdb.DuckDBPyConnection, context: OutputContext, table: TableSlice, incoming: Incoming
+    ) -> tuple[int, int | None]:
+        """Write in a transaction that stays open; the rows of the table, and those of the partitions where some are written."""
+        quoted = full_name(connection, table.name)
+        with self._database.writing():
+            try:
+                connection.begin()
+                if table.partitions is not None:
+                    written = write_partitions(connection, context, table, quoted, incoming, self.policy(context))
+                    [(rows,)] = connection.execute(f"select count(*) from {quoted}").fetchall()
+                    return rows, written
+                statement = f"create or replace table {quoted} as {incoming.query}"
+                [(rows,)] = connection.execute(statement, incoming.parameters).fetchall()
+                remember(connection, quoted, incoming.dtypes or {})
+            except BaseException as error:
+                _roll_back(connection)
+                if isinstance(error, duckdb.Error) and any(text in str(error) for text in _OF_A_VIEW):
+                    hint = f"Drop it first: drop view {table.name.quoted}"
+                    raise TableError(f"{table.name} in {self.database} is a view, not a table", hint=hint) from None
+                raise
+        return rows, None
 
     @contextmanager
-    def _incoming(self, connection: duckdb.DuckDBPyConnection, context: OutputContext, obj: Any) -> Generator[Incoming]:
-        """What is to be written, as the connection can read it inside the block."""
-        if isinstance(obj, SQL):
-            with engine.bound(
-                obj,
-                context.sources,
-                connection,
-                asset_key=context.asset_key,
-                default_schema=self.schema_,
-                in_place=lambda source: self._in_place(source, connection),
-            ) as (text, parameters):
+    def _from_sql(self, context: OutputContext, sql: SQL, connection: duckdb.DuckDBPyConnection) -> Generator[Incoming]:
+        """The rows that `sql` gives; tables of this database do not leave it.
+
+        Those of a query over the partitions that it replaces are kept aside, before the old ones are deleted.
+        """
+        seen: list[str] = []
+
+        def in_place(source: TableSource) -> tuple[str, Mapping[str, Any]] | None:
+            seen.append(self.place_of(source.asset_key, {}))
+            return self._in_place(source, connection)
+
+        with engine.bound(
+            sql, context.sources, connection, asset_key=context.asset_key, default_schema=self.schema_, in_place=in_place
+        ) as (text, parameters):
+            if context.partitions_def is None or self.place_of(context.asset_key, {}) not in seen:
                 yield Incoming(text, parameters)
-            return
-        frame, dtypes, stream = _prepare(obj, context.asset_key)
-        connection.register(INCOMING, frame)
-        try:
-            yield Incoming(f"select {_casts(dtypes)} from {INCOMING}", None, dtypes, obj, stream)
-        finally:
-            connection.unregister(INCOMING)
-
-    @contextmanager
-    def _transaction(self, connection: duckdb.DuckDBPyConnection) -> Generator[Callable[[], int]]:
-        """A transaction that is rolled back where the block raises; calling what the block gets commits it."""
-        database = self._database
-        with database.lock:
-            database.writers += 1
-        try:
-            connection.begin()
-            yield lambda: self._commit(connection)
-        except BaseException:
-            with suppress(duckdb.Error):  # the failure may have ended the transaction
-                connection.rollback()
-            raise
-        finally:
-            with database.lock:
-                database.writers -= 1
+                return
+            aside = engine.temporary_name()
+            connection.execute(f"create temp table {aside} as {text}", parameters)
+            try:
+                yield Incoming(f"select * from {aside}")
+            finally:
+                connection.execute(f"drop table {aside}")
 
     @contextmanager
     def query(self, sql: Any, sources: Mapping[AssetKey, TableSource]) -> Generator[Any]:
@@ -162,39 +153,23 @@ class DuckDBIOManager(TableIOManager):
         database = Database() if self._is_missing else self._database
         with (
             closing(database.lease(lock_timeout=self.lock_timeout, log=logger, reads_only=True)) as lease,
-            self.answer(sql, sources, lease.connection) as reader,
-        ):
-            yield reader
-
-    @contextmanager
-    def answer(
-        self,
-        sql: Any,
-        sources: Mapping[AssetKey, TableSource],
-        connection: duckdb.DuckDBPyConnection,
-    ) -> Generator[Any]:
-        """The answer to `sql` on a connection to this database, on which a table may be staged."""
-        with (
             engine.bound(
                 sql,
                 sources,
-                connection,
+                lease.connection,
                 default_schema=self.schema_,
-                in_place=lambda source: self._in_place(source, connection),
+                in_place=lambda source: self._in_place(source, lease.connection),
             ) as (text, parameters),
-            connection.sql(text, params=parameters).to_arrow_reader() as reader,
+            lease.connection.sql(text, params=parameters).to_arrow_reader() as reader,
         ):
             yield reader
 
     def read(self, context: InputContext, table: TableSlice, kind: FrameType) -> Any:
         if self._is_missing:
-            return self._nothing(context, table, kind)
+            raise missing_table(context, str(table.name), self.database)
         lease = self._database.lease(lock_timeout=self.lock_timeout, log=context.log, reads_only=True)
         try:
             frame = self._frame(lease, context, table, kind)
-        except TableNotFoundError:
-            lease.close()
-            return self._nothing(context, table, kind)
         except BaseException:
             lease.close()
             raise
@@ -202,25 +177,19 @@ class DuckDBIOManager(TableIOManager):
             lease.close()
         return frame
 
-    def _nothing(self, context: InputContext, table: TableSlice, kind: FrameType) -> Any:
-        """What a table that does not exist gives: a frame without columns where no row is asked for, else an error."""
-        if table.partitions != ():
-            raise missing_table(context, str(table.name), self.database)
-        return empty(kind)
-
     def drop(self, context: OutputContext) -> bool:
         """Remove the table; whether there was one."""
         name = self.table_name(context.asset_key)
         if self._is_missing:
             return False
         with self._writing(context, name) as connection:
-            exists = column_types(connection, name) is not None
+            found = exists(connection, name)
             connection.execute(f"drop table if exists {full_name(connection, name)}")
-            return exists
+            return found
 
     def _frame(self, lease: Lease, context: InputContext, table: TableSlice, kind: FrameType) -> Any:
-        connection = lease.connection
-        relation, columns = self.selected(connection, context, table, kind)
+        """A frame that keeps the lease as long as it may read."""
+        relation, columns = self.select(lease.connection, context, table, kind)
         casts = [column.expression for column in columns if column.casts]
         match kind:
             case FrameType.LAZY:
@@ -236,35 +205,43 @@ class DuckDBIOManager(TableIOManager):
                     lease.close()
 
                 return engine.owned_reader(restored(reader, columns), close)
-        return _whole(relation, columns, kind)
+        return _whole_frame(relation, columns, kind)
 
-    def selected(
+    def select(
         self, connection: duckdb.DuckDBPyConnection, context: InputContext, table: TableSlice, kind: FrameType
     ) -> tuple[duckdb.DuckDBPyRelation, list[Column]]:
-        """The rows and columns of a slice as a relation, and how its columns are read."""
-        stored = column_types(connection, table.name)
-        if stored is None:
-            raise missing_table(context, str(table.name), self.database)
+        """The part of a table that is asked for, and its columns as a frame of type `kind` has them."""
+        quoted = full_name(connection, table.name)
+        try:
+            relation = connection.sql(f"from {quoted}")
+        except duckdb.CatalogException:
+            raise missing_table(context, str(table.name), self.database) from None
+        stored = dict(zip(relation.columns, map(str, relation.types), strict=True))
         check_columns(context, table.columns, list(stored))
         dtypes = remembered(connection, table.name, stored)
         polars = kind in (FrameType.POLARS, FrameType.LAZY)
         columns = [Column.of(name, stored[name], dtypes.get(name), polars=polars) for name in table.columns or stored]
         if kind is FrameType.RELATION:
             columns = [Column(column.name, quote_identifier(column.name)) for column in columns]
-        names = ", ".join(column.sql for column in columns)
-        return connection.sql(f"select {names} from {sliced(connection, table, stored)}"), columns
+        rows, parameters = _rows_of(quoted, table, stored, context.asset_key)
+        query = f"select {', '.join(column.sql for column in columns)} from {rows}"
+        return connection.sql(query, params=parameters or None), columns
 
-    def _in_place(self, source: TableSource, connection: duckdb.DuckDBPyConnection) -> str | None:
-        manager = source.io_manager
-        if isinstance(manager, StagedInDuckDB) and manager.connection is connection:
-            manager = manager.manager
+    def _in_place(
+        self, source: TableSource, connection: duckdb.DuckDBPyConnection, staged: AssetKey | None = None
+    ) -> tuple[str, Mapping[str, Any]] | None:
+        """The rows of a table of this database, as SQL; of the one that is `staged`, if any, as it will be."""
+        key = source.asset_key
+        manager = self if key == staged else source.io_manager
         if not isinstance(manager, DuckDBIOManager) or manager.store_id != self.store_id:
             return None
-        table = manager.slice_to_read(source.context)
-        stored = column_types(connection, table.name)
-        if stored is None:
+        table = manager.slice_of(source.context)
+        if not (exists if staged is None else is_listed)(connection, table.name):
             raise missing_table(source.context, str(table.name), self.database)
-        return sliced(connection, table, stored)
+        quoted = full_name(connection, table.name)
+        if table.partitions is None:
+            return quoted, {}
+        return _rows_of(quoted, table, kinds_of(connection, quoted), key)
 
     @contextmanager
     def _writing(self, context: OutputContext, name: TableName) -> Generator[duckdb.DuckDBPyConnection]:
@@ -280,16 +257,35 @@ class DuckDBIOManager(TableIOManager):
                 lease.connection.execute(f"create schema if not exists {quote_identifier(name.schema or 'main')}")
             yield lease.connection
 
-    def _commit(self, connection: duckdb.DuckDBPyConnection) -> int:
+    def _measured(
+        self, connection: duckdb.DuckDBPyConnection, table: TableSlice, written: tuple[int, int | None], logged: int
+    ) -> TableStats:
+        """What was published."""
+        quoted = full_name(connection, table.name)
+        return TableStats(
+            row_count=written[0],
+            byte_size=self._bytes_at_rest(connection, quoted, logged),
+            schema=schema_of(connection, quoted),
+            table_name=str(table.name),
+            partition_row_count=written[1],
+        )
+
+    def _commit(self, connection: duckdb.DuckDBPyConnection, context: OutputContext) -> int:
         """Commit; how many bytes that added to the write-ahead log."""
         database = self._database
-        if database.path is None:
-            connection.commit()
-            return 0
-        with database.commit_lock:
-            before = file_size(f"{database.path}.wal")
-            connection.commit()
-            return max(0, file_size(f"{database.path}.wal") - before)
+        log = f"{database.path}.wal"
+        try:
+            with database.commit_lock if database.path is not None else nullcontext():
+                before = _file_size(log)
+                connection.execute("select 1")  # raises where a failed query ended the transaction; a commit would do nothing
+                connection.commit()
+                return max(0, _file_size(log) - before)
+        except duckdb.TransactionException as error:
+            if "aborted" not in str(error):
+                raise
+            raise TableError(
+                f"the new table of asset {context.asset_key.to_user_string()!r} was not published, since a query on it failed"
+            ) from None
 
     def _bytes_at_rest(self, connection: duckdb.DuckDBPyConnection, table: str, logged: int) -> int | None:
         """The bytes of the blocks that hold the table; None in memory.
@@ -299,97 +295,84 @@ class DuckDBIOManager(TableIOManager):
         """
         if self._database.path is None:
             return None
-        blocks, pending, block_size = table_blocks(connection, table)
+        blocks, pending, block_size = blocks_of(connection, table)
         started = time.monotonic()
         while pending:
             with suppress(duckdb.TransactionException):
                 connection.execute("checkpoint")
-            blocks, pending, block_size = table_blocks(connection, table)
+            blocks, pending, block_size = blocks_of(connection, table)
             if pending and time.monotonic() - started > CHECKPOINT_WAIT / (1 if self._database.writers else 10):
                 return blocks * block_size + logged
             time.sleep(0.005 if pending else 0)
         return blocks * block_size
 
 
-def _prepare(obj: Any, key: AssetKey) -> tuple[Any, dict[str, pl.DataType], Stream | None]:
-    """A frame as DuckDB can read it, its polars types, and the stream it comes in where it is not whole."""
-    whole = is_polars(obj, "DataFrame")
-    if whole or is_lazy(obj):
-        names, dtypes = obj.collect_schema().names(), dict(obj.collect_schema())
-    else:
-        stream = Stream.of(obj, key)
-        names, dtypes = stream.schema.names, polars_schema(stream.schema)
-    _check_names(names, key)
-    for name, dtype in dtypes.items():
-        if dtype == pl.Object:
-            raise UnsupportedTypeError(f"the column {name!r} of asset {key.to_user_string()!r} holds Python objects")
-    casts = {name: way for name, dtype in dtypes.items() if (way := on_its_way(dtype)) != dtype}
-    if whole:
-        return (obj.cast(casts) if casts else obj), dtypes, None
-    if is_lazy(obj):
-        lazy = obj.cast(casts) if casts else obj
-        if not any(map(is_null_inside, dtypes.values())):
-            # polars' own stream; one through Python objects takes a third longer, and hundreds of megabytes
-            return lazy.collect_batches(chunk_size=BATCH_ROWS, lazy=True), dtypes, None
-        stream = Stream.of(lazy, key)
-    elif casts:
-        stream = stream.cast(casts)
-    return stream.reader(), dtypes, stream
+class _Staged(StagedWrite):
+    """What was written in a transaction that is open; only its own connection sees it."""
+
+    manager: DuckDBIOManager
+
+    def __init__(self, manager: DuckDBIOManager, connection: duckdb.DuckDBPyConnection, key: AssetKey) -> None:
+        super().__init__(manager)
+        self._connection = connection
+        self._key = key
+
+    def read(self, context: InputContext, table: TableSlice, kind: FrameType) -> Any:
+        whole = {FrameType.LAZY: FrameType.POLARS, FrameType.READER: FrameType.ARROW}.get(kind, kind)
+        frame = _whole_frame(*self.manager.select(self._connection, context, table, whole), whole)
+        match kind:
+            case FrameType.LAZY:
+                return frame.lazy()
+            case FrameType.READER:
+                return frame.to_reader()
+        return frame
+
+    @contextmanager
+    def query(self, sql: SQL, sources: Mapping[AssetKey, TableSource]) -> Generator[Any]:
+        """The answer to `sql`, whole, as a `pyarrow.RecordBatchReader`; the asset's own key means what is staged."""
+        own = TableSource(self.manager, InputContext(self._key))
+        with engine.bound(
+            sql,
+            ChainMap({}, sources, {self._key: own}),  # type: ignore[arg-type]
+            self._connection,
+            default_schema=self.manager.schema_,
+            in_place=lambda source: self.manager._in_place(source, self._connection, self._key),
+        ) as (text, parameters):
+            answer = self._connection.sql(text, params=parameters).to_arrow_table()
+        with answer.to_reader() as reader:
+            yield reader
 
 
-def _casts(dtypes: Mapping[str, pl.DataType]) -> str:
-    big = {
-        name: "hugeint" if dtype == pl.Int128 else "uhugeint"
-        for name, dtype in dtypes.items()
-        if dtype in (pl.Int128, pl.UInt128)
-    }
-    if not big:
-        return "*"
-    replaced = (f"{quote_identifier(name)}::{kind} as {quote_identifier(name)}" for name, kind in big.items())
-    return f"* replace ({', '.join(replaced)})"
-
-
-def _check_names(names: list[str], key: AssetKey) -> None:
-    if not names:
-        raise UnsupportedTypeError(f"asset {key.to_user_string()!r} returned a frame without columns, which DuckDB cannot keep")
-    seen: dict[str, str] = {}
-    for name in names:
-        if (other := seen.setdefault(name.casefold(), name)) is not name:
-            raise SchemaChangedError(
-                f"asset {key.to_user_string()!r} returned the columns {other!r} and {name!r}, which are one to DuckDB",
-                hint="Rename one of them; case makes no difference.",
-            )
-
-
-def _whole(relation: duckdb.DuckDBPyRelation, columns: list[Column], kind: FrameType) -> Any:
-    """All rows of a relation, as a frame that keeps nothing open."""
+def _whole_frame(relation: duckdb.DuckDBPyRelation, columns: Sequence[Column], kind: FrameType) -> Any:
+    """All rows of a relation, as a frame that needs it no longer."""
     casts = [column.expression for column in columns if column.casts]
-    if kind in (FrameType.POLARS, FrameType.LAZY):
+    if kind is FrameType.POLARS:
         frame = relation.pl()
-        frame = frame.with_columns(casts) if casts else frame
-        return frame.lazy() if kind is FrameType.LAZY else frame
+        return frame.with_columns(casts) if casts else frame
     arrow = restored(relation.to_arrow_reader(), columns).read_all() if casts else relation.to_arrow_table()
-    if kind is FrameType.PANDAS:
-        return arrow.to_pandas()
-    if kind is FrameType.RELATION:
-        return engine.relation_of(arrow)
-    return arrow.to_reader() if kind is FrameType.READER else arrow
+    match kind:
+        case FrameType.PANDAS:
+            return arrow.to_pandas()
+        case FrameType.RELATION:
+            return engine.relation_of(arrow)
+    return arrow
 
 
-class StagedInDuckDB(StagedWrite):
-    """A table that a transaction has written and not committed: seen on its connection alone."""
+def _rows_of(quoted: str, table: TableSlice, kinds: Mapping[str, str], key: AssetKey) -> tuple[str, dict[str, Any]]:
+    """What to select from, for the partitions of a table that are asked for, and its parameters."""
+    if table.partitions is None:
+        return quoted, {}
+    holds = condition(table.partitions, kinds, key)
+    return f"(select * from {quoted} where {holds.sql})", holds.parameters
 
-    def __init__(self, manager: DuckDBIOManager, connection: duckdb.DuckDBPyConnection) -> None:
-        self.manager = manager
-        self.connection = connection
 
-    def load_input(self, context: InputContext) -> Any:
-        kind = requested(context.type_hint, context.asset_key)
-        if kind is FrameType.HANDLE:
-            return Table(context.asset_key)
-        relation, columns = self.manager.selected(self.connection, context, self.manager.slice_to_read(context), kind)
-        return _whole(relation, columns, kind)
+def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
+    with suppress(duckdb.Error):  # the failure may have ended the transaction
+        connection.rollback()
 
-    def query(self, sql: Any, sources: Mapping[AssetKey, TableSource]) -> AbstractContextManager[Any]:
-        """The answer to `sql` as a `pyarrow.RecordBatchReader`, open inside the block; the staged table is among its sources."""
-        return self.manager.answer(sql, sources, self.connection)
+
+def _file_size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except FileNotFoundError:
+        return 0

@@ -25,6 +25,7 @@ __all__ = [
     "encode",
     "is_null_inside",
     "must_cast",
+    "noted",
     "on_its_way",
     "polars_schema",
     "remember",
@@ -148,10 +149,14 @@ def polars_schema(schema: pa.Schema) -> dict[str, pl.DataType]:
     return dict(pl.Schema(pa.schema(known))) if known else {}
 
 
+def noted(dtypes: Mapping[str, pl.DataType]) -> dict[str, pl.DataType]:
+    """Those of the types that DuckDB would forget."""
+    return {name: dtype for name, dtype in dtypes.items() if stored_as(dtype) != dtype or isinstance(dtype, pl.Duration)}
+
+
 def remember(connection: duckdb.DuckDBPyConnection, table: str, dtypes: Mapping[str, pl.DataType]) -> None:
     """Write the types that DuckDB would forget into the comment of a table; `table` is its quoted name."""
-    lost = {name: dtype for name, dtype in dtypes.items() if stored_as(dtype) != dtype or isinstance(dtype, pl.Duration)}
-    if lost:
+    if lost := noted(dtypes):
         stored = {name: str(kind) for name, kind, *_ in connection.execute(f"describe {table}").fetchall()}
         notes = {name: [encode(dtype), stored[name]] for name, dtype in lost.items()}
         text = json.dumps({_NOTE: notes}, ensure_ascii=False).replace("'", "''")

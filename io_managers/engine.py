@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = [
+    "answered",
     "bound",
     "closing_with",
     "collected",
     "owned_reader",
-    "registered",
     "relation_of",
     "sql_errors",
     "temporary_name",
@@ -61,13 +61,6 @@ def temporary_name() -> str:
     return f"_upstream_{next(_names)}"
 
 
-def registered(connection: duckdb.DuckDBPyConnection, frame: Any) -> str:
-    """The name under which a connection reads a frame from now on."""
-    name = temporary_name()
-    connection.register(name, frame)
-    return name
-
-
 def relation_of(table: Any) -> duckdb.DuckDBPyRelation:
     """An Arrow table as a DuckDB relation that keeps a database of its own."""
     connection = in_memory()
@@ -82,27 +75,40 @@ def bound(
     *,
     asset_key: AssetKey | None = None,
     default_schema: str | None = None,
-    in_place: Callable[[TableSource], str | None] = lambda source: None,
+    in_place: Callable[[TableSource], tuple[str, Mapping[str, Any]] | None] = lambda source: None,
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """The text of `sql` as this connection can run it inside the block, and its parameters.
 
-    `in_place` gives the name of a table that the connection already sees. Others are read where they are, if their store lets
+    `in_place` gives a SQL expression for a table that the connection already sees, and its parameters. Others are read where they are, if their store lets
     DuckDB do so, or brought in as an Arrow stream.
     """
     resolved = sql.resolve(sources, asset_key=asset_key, default_schema=default_schema)
     uses = [key for _, key in resolved.references]
     with contextlib.ExitStack() as stack:
         names = {}
+        parameters = dict(resolved.parameters)
         for key in resolved.tables:
             source = sources[key]
-            name = in_place(source)
+            name, more = in_place(source) or (None, {})
+            parameters.update(more)
             if name is None and isinstance(source.io_manager, ScansInDuckDB):
                 name = source.io_manager.duckdb_scan(connection, source.context)
             if name is None:
                 name = stack.enter_context(_brought_in(connection, source, once=uses.count(key) == 1))
             names[key] = name
         with sql_errors(asset_key):
-            yield resolved.text(names), dict(resolved.parameters)
+            yield resolved.text(names), parameters
+
+
+@contextlib.contextmanager
+def answered(sql: SQL, sources: Mapping[AssetKey, TableSource]) -> Iterator[pa.RecordBatchReader]:
+    """The answer to `sql` from an embedded database, open inside the block."""
+    with (
+        contextlib.closing(in_memory()) as connection,
+        bound(sql, sources, connection) as (text, parameters),
+        connection.sql(text, params=parameters).to_arrow_reader() as reader,
+    ):
+        yield reader
 
 
 @contextlib.contextmanager

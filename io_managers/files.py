@@ -6,18 +6,25 @@ import contextlib
 import itertools
 import os
 import re
+import shutil
 import socket
 from collections.abc import Generator, Iterator, Mapping
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 from urllib.parse import quote
 
 from warehouse_assets.keys import AssetKey
 
-__all__ = ["Files", "file_path", "partition_folder", "temporary_file"]
+__all__ = ["Files", "Stamp", "encoded", "file_path"]
 
-COPIED_BYTES = 8 * 2**20  # at once, of a file that is uploaded
 LONGEST_NAME = 200  # bytes; most file systems take 255, and a staged name is longer
+COPIED_BYTES = 1 << 22  # at a time, from a staged file into the store
+
+Stamp: TypeAlias = tuple[int, str]
+"""The bytes of a file, and what is another text after each write of it, as far as the file system tells."""
+
 _STAGED = re.compile(r"\.(?P<host>[^.]*)\.(?P<pid>\d+)\.\d+\.staged$")
+
+_VERSIONS = {"etag", "lastmodified", "last_modified", "mtime", "updated", "created", "generation", "md5hash", "mdtm"}
 
 _numbers = itertools.count(1)
 _swept: set[str] = set()
@@ -34,10 +41,11 @@ def file_path(key: AssetKey, suffix: str) -> str:
     'v1%2E2/%2E%2E/a%2Fb.parquet'
     """
     *folders, name = key.path
-    return "/".join([*(_encoded(folder).replace(".", "%2E") for folder in folders), _encoded(name) + suffix])
+    return "/".join([*(encoded(folder).replace(".", "%2E") for folder in folders), encoded(name) + suffix])
 
 
-def _encoded(segment: str) -> str:
+def encoded(segment: str) -> str:
+    """A text as part of a path: percent-encoded, so that any reader can tell it, and cut where it is too long to be a name."""
     name = quote(segment, safe="")
     if name[0] == ".":
         name = "%2E" + name[1:]
@@ -46,15 +54,6 @@ def _encoded(segment: str) -> str:
     from hashlib import sha256
 
     return f"{name[:120]}%-{sha256(segment.encode()).hexdigest()}"  # "%-" is in no quoted name
-
-
-def partition_folder(keys: Mapping[str, str]) -> str:
-    """The folders of a partition, by the name of each dimension, as tools of the Hive kind read them.
-
-    >>> partition_folder({"day": "2024-01-01", "region": "a/b"})
-    'day=2024-01-01/region=a%2Fb'
-    """
-    return "/".join(f"{_encoded(name)}={_encoded(key)}" for name, key in keys.items())
 
 
 class Files:
@@ -90,58 +89,52 @@ class Files:
         """The file, for reading; FileNotFoundError where there is none."""
         return open(path, "rb") if self.is_local else self.fs.open(path, "rb")
 
-    def within(self, folder: str, suffix: str) -> list[str]:
-        """The files in a folder and the folders in it that end so, sorted; none where there is no such folder."""
-        if self.is_local:
-            found = (f"{parent}/{name}" for parent, _, names in os.walk(folder) for name in names)
-        else:
-            self.fs.invalidate_cache(folder)
-            found = (path for path in self.fs.find(folder) if path.startswith(f"{folder}/"))
-        return sorted(path for path in found if path.endswith(suffix))
-
     def remove(self, path: str) -> bool:
-        """Remove the file, or the folder with all that is in it; whether there was one."""
-        if not self.exists(path) and self.within(path, ""):
-            self._remove_folder(path)
-            return True
+        """Remove the file; whether there was one."""
         try:
             os.remove(path) if self.is_local else self.fs.rm_file(path)
         except FileNotFoundError:
             return False
         return True
 
-    def _remove_folder(self, path: str) -> None:
+    def found(self, folder: str, suffix: str) -> dict[str, Stamp]:
+        """The files in a folder, and in the folders in it, whose names end with `suffix`, sorted by their paths."""
         if self.is_local:
-            import shutil
+            return dict(sorted(_found_locally(folder, suffix)))
+        self.fs.invalidate_cache()  # others may have written, and what a listing keeps is asked for by open() too
+        infos = self.fs.find(folder, detail=True)
+        self.fs.invalidate_cache()
+        root = "/" if folder.startswith("/") else ""
+        named = ((root + path.lstrip("/"), info) for path, info in infos.items() if path.endswith(suffix))
+        return dict(sorted((path, (int(info["size"]), _version(info))) for path, info in named))
 
-            shutil.rmtree(path)
-        else:
-            self.fs.rm(path, recursive=True)
+    def remove_folder(self, folder: str) -> bool:
+        """Remove a folder and all that is in it; whether there was one. A local one is gone at once."""
+        if not self.is_local:
+            if not self.found(folder, ""):
+                return False
+            self.fs.rm(folder, recursive=True)
+            self.fs.invalidate_cache()
+            return True
+        if not os.path.isdir(folder):
+            return False
+        gone = _staged_name(folder)
+        try:
+            os.rename(folder, gone)
+        except FileNotFoundError:
+            return False
+        shutil.rmtree(gone, ignore_errors=True)
+        return True
 
     @contextlib.contextmanager
-    def replacing_readably(self, path: str, *, durable: bool = False) -> Generator[str]:
-        """Like `replacing`, with the path of a local file that can be read before it takes its place."""
-        if self.is_local:
-            with _staged_locally(path, durable) as staged:
-                yield staged
-            return
-        import shutil
-
-        with temporary_file() as local:
-            yield local
-            with self.replacing(path) as target, open(local, "rb") as content:
-                assert not isinstance(target, str)
-                shutil.copyfileobj(content, target, COPIED_BYTES)
-
-    @contextlib.contextmanager
-    def replacing(self, path: str, *, durable: bool = False) -> Generator[str | BinaryIO]:
+    def replacing(self, path: str, *, durable: bool = False, beside: str | None = None) -> Generator[str | BinaryIO]:
         """Where to write the new content: the path of a local file, or an open one.
 
         It takes the place of the file when the block ends; after an exception the old file is as it was. A `durable` file is on
-        the disk before that, should the machine fail; it costs milliseconds.
+        the disk before that, should the machine fail; it costs milliseconds. The path is in the folder of `beside`, if given.
         """
         if self.is_local:
-            with _staged_locally(path, durable) as staged:
+            with _staged_locally(path, durable, beside or path) as staged:
                 yield staged
             return
         handle = self._uncommitted(path)
@@ -156,6 +149,40 @@ class Files:
         handle.commit()
         self.fs.invalidate_cache(path.rpartition("/")[0])
 
+    @contextlib.contextmanager
+    def staging(self, path: str, *, durable: bool = False, beside: str | None = None) -> Generator[str]:
+        """Like `replacing`, always with the path of a local file, which can be read as soon as it is written.
+
+        For a store elsewhere it is a temporary file, which is uploaded as the block ends.
+        """
+        if self.is_local:
+            with self.replacing(path, durable=durable, beside=beside) as staged:
+                assert isinstance(staged, str)
+                yield staged
+            return
+        with self.scratch(path) as staged:
+            yield staged
+            with open(staged, "rb") as source, self.replacing(path) as target:
+                assert not isinstance(target, str)
+                shutil.copyfileobj(source, target, COPIED_BYTES)
+
+    @contextlib.contextmanager
+    def scratch(self, path: str) -> Generator[str]:
+        """Where to write a local file that is removed as the block ends; of a local store it is in the folder of `path`."""
+        if not self.is_local:
+            from tempfile import TemporaryDirectory
+
+            with TemporaryDirectory(prefix="warehouse-assets-") as folder:
+                yield f"{folder}/staged"
+            return
+        staged = _staged_name(path)
+        _prepare(staged.rpartition("/")[0])
+        try:
+            yield staged
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(staged)
+
     def _uncommitted(self, path: str) -> Any:
         if "memory" in self.fs.protocol:  # its own open() publishes the file before it is written
             from fsspec.implementations.memory import MemoryFile  # type: ignore[import-untyped]
@@ -166,31 +193,32 @@ class Files:
 
 
 @contextlib.contextmanager
-def temporary_file() -> Generator[str]:
-    """The path of a local file that is gone after the block."""
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="warehouse_assets_") as folder:
-        yield f"{folder}/staged"
-
-
-@contextlib.contextmanager
-def _staged_locally(path: str, durable: bool) -> Iterator[str]:
-    folder, _, name = path.rpartition("/")
-    staged = f"{folder}/.{name}.{_host()}.{os.getpid()}.{next(_numbers)}.staged"
-    if folder not in _swept:
-        os.makedirs(folder, exist_ok=True)
-        _sweep(folder)
-        _swept.add(folder)
+def _staged_locally(path: str, durable: bool, beside: str) -> Iterator[str]:
+    staged = _staged_name(beside)
+    _prepare(staged.rpartition("/")[0])
     try:
         yield staged
         if durable:
             _flush(staged)
+        if beside != path:
+            os.makedirs(path.rpartition("/")[0], exist_ok=True)
         os.replace(staged, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.remove(staged)
         raise
+
+
+def _staged_name(path: str) -> str:
+    folder, _, name = path.rpartition("/")
+    return f"{folder}/.{name}.{_host()}.{os.getpid()}.{next(_numbers)}.staged"
+
+
+def _prepare(folder: str) -> None:
+    if folder not in _swept:
+        os.makedirs(folder, exist_ok=True)
+        _sweep(folder)
+        _swept.add(folder)
 
 
 def _flush(path: str) -> None:
@@ -208,7 +236,28 @@ def _sweep(folder: str) -> None:
             staged = _STAGED.search(entry.name) if entry.name[0] == "." else None
             if staged and staged["host"] == _host() and not _is_alive(int(staged["pid"])):
                 with contextlib.suppress(FileNotFoundError):
-                    os.remove(entry.path)
+                    shutil.rmtree(entry.path) if entry.is_dir() else os.remove(entry.path)
+
+
+def _found_locally(folder: str, suffix: str) -> Iterator[tuple[str, Stamp]]:
+    try:
+        entries = os.scandir(folder)
+    except FileNotFoundError:
+        return
+    with entries:
+        for entry in entries:
+            path = f"{folder}/{entry.name}"
+            if entry.is_dir():
+                yield from _found_locally(path, suffix)
+            elif entry.name.endswith(suffix) and entry.name[0] != ".":
+                with contextlib.suppress(FileNotFoundError):
+                    stat = entry.stat()
+                    yield path, (stat.st_size, f"{stat.st_ino} {stat.st_mtime_ns}")
+
+
+def _version(info: Mapping[str, Any]) -> str:
+    """What a file system says of a file that is another after each write: names differ from one to the next."""
+    return " ".join(f"{info[name]}" for name in sorted(info) if name.lower() in _VERSIONS)
 
 
 def _host() -> str:

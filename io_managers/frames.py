@@ -22,8 +22,9 @@ __all__ = [
     "BATCH_ROWS",
     "FrameType",
     "Stream",
+    "asks_for_frame",
     "converted",
-    "empty",
+    "empty_frame",
     "frame_type",
     "from_reader",
     "is_lazy",
@@ -78,6 +79,11 @@ def requested(type_hint: Any, asset_key: AssetKey, default: FrameType = FrameTyp
         f"the table of asset {asset_key.to_user_string()!r} cannot be loaded as {_name(type_hint)}",
         hint=f"Annotate with one of {', '.join(kind.value for kind in FrameType)}.",
     )
+
+
+def asks_for_frame(type_hint: Any) -> bool:
+    """Whether a resolved annotation names a frame, not among other values but as itself."""
+    return any(_kind_of(cls) for hint in _members(type_hint) for cls in getattr(hint, "__mro__", ()))
 
 
 def _kind_of(cls: type) -> FrameType | None:
@@ -225,11 +231,12 @@ def from_reader(reader: pa.RecordBatchReader, kind: FrameType) -> Any:
     return frame.lazy() if kind is FrameType.LAZY else frame
 
 
-def empty(kind: FrameType) -> Any:
-    """A frame of type `kind` without rows and columns."""
+def empty_frame(kind: FrameType) -> Any:
+    """A frame of type `kind` without columns; a DuckDB relation, which cannot be without, has one."""
     import pyarrow as pa
 
-    return from_reader(pa.table({}).to_reader(), kind)
+    columns = {"nothing": pa.nulls(0)} if kind is FrameType.RELATION else {}
+    return from_reader(pa.table(columns).to_reader(), kind)
 
 
 def frame_type(obj: Any) -> FrameType | None:

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 from pydantic import Field
 
-from io_managers.files import Files, partition_folder
-from io_managers.slices import keys_by_dimension
-from io_managers.values import ValueStore
-from warehouse_assets.errors import TableNotFoundError, UnsupportedTypeError
+from io_managers.asset_files import AssetFiles
+from io_managers.files import Files
+from io_managers.values import MissingValueError, ValueIOManager
+from warehouse_assets.errors import UnsupportedTypeError
 from warehouse_assets.io_manager import ConfigurableIOManager, InputContext, OutputContext
 from warehouse_assets.keys import AssetKey
-from warehouse_assets.metadata import IntMetadataValue, MetadataValue, TextMetadataValue
 
 __all__ = ["FsspecIOManager"]
 
 SUFFIX = ".pickle"
 
 
-class FsspecIOManager(ValueStore, ConfigurableIOManager):
-    """Keeps each value as a pickle file under `base_path`, a folder or a URL such as `s3://bucket/prefix`.
+class FsspecIOManager(ValueIOManager, ConfigurableIOManager):
+    """Keeps each value as a pickle file under `base_path`, a folder or a URL such as `s3://bucket/prefix`; one for each partition.
 
     `storage_options` go to the file system. Lazy frames and streams are read once and kept whole, and come back as the frame that
-    an annotation asks for. A partition is a file of its own, `table.pickle/partition=2024-01-01/data.pickle`. Load only what you or people you trust have stored: reading a pickle can run any code.
+    an annotation asks for. Load only what you or people you trust have stored: reading a pickle can run any code.
     """
 
     base_path: str
@@ -47,54 +47,59 @@ class FsspecIOManager(ValueStore, ConfigurableIOManager):
 
     def place_of(self, key: AssetKey, metadata: Mapping[str, Any]) -> str:
         """The URI of the file."""
-        return self._files.uri(self._files.path(key, SUFFIX))
+        return self._files.uri(self._own(key).whole)
+
+    def keep(self, context: OutputContext, values: Mapping[str | None, Any]) -> Mapping[str, Any]:
+        own = self._own(context.asset_key)
+        if None not in values and own.is_whole():
+            raise own.without_partitions()
+        with ExitStack() as stack:
+            for partition, value in values.items():
+                path = own.whole if partition is None else own.partition(context.partitions_def, partition)
+                target = stack.enter_context(self._files.replacing(path, beside=own.whole))
+                _dump(value, target, context.asset_key)
+        if None in values:
+            self._files.remove_folder(own.folder)
+            return {"byte_size": self._files.size(own.whole), "uri": self._files.uri(own.whole)}
+        return {"byte_size": sum(size for size, _ in own.partitions().values()), "uri": self._files.uri(own.folder)}
+
+    def kept(self, context: InputContext, partition: str | None) -> Any:
+        own = self._own(context.asset_key)
+        if partition is not None and own.is_whole():
+            raise own.without_partitions()
+        path = own.whole if partition is None else own.partition(context.partitions_def, partition)
+        try:
+            return self._load(path)
+        except FileNotFoundError:
+            what = f"for partition {partition!r} there" if partition is not None else "there"
+            raise MissingValueError(f"{what} is no file {self._files.uri(path)}") from None
+
+    def kept_partitions(self, context: InputContext, staging: OutputContext | None) -> Iterator[Any]:
+        own = self._own(context.asset_key)
+        replaced = () if staging is None else own.meant(staging).values()
+        return (self._load(path) for path in own.partitions() if path not in replaced)
 
     def drop(self, context: OutputContext) -> bool:
-        """Remove the file, or those of all partitions; whether there was one."""
-        return self._files.remove(self._files.path(context.asset_key, SUFFIX))
+        """Remove the file, or those of the partitions that are meant; whether there was one."""
+        return self._own(context.asset_key).drop(context)
 
-    def _put(self, context: OutputContext, partition: str | None, value: Any) -> Mapping[str, MetadataValue]:
-        path = self._path(context, partition)
-        with self._files.replacing(path) as target:
-            try:
-                if isinstance(target, str):
-                    with open(target, "wb") as file:
-                        pickle.dump(value, file, pickle.HIGHEST_PROTOCOL)
-                else:
-                    pickle.dump(value, target, pickle.HIGHEST_PROTOCOL)
-            except (pickle.PicklingError, TypeError, AttributeError) as error:
-                raise UnsupportedTypeError(
-                    f"the value of asset {context.asset_key.to_user_string()!r}, of type {type(value).__qualname__}, "
-                    f"cannot be pickled: {error}",
-                    hint="Return plain data, or give the asset an I/O manager that knows the type.",
-                ) from error
-        return {
-            "byte_size": IntMetadataValue(self._files.size(path)),
-            "uri": TextMetadataValue(self._files.uri(path)),
-        }
+    def _own(self, key: AssetKey) -> AssetFiles:
+        return AssetFiles(self._files, key, SUFFIX)
 
-    def _get(self, context: InputContext, partition: str | None) -> Any:
-        try:
-            with self._files.open(self._path(context, partition)) as file:
-                return pickle.load(file)
-        except (FileNotFoundError, IsADirectoryError) as error:
-            raise LookupError(str(error)) from None
+    def _load(self, path: str) -> Any:
+        with self._files.open(path) as file:
+            return pickle.load(file)
 
-    def _stored(self, context: InputContext) -> Sequence[str]:
-        return self._files.within(self._files.path(context.asset_key, SUFFIX), SUFFIX)
 
-    def _missing(self, context: InputContext, partition: str | None) -> TableNotFoundError:
-        key = context.asset_key.to_user_string()
-        return TableNotFoundError(
-            f"there is no file {self._files.uri(self._path(context, partition))}; it should come from "
-            f"{context.made_by or f'asset {key!r}'}",
-            hint="Materialize it first, or check that both use the same base path.",
-        )
-
-    def _path(self, context: InputContext | OutputContext, partition: str | None) -> str:
-        path = self._files.path(context.asset_key, SUFFIX)
-        if partition is None:
-            return path
-        if context.partitions_def is None:  # as `_stored` names them
-            return partition
-        return f"{path}/{partition_folder(keys_by_dimension(context.partitions_def, partition))}/data{SUFFIX}"
+def _dump(value: Any, target: str | BinaryIO, key: AssetKey) -> None:
+    try:
+        if isinstance(target, str):
+            with open(target, "wb") as file:
+                pickle.dump(value, file, pickle.HIGHEST_PROTOCOL)
+        else:
+            pickle.dump(value, target, pickle.HIGHEST_PROTOCOL)
+    except (pickle.PicklingError, TypeError, AttributeError) as error:
+        raise UnsupportedTypeError(
+            f"the value of asset {key.to_user_string()!r}, of type {type(value).__qualname__}, cannot be pickled: {error}",
+            hint="Return plain data, or give the asset an I/O manager that knows the type.",
+        ) from error

@@ -2,53 +2,44 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from collections import ChainMap
+from collections.abc import Generator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
-from typing import Any, BinaryIO, Literal, Self, TypeVar
+from itertools import islice
+from typing import Any, Literal, Self
 
-import duckdb
-import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import Field
 
 from io_managers import engine
-from io_managers.database import in_memory
-from io_managers.duckdb_types import Column, restored
-from io_managers.files import Files
-from io_managers.frames import FrameType, Stream, is_lazy, is_polars, requested, table_schema
-from io_managers.parquet_slices import SUFFIX, PartitionFiles, PartitionWrite, as_frame
-from io_managers.slices import polars_condition
-from io_managers.table import StagedWrite, TableIOManager, check_columns, missing_table
-from warehouse_assets.errors import TableError
-from warehouse_assets.io_manager import InputContext, OutputContext
+from io_managers.asset_files import AssetFiles
+from io_managers.files import Files, Stamp
+from io_managers.frames import FrameType, table_schema
+from io_managers.parquet_files import Footers, ParquetFiles, joint_schema
+from io_managers.parquet_partitions import staged_partitions
+from io_managers.parquet_writing import write_parquet
+from io_managers.slices import PARTITION_EXPR
+from io_managers.table import StagedWrite, TableIOManager, check_columns, missing_table, refuse_none
+from warehouse_assets.io_manager import InputContext, OutputContext, TableSource
 from warehouse_assets.keys import AssetKey
-from warehouse_assets.sql import SQL
-from warehouse_assets.tables import Table, TableSlice, TableStats, quote_identifier
+from warehouse_assets.metadata import stats_metadata
+from warehouse_assets.tables import PartitionFilter, TableSlice, TableStats
 
 __all__ = ["ParquetIOManager"]
 
-ROW_GROUP_ROWS = 1_048_576  # of a stream, which is gathered to this size, the default of pyarrow; polars has its own
-BATCH_ROWS = 131_072  # of a table that is read as a stream
+SUFFIX = ".parquet"
 
-# The types that DuckDB writes to Parquet as they are; others go through Arrow, which is slower and keeps them.
-_COPIED = re.compile(
-    r"U?(TINY|SMALL|BIG)INT|U?INTEGER|U?HUGEINT|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)|VARCHAR|BLOB|BOOLEAN|DATE|TIMESTAMP( WITH TIME ZONE)?"
-)
+_NOTHING: Mapping[str, str] = {}
+_STAGED: Stamp = (0, "staged")
 
-REPLACED_TRIES = 10
-
-T = TypeVar("T")
 Compression = Literal["zstd", "snappy", "lz4", "gzip", "brotli", "uncompressed"]
 
 
 class ParquetIOManager(TableIOManager):
     """Keeps each asset as one Parquet file, `base_path/schema/table.parquet`; `base_path` is a folder or a URL.
 
-    A partitioned one is a folder of that name, with a file for each partition: `table.parquet/partition=2024-01-01/data.parquet`,
-    or with a folder for each dimension. Several partitions written at once take their places one after another.
+    One with partitions is a folder `table.parquet.partitions` with a file for each, `partition=2024-01-01/data.parquet`, which
+    other tools read as one table. Each file is replaced at once; several partitions that are written together, one after another.
     `storage_options` go to the file system. SQL assets run on an embedded DuckDB.
     """
 
@@ -65,232 +56,149 @@ class ParquetIOManager(TableIOManager):
     def _files(self) -> Files:
         return Files(self.base_path, self.storage_options)
 
+    @cached_property
+    def _footers(self) -> Footers:
+        return Footers(self._files)
+
     @property
     def store_id(self) -> str:
         return f"parquet:{self._files.uri(self._files.root)}"
 
     def place_of(self, key: AssetKey, metadata: Mapping[str, Any]) -> str:
-        """The URI of the file."""
-        return self._files.uri(self._path(key))
+        """The URI of the file, of a partitioned table too."""
+        return self._files.uri(self._own(key).whole)
+
+    def check_asset(self, key: AssetKey, metadata: Mapping[str, Any], partitions_def: Any) -> None:
+        """`partition_expr` may be missing: a partition is a file, and its rows are what was written to it."""
+        super().check_asset(key, metadata, partitions_def if PARTITION_EXPR in metadata else None)
+
+    def filters(self, context: InputContext | OutputContext, output: OutputContext) -> tuple[PartitionFilter, ...] | None:
+        if PARTITION_EXPR in output.definition_metadata:
+            return super().filters(context, output)
+        return () if context.partitions_def is not None and not context.partition_keys else None
+
+    def handle_output(self, context: OutputContext, obj: Any) -> None:
+        if not self._streams(context):
+            return super().handle_output(context, obj)
+        refuse_none(obj, context.asset_key)
+        context.add_output_metadata(stats_metadata(self._stream(context, obj)))
+        return None
+
+    def run_sql(self, context: OutputContext, sql: Any) -> TableStats:
+        return self._stream(context, sql) if self._streams(context) else super().run_sql(context, sql)
 
     @contextmanager
-    def staging(
-        self, context: OutputContext, table: TableSlice, obj: Any, *, inspected: bool = False
-    ) -> Generator[StagedParquet]:
-        """Write the file of the table, or those of the partitions, which take their places one by one as the block ends."""
-        path = self._path(context.asset_key)
-        slices = PartitionFiles(self._files, path)
-        if table.partitions is not None:
-            write = PartitionWrite(slices, context, table, self.policy_for(context))
-            with write.replacing(lambda target: self._write(context, obj, target)) as target:
-                staged = StagedParquet(target)
-                rows = pq.read_metadata(target).num_rows
+    def staging(self, context: OutputContext, table: TableSlice, obj: Any) -> Generator[_Staged]:
+        own = self._own(context.asset_key)
+        if context.partitions_def is not None:
+            with staged_partitions(context, obj, own, self._footers, self.policy(context), self.compression) as paths:
+                staged = _Staged(self, own.key, paths)
                 yield staged
-            staged.stats = write.stats(rows)
+            staged.stats = self._measured_partitions(context, own)
             return
-        if slices.all():
-            raise TableError(
-                f"the table of asset {context.asset_key.to_user_string()!r} has partitions, and is to be one file",
-                hint=f"Move {self._files.uri(path)} away, then make the table.",
-            )
-        replacing = self._files.replacing_readably if inspected else self._files.replacing
-        with replacing(path, durable=True) as place:
-            self._write(context, obj, place)
-            staged = StagedParquet(str(place))
+        with self._files.staging(own.whole, durable=True) as path:
+            write_parquet(context, obj, path, self.compression)
+            staged = _Staged(self, own.key, {own.whole: path})
             yield staged
-        staged.stats = self._measured(path)
+        staged.stats = self._settled(own)
 
-    def _write(self, context: OutputContext, obj: Any, target: str | BinaryIO) -> None:
-        if isinstance(obj, SQL):
-            self._write_sql(context, obj, target)
-        elif is_polars(obj, "DataFrame"):
-            obj.write_parquet(target, compression=self.compression)
-        elif is_lazy(obj):
-            obj.sink_parquet(target, compression=self.compression)
-        else:
-            self._write_stream(Stream.of(obj, context.asset_key), target)
-
-    def _write_sql(self, context: OutputContext, sql: SQL, target: str | BinaryIO) -> None:
-        """Write the answer of an embedded DuckDB, which reads the Parquet files of other assets in place."""
-        with (
-            closing(in_memory()) as connection,
-            engine.bound(sql, context.sources, connection, asset_key=context.asset_key) as (text, parameters),
-        ):
-            relation = connection.sql(text, params=parameters)
-            kinds = dict(zip(relation.columns, map(str, relation.types), strict=True))
-            columns = [_kept(name, kind) for name, kind in kinds.items()]
-            text = f"select {', '.join(column.sql for column in columns)} from ({text}\n)"
-            if isinstance(target, str) and all(_COPIED.fullmatch(kind) for kind in kinds.values()):
-                place = target.replace("'", "''")
-                copy = f"copy ({text}) to '{place}' (format parquet, compression {self.compression})"
-                connection.execute(copy, parameters)
-            else:
-                with connection.sql(text, params=parameters).to_arrow_reader(BATCH_ROWS) as reader:
-                    self._write_stream(Stream.of(restored(reader, columns), context.asset_key), target)
-
-    @contextmanager
-    def query(self, sql: Any, sources: Mapping[AssetKey, Any]) -> Generator[Any]:
+    def query(self, sql: Any, sources: Mapping[AssetKey, TableSource]) -> AbstractContextManager[Any]:
         """The answer to `sql` as a `pyarrow.RecordBatchReader`, open inside the block; nothing is written."""
-        with (
-            closing(in_memory()) as connection,
-            engine.bound(sql, sources, connection) as (text, parameters),
-            connection.sql(text, params=parameters).to_arrow_reader() as reader,
-        ):
-            yield reader
+        return engine.answered(sql, sources)
 
     def duckdb_scan(self, connection: Any, context: InputContext) -> str:
-        """A `read_parquet` of the file; the connection gets its file system if it is not local.
-
-        A connection takes one file system for each protocol. Where it has one, which may be of another account, polars scans.
-        """
-        path = self._path(context.asset_key)
-        if context.partitions_def is not None or not self._files.exists(path):
-            return engine.registered(connection, self._sliced(context, self.slice_to_read(context)))
-        if not self._files.is_local:
-            try:
-                connection.register_filesystem(self._files.fs)
-            except duckdb.InvalidInputException:
-                return engine.registered(connection, self._scan(path))
-        return parquet_scan(self._files.uri(path))
+        """A `read_parquet` of the files; the connection gets their file system if it is not local."""
+        return self.stored(context).duckdb_scan(connection)
 
     def drop(self, context: OutputContext) -> bool:
-        """Remove the file; whether there was one."""
-        return self._files.remove(self._path(context.asset_key))
+        """Remove the table, or the partitions that are meant; whether there was one."""
+        return self._own(context.asset_key).drop(context)
 
     def read(self, context: InputContext, table: TableSlice, kind: FrameType) -> Any:
-        path = self._path(context.asset_key)
-        columns = None if table.columns is None else list(table.columns)
-        if context.partitions_def is not None or not self._files.exists(path):
-            lazy = self._sliced(context, table)
-            check_columns(context, columns, lazy.collect_schema().names())
-            lazy = lazy if columns is None else lazy.select(columns)
-            return self._steadily(lambda: as_frame(lazy, kind, context.asset_key))
-        check_columns(context, columns, list(self._schema(path)) if columns else ())
-        match kind:
-            case FrameType.POLARS:
-                return self._steadily(lambda: self._whole(path, columns))
-            case FrameType.LAZY:
-                return self._scan(path, columns)
-            case FrameType.RELATION:
-                connection = in_memory()
-                names = "*" if columns is None else ", ".join(map(quote_identifier, columns))
-                scan = self.duckdb_scan(connection, context)
-                return engine.closing_with(connection.sql(f"select {names} from {scan}"), connection.close)
-            case FrameType.READER:
-                return self._reader(path, columns)
-        arrow = self._steadily(lambda: self._reader(path, columns).read_all())
-        return arrow if kind is FrameType.ARROW else arrow.to_pandas()
+        return _read(self.stored(context), context, table, kind)
 
-    def _path(self, key: AssetKey) -> str:
-        return self._files.path(key, SUFFIX)
+    def stored(self, context: InputContext, staged: Mapping[str, str] = _NOTHING) -> ParquetFiles:
+        """The files to read, where `staged` local ones take the place of others; TableNotFoundError where there is no table."""
+        own = self._own(context.asset_key)
+        if own.whole in staged or own.is_whole():
+            if context.partitions_def is not None:
+                raise own.without_partitions()
+            return ParquetFiles(self._files, [own.whole], staged=staged)
+        lenient = self.policy(context.upstream_output) != "fail"
+        paths: list[str] | None = None
+        if context.partitions_def is not None:
+            asked = own.meant(context).values()
+            there = {*staged, *own.existing([path for path in asked if path not in staged])}
+            paths = [path for path in asked if path in there]
+            if len(paths) == 1 and not lenient:
+                return ParquetFiles(self._files, paths, staged=staged)
+        found = {**own.partitions(), **dict.fromkeys(staged, _STAGED)}
+        if not found:
+            raise missing_table(context, str(self.table_name(context.asset_key)), self._files.uri(own.whole))
+        meant = found if paths is None else {path: found[path] for path in paths if path in found}
+        telling = found if lenient else meant or dict(islice(found.items(), 1))  # whose footers tell the columns
+        footers = self._footers.of(telling, staged)
+        schema = joint_schema(footer.schema for footer in footers.values())
+        files = {path: footers[path].schema for path in meant if path in footers}
+        alike = all(list(each.items()) == list(schema.items()) for each in files.values())
+        return ParquetFiles(self._files, list(files), schema, alike, staged)
 
-    def _sliced(self, context: InputContext, table: TableSlice) -> pl.LazyFrame:
-        """The rows of the partitions that are asked for, or of all; none of those that were never written."""
-        slices = PartitionFiles(self._files, path := self._path(context.asset_key))
-        if paths := slices.all():
-            if table.partitions is None:
-                return slices.scan(paths)
-            places = [slices.place(context.partitions_def, key) for key in context.partition_keys]
-            wanted = [place for place in places if place in set(paths)]
-            return slices.scan(wanted) if wanted else slices.scan(paths).head(0)
-        if self._files.exists(path):
-            whole = self._scan(path)
-            return whole.filter(polars_condition(table.partitions or (), whole.collect_schema()))
-        if table.partitions == ():
-            return pl.LazyFrame()
-        raise missing_table(context, str(self.table_name(context.asset_key)), self._files.uri(path))
+    def _own(self, key: AssetKey) -> AssetFiles:
+        return AssetFiles(self._files, key, SUFFIX)
 
-    def _source(self, path: str) -> AbstractContextManager[Any]:
-        return nullcontext(path) if self._files.is_local else self._files.open(path)
+    def _streams(self, context: OutputContext) -> bool:
+        """Whether a write that nobody looks at before it is published goes to its place in one go, without a local file."""
+        return context.partitions_def is None and not self._files.is_local
 
-    def _whole(self, path: str, columns: list[str] | None) -> pl.DataFrame:
-        with self._source(path) as source:
-            return pl.read_parquet(source, columns=columns, glob=False, hive_partitioning=False)
+    def _stream(self, context: OutputContext, obj: Any) -> TableStats:
+        own = self._own(context.asset_key)
+        with self._files.replacing(own.whole) as target:
+            write_parquet(context, obj, target, self.compression)
+        return self._settled(own)
 
-    def _schema(self, path: str) -> dict[str, pl.DataType]:
-        return dict(self._scan(path).collect_schema())
+    def _settled(self, own: AssetFiles) -> TableStats:
+        """What the footer of the published file says; partitions that it replaced are removed."""
+        self._files.remove_folder(own.folder)
+        footer = ParquetFiles(self._files, [own.whole]).footer()
+        return TableStats(footer.rows, self._files.size(own.whole), table_schema(footer.schema), uri=self._files.uri(own.whole))
 
-    def _scan(self, path: str, columns: Sequence[str] | None = None) -> pl.LazyFrame:
-        source = path if self._files.is_local else self._files.open(path)
-        lazy = pl.scan_parquet(source, glob=False, hive_partitioning=False)
-        return lazy if columns is None else lazy.select(columns)
-
-    def _reader(self, path: str, columns: list[str] | None) -> pa.RecordBatchReader:
-        source = path if self._files.is_local else self._files.open(path)
-        try:
-            file = pq.ParquetFile(source)
-        except pa.ArrowNotImplementedError:  # 128-bit integers
-            return Stream.of(self._scan(path, columns), AssetKey(path)).reader()
-        schema = file.schema_arrow if columns is None else pa.schema([file.schema_arrow.field(name) for name in columns])
-        batches = (batch.select(schema.names) for batch in file.iter_batches(BATCH_ROWS, columns=columns))
-        return engine.owned_reader(pa.RecordBatchReader.from_batches(schema, batches), file.close)
-
-    def _write_stream(self, stream: Stream, target: str | BinaryIO) -> None:
-        """Write a stream, gathered to row groups of a good size."""
-        if any("string_view" in str(field.type) and "dictionary" in str(field.type) for field in stream.schema):
-            stream = stream.cast({})  # pyarrow writes categories in its own form only
-        compression = "none" if self.compression == "uncompressed" else self.compression
-        with pq.ParquetWriter(target, stream.schema, compression=compression) as writer:
-            group: list[pa.RecordBatch] = []
-            rows = 0
-            for batch in stream:
-                group.append(batch)
-                rows += batch.num_rows
-                if rows >= ROW_GROUP_ROWS:
-                    writer.write_table(pa.Table.from_batches(group), row_group_size=ROW_GROUP_ROWS)
-                    group, rows = [], 0
-            if group:
-                writer.write_table(pa.Table.from_batches(group), row_group_size=ROW_GROUP_ROWS)
-
-    def _measured(self, path: str) -> TableStats:
-        """What the footer of the published file says."""
-
-        def measure() -> TableStats:
-            scan = self._scan(path)
-            rows, schema = scan.select(pl.len()).collect().item(), table_schema(scan.collect_schema())
-            return TableStats(rows, self._files.size(path), schema, uri=self._files.uri(path))
-
-        return self._steadily(measure)
-
-    def _steadily(self, read: Callable[[], T]) -> T:
-        """What `read` returns, tried again when the file was replaced meanwhile: object stores do not keep the old one."""
-        for _ in range(REPLACED_TRIES):
-            try:
-                return read()
-            except BaseException as error:  # polars panics when the file handle that it reads fails
-                if self._files.is_local or "FileExpired" not in str(error):
-                    raise
-        return read()
+    def _measured_partitions(self, context: OutputContext, own: AssetFiles) -> TableStats:
+        """What the footers of all published files say; those that were read before are remembered."""
+        found = own.partitions()
+        footers = self._footers.of(found, _NOTHING)
+        return TableStats(
+            row_count=sum(footer.rows for footer in footers.values()),
+            byte_size=sum(size for size, _ in found.values()),
+            schema=table_schema(joint_schema(footer.schema for footer in footers.values())),
+            uri=self._files.uri(own.folder),
+            partition_row_count=sum(footers[path].rows for path in own.meant(context).values() if path in footers),
+        )
 
 
-class StagedParquet(StagedWrite):
-    """A local file that is complete, and is not at its place yet."""
+class _Staged(StagedWrite):
+    """Local files that are to take the place of others, by the paths of those."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    manager: ParquetIOManager
 
-    def load_input(self, context: InputContext) -> Any:
-        kind = requested(context.type_hint, context.asset_key)
-        if kind is FrameType.HANDLE:
-            return Table(context.asset_key)
-        lazy = pl.scan_parquet(self._path, glob=False, hive_partitioning=False)
-        check_columns(context, context.columns, lazy.collect_schema().names())
-        return as_frame(lazy if context.columns is None else lazy.select(context.columns), kind, context.asset_key)
+    def __init__(self, manager: ParquetIOManager, key: AssetKey, files: Mapping[str, str]) -> None:
+        super().__init__(manager)
+        self.key = key
+        self.files = files
+
+    def read(self, context: InputContext, table: TableSlice, kind: FrameType) -> Any:
+        return _read(self.manager.stored(context, self.files), context, table, kind)
 
     def duckdb_scan(self, connection: Any, context: InputContext) -> str:
-        """A `read_parquet` of the file."""
-        return parquet_scan(self._path)
+        """A SQL expression that reads the table as it will be."""
+        return self.manager.stored(context, self.files).duckdb_scan(connection)
+
+    def query(self, sql: Any, sources: Mapping[AssetKey, TableSource]) -> AbstractContextManager[Any]:
+        """The answer to `sql`, for which the table is as it will be."""
+        mine = {self.key: TableSource(self, sources[self.key].context)} if self.key in sources else {}  # type: ignore[arg-type]
+        return self.manager.query(sql, ChainMap(mine, sources))  # type: ignore[arg-type]
 
 
-def parquet_scan(place: str) -> str:
-    """The SQL with which DuckDB reads a Parquet file."""
-    quoted = place.replace("'", "''")
-    return f"read_parquet('{quoted}', hive_partitioning = false)"
-
-
-def _kept(name: str, kind: str) -> Column:
-    """How Parquet keeps a column of a DuckDB result: durations as such, and 128-bit integers as decimals, which all readers know."""
-    quoted = quote_identifier(name)
-    if kind in ("HUGEINT", "UHUGEINT"):
-        return Column(name, f"{quoted}::decimal(38, 0) as {quoted}")
-    return Column.of(name, kind, pl.Duration("us") if kind == "INTERVAL" else None, polars=False)
+def _read(files: ParquetFiles, context: InputContext, table: TableSlice, kind: FrameType) -> Any:
+    columns = None if table.columns is None else list(table.columns)
+    check_columns(context, columns, files.columns().names() if columns else ())
+    return files.read(kind, columns)

@@ -1,209 +1,279 @@
-"""Which rows of a table a partition is: from partition keys to filters of columns, and from those to SQL and polars."""
+"""Partitions of a table: which rows they are, and that as a condition in SQL.
+
+`partition_expr` in the metadata of an asset names the column that tells the partition of a row, for partitions along several
+dimensions one column for each. It is a name and no expression, so that it can be quoted, and written as well as read.
+"""
 
 from __future__ import annotations
 
+import itertools
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from itertools import product
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
-from warehouse_assets.errors import InvalidDefinitionError, TableError
+from warehouse_assets.errors import (
+    InvalidDefinitionError,
+    OutsidePartitionError,
+    SchemaChangedError,
+    UnsupportedTypeError,
+    close_matches,
+)
+from warehouse_assets.keys import AssetKey
+from warehouse_assets.partitions.definition import PartitionsDefinition
+from warehouse_assets.partitions.multi import MultiPartitionsDefinition
+from warehouse_assets.partitions.time_window import TimeWindowPartitionsDefinition
 from warehouse_assets.tables import ColumnRange, ColumnValues, PartitionFilter, quote_identifier
 
-if TYPE_CHECKING:
-    import polars as pl
-
-    from warehouse_assets.partitions.definition import PartitionsDefinition
-
 __all__ = [
-    "check_partition_expr",
-    "column_of",
-    "keys_by_dimension",
-    "outside",
+    "Condition",
+    "condition",
+    "filter_columns",
+    "integers",
+    "outside_partition",
+    "partition_columns",
     "partition_filters",
-    "polars_condition",
-    "sql_condition",
+    "partitions_named",
+    "wall_times",
+    "whole_days",
 ]
 
-Box = tuple[tuple[str, ...], ...]  # the keys along each dimension, of which all combinations are meant
+PARTITION_EXPR = "partition_expr"
+
+_INTEGERS = {f"{sign}{size}" for sign in ("", "U") for size in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")}
+
+_numbers = itertools.count(1)
 
 
-def partition_filters(partitions_def: Any, keys: Sequence[str], columns: Any) -> tuple[PartitionFilter, ...] | None:
-    """The rows of these partitions, by the column that `partition_expr` names, or by one for each dimension; None for a whole table.
+def partition_columns(key: AssetKey, metadata: Mapping[str, Any], partitions_def: PartitionsDefinition) -> tuple[str, ...]:
+    """The column of each dimension, in the order in which the keys name them, of the asset `key` with this metadata.
 
-    >>> from warehouse_assets import DailyPartitionsDefinition, StaticPartitionsDefinition
-    >>> partition_filters(StaticPartitionsDefinition(["eu", "us"]), ["eu"], "region")
-    ((ColumnValues(column='region', values=('eu',)),),)
-    >>> [(days,)] = partition_filters(DailyPartitionsDefinition("2024-01-01"), ["2024-01-01", "2024-01-02"], "day")
-    >>> (days.end - days.start).days
-    2
+    Raises InvalidDefinitionError, saying what to write, where `partition_expr` does not name them.
+
+    >>> from warehouse_assets.partitions.static import StaticPartitionsDefinition
+    >>> partition_columns(AssetKey("orders"), {"partition_expr": "region"}, StaticPartitionsDefinition(["eu", "us"]))
+    ('region',)
     """
-    if partitions_def is None:
-        return None
-    from warehouse_assets.partitions.multi import MultiPartitionsDefinition
-
+    expr = metadata.get(PARTITION_EXPR)
+    whose = f"asset {key.to_user_string()!r}"
     if not isinstance(partitions_def, MultiPartitionsDefinition):
-        return tuple((part,) for part in _along(partitions_def, columns, keys))
-    dimensions = partitions_def.partitions_defs
-    paths = [tuple(partitions_def.get_partition_key_from_str(key).keys_by_dimension.values()) for key in keys]
-    return tuple(
-        parts
-        for box in _boxes(paths)
-        for parts in product(
-            *(_along(dim.partitions_def, columns[dim.name], along) for dim, along in zip(dimensions, box, strict=True))
-        )
-    )
-
-
-def _along(partitions_def: PartitionsDefinition, column: str, keys: Sequence[str]) -> list[ColumnValues | ColumnRange]:
-    if not keys:
-        return []
-    from warehouse_assets.partitions.time_window import TimeWindowPartitionsDefinition
-
-    if not isinstance(partitions_def, TimeWindowPartitionsDefinition):
-        return [ColumnValues(column, tuple(keys))]
-    spans = partitions_def.spans(keys)
-    at = partitions_def.clock.at
-    if len(spans) == 1:
-        return [ColumnRange(column, at(spans[0][0]), at(spans[0][1]), tuple(keys))]
-    ticks = {key: partitions_def.tick(key) for key in keys}
-    return [
-        ColumnRange(column, at(start), at(end), tuple(key for key, tick in ticks.items() if start <= tick < end))
-        for start, end in spans
-    ]
-
-
-def _boxes(paths: Sequence[tuple[str, ...]]) -> tuple[Box, ...]:
-    """Combinations of keys, gathered to few boxes.
-
-    >>> _boxes([("mon", "eu"), ("mon", "us"), ("tue", "eu"), ("tue", "us"), ("wed", "eu")])
-    ((('mon', 'tue'), ('eu', 'us')), (('wed',), ('eu',)))
-    """
-    if not paths or not paths[0]:
-        return ((),) if paths else ()
-    rest: dict[str, list[tuple[str, ...]]] = {}
-    for first, *others in paths:
-        rest.setdefault(first, []).append(tuple(others))
-    alike: dict[tuple[Box, ...], list[str]] = {}
-    for first, below in rest.items():
-        alike.setdefault(_boxes(below), []).append(first)
-    return tuple((tuple(firsts), *box) for boxes, firsts in alike.items() for box in boxes)
-
-
-def keys_by_dimension(partitions_def: Any, key: str) -> Mapping[str, str]:
-    """The key of a partition along each dimension; of the only one, it is called "partition"."""
-    from warehouse_assets.partitions.multi import MultiPartitionsDefinition
-
-    if not isinstance(partitions_def, MultiPartitionsDefinition):
-        return {"partition": key}
-    return partitions_def.get_partition_key_from_str(key).keys_by_dimension
-
-
-def check_partition_expr(owner: str, partitions_def: Any, columns: Any) -> None:
-    """Raise InvalidDefinitionError where the columns of a partitioned table are not declared."""
-    from warehouse_assets.partitions.multi import MultiPartitionsDefinition
-
-    if isinstance(partitions_def, MultiPartitionsDefinition):
-        names = partitions_def.partition_dimension_names
-        if not isinstance(columns, Mapping) or set(columns) != set(names):
-            example = ", ".join(f'"{name}": "…"' for name in names)
-            raise InvalidDefinitionError(
-                f"{owner} is partitioned by {' and '.join(names)}, and its partition_expr is {columns!r}",
-                hint=f'Say which columns tell: metadata={{"partition_expr": {{{example}}}}}.',
-            )
-        columns = tuple(columns.values())
-    else:
-        columns = (columns,)
-    if not all(isinstance(column, str) and column for column in columns):
+        if isinstance(expr, str) and expr:
+            return (expr,)
         raise InvalidDefinitionError(
-            f"{owner} is partitioned, and does not say by which column",
-            hint='Name it: metadata={"partition_expr": "column"}.',
+            f"{whose} has partitions, and {_says(expr)}", hint=f'Write metadata={{"{PARTITION_EXPR}": "column"}}.'
         )
-
-
-def sql_condition(filters: Iterable[PartitionFilter], types: Mapping[str, str]) -> str:
-    """The filters as a condition in DuckDB's SQL, for columns of these types, with names and values quoted.
-
-    >>> print(sql_condition([(ColumnValues("odd name", ("it's",)),)], {"odd name": "VARCHAR"}))
-    (("odd name" in ('it''s')))
-    """
-    parts = [" and ".join(_sql(part, types[column_of(part, types)]) for part in parts) for parts in filters]
-    return f"({' or '.join(f'({part})' for part in parts)})" if parts else "false"
-
-
-def column_of(part: ColumnValues | ColumnRange, known: Iterable[str]) -> str:
-    """The column of a filter as the table spells it; TableError where it has none of this name."""
-    names = list(known)
-    if part.column in names:
-        return part.column
-    for name in names:
-        if name.casefold() == part.column.casefold():
-            return name
-    raise TableError(
-        f"the table has no column {part.column!r}, which its partition_expr names",
-        hint=f"It has {', '.join(map(repr, names))}.",
+    names = partitions_def.partition_dimension_names
+    columns = expr if isinstance(expr, Mapping) else {}
+    wrong = [name for name in names if not isinstance(columns.get(name), str) or not columns[name]]
+    unknown = [name for name in columns if name not in names]
+    if not wrong and not unknown:
+        return tuple(columns[name] for name in names)
+    form = ", ".join(f'"{name}": "column"' for name in names)
+    what = f"names no column for {', '.join(map(repr, wrong))}" if wrong else f"names {unknown[0]!r}, which is no dimension"
+    raise InvalidDefinitionError(
+        f"{whose} has {partitions_def}, and {_says(expr) if not columns else f'its {PARTITION_EXPR} {what}'}",
+        hint=f'Write metadata={{"{PARTITION_EXPR}": {{{form}}}}}.',
     )
 
 
-def _sql(part: ColumnValues | ColumnRange, kind: str) -> str:
-    column = quote_identifier(part.column)
-    if isinstance(part, ColumnRange) and (kind == "DATE" or kind.startswith("TIMESTAMP")):
-        with_zone = kind == "TIMESTAMP WITH TIME ZONE"
-        bounds = [moment.astimezone(UTC) if with_zone else _wall(moment, part.column) for moment in (part.start, part.end)]
-        word = "timestamptz" if with_zone else "timestamp"
-        if kind == "DATE" and all(bound.time() == datetime.min.time() for bound in bounds):
-            word, bounds = "date", [bound.date() for bound in bounds]  # type: ignore[misc]
-        start, end = (f"{word} '{bound.isoformat()}'" for bound in bounds)
-        return f"{column} >= {start} and {column} < {end}"
-    text = column if kind == "VARCHAR" else f"{column}::varchar"
-    values = ", ".join("'" + value.replace("'", "''") + "'" for value in part.values)
-    return f"{text} in ({values})"
+def _says(expr: Any) -> str:
+    return f"nothing says which column tells them: its {PARTITION_EXPR} is {'missing' if expr is None else repr(expr)}"
 
 
-def polars_condition(filters: Iterable[PartitionFilter], schema: Mapping[str, Any]) -> pl.Expr:
-    """The filters as a polars expression, for columns of these types; never null."""
-    import polars as pl
+def partition_filters(
+    key: AssetKey, metadata: Mapping[str, Any], partitions_def: PartitionsDefinition, partition_keys: Sequence[str]
+) -> tuple[PartitionFilter, ...]:
+    """The rows of some partitions, as few filters as there may be; none for no partition.
 
-    anything = pl.lit(False)
-    for parts in filters:
-        everything = pl.lit(True)
-        for part in parts:
-            everything &= _expression(part, column_of(part, schema), schema)
-        anything |= everything
-    return anything.fill_null(False)
-
-
-def _expression(part: ColumnValues | ColumnRange, name: str, schema: Mapping[str, Any]) -> pl.Expr:
-    import polars as pl
-
-    dtype, column = schema[name], pl.col(name)
-    if isinstance(part, ColumnRange) and (dtype == pl.Date or isinstance(dtype, pl.Datetime)):
-        if isinstance(dtype, pl.Datetime) and dtype.time_zone:
-            start, end = (pl.lit(moment.astimezone(UTC)) for moment in (part.start, part.end))
-            return (column.dt.convert_time_zone("UTC") >= start) & (column.dt.convert_time_zone("UTC") < end)
-        walls = [_wall(moment, name) for moment in (part.start, part.end)]
-        if dtype == pl.Date and all(wall.time() == datetime.min.time() for wall in walls):
-            return (column >= pl.lit(walls[0].date())) & (column < pl.lit(walls[1].date()))
-        column = column.cast(pl.Datetime("us")) if dtype == pl.Date else column
-        return (column >= pl.lit(walls[0])) & (column < pl.lit(walls[1]))
-    return column.cast(pl.String).is_in(list(part.values))
+    >>> from warehouse_assets.partitions.static import StaticPartitionsDefinition
+    >>> regions = StaticPartitionsDefinition(["eu", "us", "asia"])
+    >>> partition_filters(AssetKey("orders"), {"partition_expr": "region"}, regions, ["us", "eu"])
+    ((ColumnValues(column='region', values=('us', 'eu')),),)
+    """
+    columns = partition_columns(key, metadata, partitions_def)
+    keys = tuple(dict.fromkeys(partition_keys))
+    if not isinstance(partitions_def, MultiPartitionsDefinition):
+        return tuple((part,) for part in _along(columns[0], partitions_def, keys))
+    dimensions = [dimension.partitions_def for dimension in partitions_def.partitions_defs]
+    combinations = [tuple(partitions_def.get_partition_key_from_str(text).split("|")) for text in keys]
+    return tuple(
+        filters
+        for group in _products(combinations, len(dimensions))
+        for filters in itertools.product(*map(_along, columns, dimensions, group))
+    )
 
 
-def _wall(moment: datetime, column: str) -> datetime:
-    """What the clock shows at a moment; TableError where it shows that twice, and a column without zone cannot tell which."""
-    if moment.replace(fold=0).utcoffset() != moment.replace(fold=1).utcoffset():
-        raise TableError(
-            f"the column {column!r} has no time zone, and {moment:%Y-%m-%d %H:%M} comes twice in {moment.tzinfo}",
-            hint="Store a column with a time zone, or partition by UTC.",
-        )
-    return moment.replace(tzinfo=None)
+def _along(column: str, partitions_def: PartitionsDefinition, keys: Sequence[str]) -> list[ColumnRange | ColumnValues]:
+    """The filters of which one has to hold along one dimension."""
+    if not isinstance(partitions_def, TimeWindowPartitionsDefinition):
+        return [ColumnValues(column, tuple(keys))] if keys else []
+    spans, at = partitions_def.spans(keys), partitions_def.clock.at
+    if len(spans) == 1:
+        return [ColumnRange(column, at(start), at(end), tuple(keys)) for start, end in spans]
+    starts = [start for start, _ in spans]
+    grouped: list[list[str]] = [[] for _ in spans]
+    for key in keys:
+        grouped[bisect_right(starts, partitions_def.tick(key)) - 1].append(key)
+    return [ColumnRange(column, at(start), at(end), tuple(group)) for (start, end), group in zip(spans, grouped, strict=True)]
 
 
-def outside(owner: str, columns: Sequence[str], row: Sequence[Any], keys: Sequence[str]) -> TableError:
-    """The error for a row that is in none of the partitions that are written."""
-    found = ", ".join(f"{column} = {value!r}" for column, value in zip(columns, row, strict=True))
-    wanted = ", ".join(keys[:3]) + (f", … ({len(keys)})" if len(keys) > 3 else "")
-    return TableError(
-        f"{owner} gave a row with {found}, which is not in the partition {wanted}",
-        hint="Return the rows of the partitions that are asked for: see context.partition_keys and context.partition_time_window.",
+def _products(combinations: Sequence[tuple[str, ...]], dimensions: int) -> list[list[tuple[str, ...]]]:
+    """The combinations as full products: one where they are one, else one for each combination of all dimensions but the first.
+
+    >>> _products([("mon", "eu"), ("mon", "us"), ("tue", "eu"), ("tue", "us")], 2)
+    [[('mon', 'tue'), ('eu', 'us')]]
+    >>> _products([("mon", "eu"), ("mon", "us"), ("tue", "eu")], 2)
+    [[('mon', 'tue'), ('eu',)], [('mon',), ('us',)]]
+    """
+    if not combinations:
+        return []
+    along = [tuple(dict.fromkeys(parts)) for parts in zip(*combinations, strict=True)]
+    count = 1
+    for parts in along:
+        count *= len(parts)
+    if count == len(combinations):
+        return [along]
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for first, *others in combinations:
+        groups.setdefault(tuple(others), []).append(first)
+    return [[tuple(firsts), *((other,) for other in others)] for others, firsts in groups.items()]
+
+
+def filter_columns(partitions: Iterable[PartitionFilter]) -> tuple[str, ...]:
+    """The columns that the filters look at, each once."""
+    return tuple(dict.fromkeys(part.column for parts in partitions for part in parts))
+
+
+def wall_times(span: ColumnRange, key: AssetKey) -> tuple[datetime, datetime]:
+    """What the clock shows at the start and at the end of a range, for a column that keeps no time zone.
+
+    Raises UnsupportedTypeError where the clock is put back over one of them, so that a time it shows may be before or after it.
+    """
+    for moment in (span.start, span.end):
+        if _is_shown_twice(moment) and (moment.fold or _is_shown_twice(moment - timedelta(microseconds=1))):
+            raise UnsupportedTypeError(
+                f"the partitions of asset {key.to_user_string()!r} divide the hour that the clock of {moment.tzinfo} shows twice, "
+                f"at {moment.isoformat()}, and its column {span.column!r} keeps no time zone, so that it does not tell them apart",
+                hint=f"Store {span.column!r} with a time zone.",
+            )
+    return span.start.replace(tzinfo=None, fold=0), span.end.replace(tzinfo=None, fold=0)
+
+
+def _is_shown_twice(moment: datetime) -> bool:
+    first, second = moment.replace(fold=0).utcoffset(), moment.replace(fold=1).utcoffset()
+    return first is not None and second is not None and first > second
+
+
+def whole_days(start: datetime, end: datetime) -> tuple[date, date]:
+    """The dates whose midnight is at or after `start` and before `end`: from the first on, and before the second.
+
+    >>> whole_days(datetime(2024, 1, 1), datetime(2024, 1, 2, 6))
+    (datetime.date(2024, 1, 1), datetime.date(2024, 1, 3))
+    """
+    first, second = (moment.date() + timedelta(days=moment.time() > moment.min.time()) for moment in (start, end))
+    return first, second
+
+
+def integers(keys: Iterable[str]) -> list[int]:
+    """The numbers that the keys are the text of; others are left out, since no integer column holds them.
+
+    >>> integers(["7", "07", "seven", "-1"])
+    [7, -1]
+    """
+    found = []
+    for key in keys:
+        try:
+            number = int(key)
+        except ValueError:
+            continue
+        if str(number) == key:
+            found.append(number)
+    return found
+
+
+def partitions_named(partition_keys: Sequence[str]) -> str:
+    """Some partitions, as a message names them.
+
+    >>> partitions_named(["mon"]), partitions_named(["mon", "tue", "wed", "thu"])
+    ("the partition 'mon'", "the 4 partitions 'mon', 'tue', …")
+    """
+    if len(partition_keys) == 1:
+        return f"the partition {partition_keys[0]!r}"
+    some = ", ".join(map(repr, partition_keys[:2])) + (", …" if len(partition_keys) > 2 else "")
+    return f"the {len(partition_keys)} partitions {some}" if partition_keys else "no partition"
+
+
+def outside_partition(key: AssetKey, row: Mapping[str, str | None], partition_keys: Sequence[str]) -> OutsidePartitionError:
+    """The error for a row that is not of the partitions that are written; `row` has its partition columns, as text."""
+    held = " and ".join(f"{column!r} is {'NULL' if value is None else repr(value)}" for column, value in row.items())
+    return OutsidePartitionError(
+        f"asset {key.to_user_string()!r} gave a row whose {held}, which is outside of {partitions_named(partition_keys)}",
+        hint="Nothing was written. Return the rows of the partition only.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition in DuckDB's SQL, and its parameters, to be bound by name; no two conditions share one."""
+
+    sql: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+def condition(partitions: Iterable[PartitionFilter], kinds: Mapping[str, str], key: AssetKey) -> Condition:
+    """What holds for the rows of the partitions, and is false or NULL for all others.
+
+    `kinds` are the DuckDB types of the columns of the table of asset `key`. Raises SchemaChangedError where a column is missing.
+    """
+    parameters: dict[str, Any] = {}
+    types = {name.casefold(): kind for name, kind in kinds.items()}
+
+    def bind(value: Any) -> str:
+        name = f"_slice_{next(_numbers)}"
+        parameters[name] = value
+        return f"${name}"
+
+    def one(part: ColumnRange | ColumnValues) -> str:
+        quoted, kind = quote_identifier(part.column), types.get(part.column.casefold())
+        if kind is None:
+            raise missing_partition_column(key, part.column, list(kinds))
+        if isinstance(part, ColumnRange) and (kind == "DATE" or kind.startswith("TIMESTAMP")):
+            start, end = _bounds(part, kind, key)
+            return f"{quoted} >= {bind(start)} and {quoted} < {bind(end)}"
+        keys = part.keys if isinstance(part, ColumnRange) else part.values
+        if kind in _INTEGERS:
+            return f"{quoted} in {bind(numbers)}" if (numbers := integers(keys)) else "false"
+        if kind == "DATE":
+            return f"{quoted} in {bind(dates)}" if (dates := _dates(keys)) else "false"
+        return f"{quoted if kind == 'VARCHAR' else f'{quoted}::varchar'} in {bind(list(keys))}"
+
+    each = [" and ".join(map(one, parts)) for parts in partitions]
+    return Condition(" or ".join(f"({text})" for text in each) or "false", parameters)
+
+
+def _bounds(span: ColumnRange, kind: str, key: AssetKey) -> tuple[date, date]:
+    if kind.endswith("TIME ZONE"):
+        return span.start.astimezone(UTC), span.end.astimezone(UTC)
+    start, end = wall_times(span, key)
+    return whole_days(start, end) if kind == "DATE" else (start, end)
+
+
+def _dates(keys: Iterable[str]) -> list[date]:
+    found = []
+    for key in keys:
+        try:
+            day = date.fromisoformat(key)
+        except ValueError:
+            continue
+        if day.isoformat() == key:
+            found.append(day)
+    return found
+
+
+def missing_partition_column(key: AssetKey, column: str, known: Sequence[str]) -> SchemaChangedError:
+    """The error for a table or a frame of asset `key` that has not the column which tells the partition of a row."""
+    return SchemaChangedError(
+        f"the table of asset {key.to_user_string()!r} has no column {column!r}, which its {PARTITION_EXPR} names",
+        hint=close_matches(column, known) or f"It has {', '.join(map(repr, known))}.",
     )

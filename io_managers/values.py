@@ -1,177 +1,229 @@
-"""`ValueStore`: what stores of whole Python values share, among them that a partition of a value is a value of its own."""
+"""`ValueIOManager`: what stores of whole Python values share. A store says how values are kept, and given back."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from typing import Any
+from collections import ChainMap
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
-from io_managers.frames import FrameType, converted, empty, frame_type, is_polars, requested, row_count, settled, table_schema
-from io_managers.slices import column_of, outside, partition_filters, polars_condition
-from warehouse_assets.errors import InvalidOutputError, TableNotFoundError, UnsupportedTypeError
-from warehouse_assets.io_manager import InputContext, OutputContext
+from io_managers.frames import asks_for_frame, converted, empty_frame, frame_type, requested, row_count, settled, table_schema
+from warehouse_assets.errors import TableNotFoundError, UnsupportedTypeError
+from warehouse_assets.io_manager.base import IOManager
+from warehouse_assets.io_manager.contexts import InputContext, OutputContext, TableSource
 from warehouse_assets.keys import AssetKey
-from warehouse_assets.metadata import IntMetadataValue, MetadataValue
 from warehouse_assets.sql import SQL
-from warehouse_assets.tables import PartitionFilter, Table, TableStats
+from warehouse_assets.tables import Table, TableStats
 
-__all__ = ["StagedValue", "ValueStore"]
+if TYPE_CHECKING:
+    import polars as pl
 
+__all__ = ["MissingValueError", "StagedValues", "ValueIOManager"]
 
-class StagedValue:
-    """A value that is not stored yet."""
-
-    def __init__(self, value: Any) -> None:
-        self._value = value
-
-    def load_input(self, context: InputContext) -> Any:
-        """The value, as an annotation asks for it."""
-        if context.type_hint is Table:
-            return Table(context.asset_key)
-        return converted(self._value, context.type_hint, context.columns, context.asset_key)
+_NOTHING: Mapping[str | None, Any] = {}
 
 
-class ValueStore:
-    """Keeps values by asset and partition (None: the asset has none); a subclass says where.
+class MissingValueError(LookupError):
+    """What a store raises for a value that is not there; says what is missing, and where."""
 
-    Several partitions that are written at once are a dict of their values by key, or one frame whose `partition_expr` tells which
-    row is of which. Several that are loaded, as far as they were made, are one frame where they are frames, unless the annotation
-    is a dict.
+
+class ValueIOManager(IOManager):
+    """Keeps the value of each asset as it is, or one for each partition: a store says how.
+
+    Values are given by partition, and under None where an asset has no partitions.
     """
 
     @abstractmethod
-    def _put(self, context: OutputContext, partition: str | None, value: Any) -> Mapping[str, MetadataValue]:
-        """Keep a value; what was measured of it beside its rows."""
+    def keep(self, context: OutputContext, values: Mapping[str | None, Any]) -> Mapping[str, Any]:
+        """Store values; what was measured, as metadata."""
 
     @abstractmethod
-    def _get(self, context: InputContext, partition: str | None) -> Any:
-        """A value; LookupError where there is none."""
+    def kept(self, context: InputContext, partition: str | None) -> Any:
+        """A stored value; MissingValueError where there is none."""
 
     @abstractmethod
-    def _stored(self, context: InputContext) -> Sequence[str]:
-        """Names of the partitions that are kept, which `_get` takes."""
+    def kept_partitions(self, context: InputContext, staging: OutputContext | None) -> Iterable[Any]:
+        """The values of all partitions that are stored, one after another, but for those that `staging` is about to replace."""
 
-    @abstractmethod
-    def _missing(self, context: InputContext, partition: str | None) -> TableNotFoundError:
-        """The error for a value that is not there."""
+    def check_asset(self, key: AssetKey, metadata: Mapping[str, Any], partitions_def: Any) -> None:
+        """`partition_expr` may be missing: then the rows of a partition are what was returned for it."""
+        from io_managers.slices import PARTITION_EXPR, partition_columns
+
+        if partitions_def is not None and PARTITION_EXPR in metadata:
+            partition_columns(key, metadata, partitions_def)
 
     def handle_output(self, context: OutputContext, obj: Any) -> None:
-        """Store a value, or the answer to SQL."""
         with self.stage(context, obj):
             pass
 
     @contextmanager
-    def stage(self, context: OutputContext, obj: Any) -> Generator[StagedValue]:
-        """The value as it will be stored when the block ends."""
-        if isinstance(obj, SQL):
-            from io_managers.engine import collected
-
-            obj = collected(obj, context.sources, context.asset_key)
-        value = settled(obj, context.asset_key)
-        parts = _split(context, value)
-        yield StagedValue(value)
-        measured: dict[str, MetadataValue] = {}
-        for partition, part in parts.items():
-            measured = {**self._put(context, partition, part)}
-        if (rows := row_count(value)) is not None:
-            measured["row_count" if context.partitions_def is None else "partition_row_count"] = IntMetadataValue(rows)
-        context.add_output_metadata(measured)
+    def stage(self, context: OutputContext, obj: Any) -> Generator[StagedValues]:
+        """Hand out the value before it is stored, as the block ends."""
+        value = _answer(obj, context) if isinstance(obj, SQL) else settled(obj, context.asset_key)
+        values = _by_partition(context, value)
+        yield StagedValues(self, context, values)
+        self._store(context, values, schema=isinstance(obj, SQL))
 
     def run_sql(self, context: OutputContext, sql: Any) -> TableStats:
         """Keep the answer to `sql`, from an embedded DuckDB, as a polars DataFrame."""
-        from io_managers.engine import collected
-
-        frame = collected(sql, context.sources, context.asset_key)
-        stats = TableStats(frame.height, None, table_schema(frame.schema))
-        self.handle_output(context, frame)
-        return stats
+        frame = _answer(sql, context)
+        measured = self.keep(context, _by_partition(context, frame))
+        return TableStats(frame.height, measured.get("byte_size"), table_schema(frame.schema), uri=measured.get("uri"))
 
     def load_input(self, context: InputContext) -> Any:
-        """A value, or those of several partitions."""
-        if context.type_hint is Table:
-            return Table(context.asset_key)
+        return self.load(context)
+
+    def load(
+        self, context: InputContext, staged: Mapping[str | None, Any] = _NOTHING, staging: OutputContext | None = None
+    ) -> Any:
+        """What a read asks for, where `staged` values, those of the write `staging`, are in the place of stored ones.
+
+        One partition is its value, several are a dict of values, or one table where the annotation asks for a frame.
+        """
+        hint, columns, key = context.type_hint, context.columns, context.asset_key
+        if hint is Table:
+            return Table(key)
         if context.partitions_def is None:
+            return self._load_whole(context, staged, staging)
+        found: dict[str, Any] = {}
+        missing: MissingValueError | None = None
+        for partition in context.partition_keys:
             try:
-                return converted(self._get(context, None), context.type_hint, context.columns, context.asset_key)
-            except LookupError:
-                partitions = self._stored(context)
-                if not partitions:
-                    raise self._missing(context, None) from None
-        else:
-            partitions = context.partition_keys
-        values = {}
-        for partition in partitions:
-            with suppress(LookupError):
-                values[partition] = self._get(context, partition)
-        if partitions and not values and (len(partitions) == 1 or not self._stored(context)):
-            raise self._missing(context, partitions[0])
-        if len(partitions) == 1 and context.partitions_def is not None:
-            return converted(values[partitions[0]], context.type_hint, context.columns, context.asset_key)
-        return _joined(context, values)
+                found[partition] = staged[partition] if partition in staged else self.kept(context, partition)
+            except MissingValueError as error:
+                missing = missing or error
+        if asks_for_frame(hint):
+            return _joined(list(found.values()), context) if found else self._without_rows(context, staging, missing)
+        if missing:
+            raise _not_found(missing, context)
+        each = _hint_of_each(hint)
+        if len(found) == 1 and each is None:
+            return converted(next(iter(found.values())), hint, columns, key)
+        return {partition: converted(value, each, columns, key) for partition, value in found.items()}
+
+    def _load_whole(self, context: InputContext, staged: Mapping[str | None, Any], staging: OutputContext | None) -> Any:
+        try:
+            value = staged[None] if None in staged else self.kept(context, None)
+        except MissingValueError as error:
+            values = [*self.kept_partitions(context, staging), *staged.values()]
+            if values and all(frame_type(value) for value in values):
+                return _joined(values, context)
+            hint = "It is kept in partitions; say which, by declaring them." if values else None
+            raise _not_found(error, context, hint) from None
+        return converted(value, context.type_hint, context.columns, context.asset_key)
+
+    def _without_rows(self, context: InputContext, staging: OutputContext | None, missing: MissingValueError | None) -> Any:
+        """A frame with the columns of some partition, where those that are asked for were never written."""
+        for value in self.kept_partitions(context, staging):
+            return _joined([_rows(value, context.asset_key).clear()], context)
+        if missing:
+            raise _not_found(missing, context)
+        return empty_frame(requested(context.type_hint, context.asset_key))
+
+    def _store(self, context: OutputContext, values: Mapping[str | None, Any], *, schema: bool) -> None:
+        rows = [row_count(value) for value in values.values()]
+        measured: dict[str, Any] = {}
+        if None not in rows:
+            measured["row_count" if None in values else "partition_row_count"] = sum(rows)
+        if schema:
+            measured["column_schema"] = table_schema(next(iter(values.values())).schema)
+        context.add_output_metadata({**measured, **self.keep(context, values)})
 
 
-def _split(context: OutputContext, value: Any) -> Mapping[str | None, Any]:
+class StagedValues:
+    """Values that are about to be stored."""
+
+    def __init__(self, manager: ValueIOManager, context: OutputContext, values: Mapping[str | None, Any]) -> None:
+        self._manager = manager
+        self._context = context
+        self._values = values
+
+    def load_input(self, context: InputContext) -> Any:
+        """What the store will give, as `context.type_hint` asks for it."""
+        return self._manager.load(context, self._values, self._context)
+
+    def query(self, sql: Any, sources: Mapping[AssetKey, TableSource]) -> AbstractContextManager[Any]:
+        """The answer to `sql`, on an embedded DuckDB, for which the value is stored already."""
+        from io_managers import engine
+
+        key = self._context.asset_key
+        mine = {key: TableSource(self, sources[key].context)} if key in sources else {}  # type: ignore[arg-type]
+        return engine.answered(sql, ChainMap(mine, sources))  # type: ignore[arg-type]
+
+
+def _answer(sql: SQL, context: OutputContext) -> Any:
+    from io_managers.engine import collected
+
+    return collected(sql, context.sources, context.asset_key)
+
+
+def _by_partition(context: OutputContext, value: Any) -> Mapping[str | None, Any]:
+    """The value of each partition that is written: rows of a frame as `partition_expr` tells them, or the values of a dict."""
     if context.partitions_def is None:
         return {None: value}
-    keys, owner = context.partition_keys, f"asset {context.asset_key.to_user_string()!r}"
-    columns = context.definition_metadata.get("partition_expr")
-    if columns is not None and frame_type(value) is not None:
-        frame = converted(value, _polars_frame(), None, context.asset_key)
-        parts: dict[str | None, Any] = {}
-        for key in keys:
-            filters = partition_filters(context.partitions_def, [key], columns) or ()
-            parts[key] = frame.filter(polars_condition(filters, frame.schema))
-        if sum(part.height for part in parts.values()) != frame.height:
-            _refuse_misplaced(context, owner, frame)
-        if len(keys) > 1:
-            return (
-                parts
-                if is_polars(value, "DataFrame")
-                else {k: converted(p, type(value), None, context.asset_key) for k, p in parts.items()}
-            )
+    from io_managers.slices import PARTITION_EXPR, partitions_named
+
+    keys = list(dict.fromkeys(context.partition_keys))
+    if frame_type(value) and PARTITION_EXPR in context.definition_metadata:
+        return _split(context, value, keys)
     if len(keys) == 1 or value is None:
         return dict.fromkeys(keys, value)
-    if isinstance(value, dict) and value.keys() == set(keys):
-        return value
-    raise InvalidOutputError(
-        f"{owner} gave one value of type {type(value).__qualname__} for {len(keys)} partitions",
-        hint="Return a dict with a value for each of context.partition_keys, or name a column of its frame as partition_expr.",
+    if isinstance(value, Mapping) and value.keys() == set(keys):
+        return {key: settled(value[key], context.asset_key) for key in keys}
+    raise UnsupportedTypeError(
+        f"asset {context.asset_key.to_user_string()!r} returned a value of type {type(value).__qualname__} "
+        f"for {partitions_named(keys)}",
+        hint='Return a dict with a value for each, or a frame of an asset with metadata={"partition_expr": "column"}.',
     )
 
 
-def _refuse_misplaced(context: OutputContext, owner: str, frame: Any) -> None:
-    columns = context.definition_metadata.get("partition_expr")
-    filters: tuple[PartitionFilter, ...] = partition_filters(context.partitions_def, context.partition_keys, columns) or ()
-    names = list(dict.fromkeys(column_of(part, frame.schema) for parts in filters for part in parts))
-    misplaced = frame.filter(~polars_condition(filters, frame.schema)).select(names)
-    raise outside(owner, names, misplaced.row(0), context.partition_keys)
+def _split(context: OutputContext, value: Any, keys: Sequence[str]) -> Mapping[str | None, Any]:
+    from io_managers.frame_slices import refuse_outside, rows_of
+    from io_managers.slices import partition_filters
+
+    def filters(*keys: str) -> Any:
+        return partition_filters(key, context.definition_metadata, context.partitions_def, keys)
+
+    key = context.asset_key
+    frame = _rows(value, key)
+    refuse_outside(frame.lazy(), filters(*keys), key, keys)
+    if len(keys) == 1:
+        return {keys[0]: value}
+    return {one: converted(frame.filter(rows_of(filters(one), frame.schema, key)), type(value), None, key) for one in keys}
 
 
-def _joined(context: InputContext, values: Mapping[str, Any]) -> Any:
-    """Several values as one: a frame where an annotation or their own types say so, else a dict."""
-    try:
-        kind: FrameType | None = requested(context.type_hint, context.asset_key)
-    except UnsupportedTypeError:
-        kind = None
-    if not values:
-        if kind is not None and context.type_hint is not None:
-            return empty(kind)
-        return {} if kind is None else None
-    if kind is None or any(frame_type(value) is None for value in values.values()):
-        return dict(values)
-    return _concatenated(values, context)
-
-
-def _concatenated(values: Mapping[str, Any], context: InputContext) -> Any:
+def _rows(value: Any, key: AssetKey) -> pl.DataFrame:
     import polars as pl
 
-    key: AssetKey = context.asset_key
-    frames = [converted(value, pl.DataFrame, context.columns, key) for value in values.values()]
-    return converted(pl.concat(frames, how="diagonal_relaxed"), context.type_hint, None, key)
+    if frame_type(value) is None:
+        raise UnsupportedTypeError(
+            f"a partition of asset {key.to_user_string()!r} is a value of type {type(value).__qualname__}, which is no table",
+            hint="Annotate with dict, or with nothing, to get the values by partition.",
+        )
+    frame: pl.DataFrame = converted(value, pl.DataFrame, None, key)
+    return frame
 
 
-def _polars_frame() -> type:
+def _joined(values: Sequence[Any], context: InputContext) -> Any:
+    """Frames as one, with the columns of all, by name."""
     import polars as pl
 
-    return pl.DataFrame
+    key, hint = context.asset_key, context.type_hint
+    if len(values) == 1:
+        return converted(values[0], hint, context.columns, key)
+    return converted(pl.concat([_rows(value, key) for value in values], how="diagonal_relaxed"), hint, context.columns, key)
+
+
+def _hint_of_each(hint: Any) -> Any:
+    """What an annotation such as `dict[str, pl.LazyFrame]` asks for each partition; None for one that asks for no frames."""
+    origin, args = get_origin(hint), get_args(hint)
+    is_mapping = isinstance(origin, type) and issubclass(origin, Mapping) and len(args) == 2
+    return args[1] if is_mapping and asks_for_frame(args[1]) else None
+
+
+def _not_found(error: MissingValueError, context: InputContext, hint: str | None = None) -> TableNotFoundError:
+    made_by = context.made_by or f"asset {context.asset_key.to_user_string()!r}"
+    return TableNotFoundError(
+        f"{error}; it should come from {made_by}", hint=hint or "Materialize it first, with the same I/O manager and place."
+    )

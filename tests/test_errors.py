@@ -34,6 +34,7 @@ BUILTINS = {
     "InvalidOutputError": TypeError,
     "InvalidSQLError": ValueError,
     "InvalidSelectionError": ValueError,
+    "OutsidePartitionError": ValueError,
     "PartitionNotFoundError": LookupError,
     "ResourceError": LookupError,
     "RunNotFoundError": LookupError,

@@ -18,6 +18,7 @@ WarehouseAssetsError
 │   ├── TableNotFoundError (LookupError)
 │   ├── UnsupportedTypeError (TypeError)
 │   ├── SchemaChangedError (ValueError)
+│   ├── OutsidePartitionError (ValueError)          rows that are not of the partition that is written
 │   ├── InvalidSQLError (ValueError)
 │   └── StoreLockedError (TimeoutError)
 ├── InstanceError (RuntimeError)                the record of runs cannot be read or written
@@ -50,6 +51,7 @@ __all__ = [
     "InvalidOutputError",
     "InvalidSQLError",
     "InvalidSelectionError",
+    "OutsidePartitionError",
     "PartitionNotFoundError",
     "ResourceError",
     "RetryRequested",
@@ -181,6 +183,10 @@ class UnsupportedTypeError(TableError, TypeError):
 
 class SchemaChangedError(TableError, ValueError):
     """A frame whose columns do not fit the stored table, under a policy that does not allow the change."""
+
+
+class OutsidePartitionError(TableError, ValueError):
+    """A row that is not of the partition that is written: names the column, a value and the partition."""
 
 
 class InvalidSQLError(TableError, ValueError):

@@ -138,15 +138,16 @@ class ColumnValues:
 
 @dataclass(frozen=True, slots=True)
 class ColumnRange:
-    """The rows whose `column` is at or after `start` and before `end`, which both know their time zone.
+    """The rows whose `column` is at or after `start` and before `end`, local times of the zone that the partitions are of.
 
-    Of a column that holds no time, they are the rows whose value, as text, is one of `values`.
+    A column without time zone is compared with what the clock of that zone shows, one that is no time with the `keys` of the
+    partitions in the range, as text.
     """
 
     column: str
     start: datetime
     end: datetime
-    values: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
 
 
 PartitionFilter: TypeAlias = "tuple[ColumnValues | ColumnRange, ...]"  # all of which hold

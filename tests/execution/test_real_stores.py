@@ -176,12 +176,12 @@ def test_dimensions_are_slices_too(store: IOManager) -> None:
 
 
 @pytest.mark.semantics(44)
-def test_a_partitioned_table_says_by_which_column_before_anything_runs(table_store: IOManager) -> None:
+def test_a_partitioned_table_says_by_which_column_before_anything_runs() -> None:
     @asset(partitions_def=DAYS)
     def orders() -> pl.DataFrame: ...
 
-    with pytest.raises(InvalidDefinitionError, match="'orders' is partitioned, and does not say by which column"):
-        Definitions([orders], resources={"io_manager": table_store})
+    with pytest.raises(InvalidDefinitionError, match="'orders' has partitions, and nothing says which column tells them"):
+        Definitions([orders], resources={"io_manager": DuckDBIOManager()})
 
 
 @pytest.mark.semantics(36, 40)

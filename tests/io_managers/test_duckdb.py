@@ -28,7 +28,6 @@ from warehouse_assets.testing.io_manager import (
     source,
     store,
 )
-from warehouse_assets.testing.partitions import AtomicStagingContract, PartitionContract, StagingContract
 
 
 @pytest.fixture
@@ -36,9 +35,7 @@ def manager(tmp_path):
     return DuckDBIOManager(database=str(tmp_path / "w.duckdb"), lock_timeout=30)
 
 
-class TestDuckDBIOManager(
-    TableContract, SQLContract, AtomicContract, PartitionContract, StagingContract, AtomicStagingContract
-):
+class TestDuckDBIOManager(TableContract, SQLContract, AtomicContract):
     @pytest.fixture
     def manager(self, tmp_path):
         return DuckDBIOManager(database=str(tmp_path / "w.duckdb"))
@@ -58,7 +55,7 @@ class TestDuckDBIOManager(
         return {name for (name,) in tables} - {"shop.orders"}
 
 
-class TestInMemory(TableContract, SQLContract, PartitionContract, StagingContract):
+class TestInMemory(TableContract, SQLContract):
     @pytest.fixture
     def manager(self):
         return DuckDBIOManager()

@@ -6,10 +6,9 @@ import pytest
 
 from io_managers.fsspec import FsspecIOManager
 from warehouse_assets.testing.io_manager import AtomicContract, FrameContract, SQLContract, ValueContract
-from warehouse_assets.testing.partitions import StagingContract
 
 
-class TestFsspecIOManager(FrameContract, ValueContract, SQLContract, AtomicContract, StagingContract):
+class TestFsspecIOManager(FrameContract, ValueContract, SQLContract, AtomicContract):
     @pytest.fixture
     def manager(self, tmp_path):
         return FsspecIOManager(base_path=str(tmp_path / "values"))

@@ -4,10 +4,9 @@ import pytest
 
 from io_managers.memory import InMemoryIOManager
 from warehouse_assets.testing.io_manager import FrameContract, SQLContract, ValueContract
-from warehouse_assets.testing.partitions import StagingContract
 
 
-class TestInMemoryIOManager(FrameContract, ValueContract, SQLContract, StagingContract):
+class TestInMemoryIOManager(FrameContract, ValueContract, SQLContract):
     @pytest.fixture
     def manager(self):
         return InMemoryIOManager()

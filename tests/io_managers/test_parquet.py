@@ -13,12 +13,9 @@ from io_managers.parquet import ParquetIOManager
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql import SQL
 from warehouse_assets.testing.io_manager import FORMS, ORDERS, AtomicContract, SQLContract, TableContract, load, source, store
-from warehouse_assets.testing.partitions import AtomicStagingContract, PartitionContract, StagingContract
 
 
-class TestParquetIOManager(
-    TableContract, SQLContract, AtomicContract, PartitionContract, StagingContract, AtomicStagingContract
-):
+class TestParquetIOManager(TableContract, SQLContract, AtomicContract):
     @pytest.fixture
     def manager(self, tmp_path):
         return ParquetIOManager(base_path=str(tmp_path / "lake [1]*"))
@@ -31,12 +28,11 @@ class TestParquetIOManager(
         return files - {"shop/orders.parquet"}
 
 
-class TestInMemoryFiles(TableContract, SQLContract, PartitionContract, StagingContract):
+class TestInMemoryFiles(TableContract, SQLContract):
     @pytest.fixture
     def manager(self):
         yield ParquetIOManager(base_path="memory://lake")
         fsspec.filesystem("memory").store.clear()
-        fsspec.filesystem("memory").pseudo_dirs[:] = [""]
 
     def byte_size(self, manager, key):
         return fsspec.filesystem("memory").size(f"/lake/{key.to_user_string()}.parquet")
@@ -53,7 +49,7 @@ def server():
     server.stop()
 
 
-class TestOnS3(TableContract, SQLContract, PartitionContract, StagingContract):
+class TestOnS3(TableContract, SQLContract):
     @pytest.fixture
     def manager(self, server):
         import boto3

@@ -23,7 +23,7 @@ __all__ = ["check_asset"]
 if "pytest" in sys.modules:  # which shows what a promise compared, unless the tests are run by something else
     import pytest
 
-    for _suite in ("event_log", "io_manager", "partitions"):
+    for _suite in ("event_log", "io_manager"):
         pytest.register_assert_rewrite(f"{__name__}.{_suite}")
 
 

@@ -1,0 +1,103 @@
+"""The promises of managers that make tables from SQL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pytest
+from polars.testing import assert_frame_equal
+
+from warehouse_assets.errors import InvalidSQLError, TableNotFoundError
+from warehouse_assets.io_manager import InputContext, IOManager, OutputContext
+from warehouse_assets.keys import AssetKey
+from warehouse_assets.sql import SQL
+from warehouse_assets.tables import Table
+from warehouse_assets.testing.contract import Contract
+from warehouse_assets.testing.frames import HOSTILE_KEYS
+from warehouse_assets.testing.io_manager.use import KEY, ORDERS, load, source, store
+
+__all__ = ["SQLContract"]
+
+
+class SQLContract(Contract):
+    """Tables are made by SQL too, from tables of this store and of others."""
+
+    def test_sql_reads_a_table_of_the_same_store(self, manager: IOManager) -> None:
+        store(manager, ORDERS)
+        recorded = store(
+            manager,
+            SQL("select kind, id + {more} as id from shop.orders where id < 3 order by id", more=10),
+            AssetKey("made"),
+            sources={KEY: source(manager, KEY)},
+        )
+
+        assert recorded["row_count"] == 2
+        assert load(manager, pl.DataFrame, AssetKey("made")).rows() == [("a", 11), ("b", 12)]
+
+    def test_sql_reads_a_table_of_another_store(self, manager: IOManager) -> None:
+        store(manager, ORDERS)
+        elsewhere = AssetKey(["names", "english"])
+        store(
+            manager,
+            SQL(
+                "select id, name, b.name as again from shop.orders join names.english a using (id) join names.english b using (id, name)"
+            ),
+            AssetKey("made"),
+            sources={KEY: source(manager, KEY), elsewhere: source(_Elsewhere(), elsewhere)},
+        )
+
+        assert load(manager, pl.DataFrame, AssetKey("made")).rows() == [(2, "two", "two")]
+
+    def test_sql_replaces_the_table_it_reads(self, manager: IOManager) -> None:
+        store(manager, ORDERS)
+        store(manager, SQL("select id from shop.orders where id > 1 order by id"), sources={KEY: source(manager, KEY)})
+
+        assert load(manager, pl.DataFrame)["id"].to_list() == [2, 3]
+
+    def test_sql_results_have_types_that_frames_have(self, manager: IOManager) -> None:
+        store(manager, SQL("select interval 36 hours as span, sum(n) as total, null as nothing from range(3) t(n)"))
+        [(span, total, nothing)] = load(manager, pl.DataFrame).rows()
+
+        assert (span.total_seconds(), int(total), nothing) == (36 * 3600, 3, None)
+
+    def test_sql_that_cannot_be_bound_is_named(self, manager: IOManager) -> None:
+        store(manager, ORDERS)
+
+        with pytest.raises(InvalidSQLError, match=r"the SQL of asset 'made'.*amonut"):
+            store(manager, SQL("select amonut from shop.orders"), AssetKey("made"), sources={KEY: source(manager, KEY)})
+
+    def test_sql_that_fails_leaves_the_old_table(self, manager: IOManager) -> None:
+        store(manager, ORDERS)
+
+        with pytest.raises(Exception, match="abc"):
+            store(manager, SQL("select cast('abc' || id as int) as id from shop.orders"), sources={KEY: source(manager, KEY)})
+
+        assert_frame_equal(load(manager, pl.DataFrame), ORDERS)
+
+    def test_sql_over_a_missing_table_names_it(self, manager: IOManager) -> None:
+        with pytest.raises(TableNotFoundError, match="orders"):
+            store(manager, SQL("select * from shop.orders"), AssetKey("made"), sources={KEY: source(manager, KEY)})
+
+    def test_sql_reads_tables_with_hostile_names(self, manager: IOManager) -> None:
+        for number, key in enumerate(HOSTILE_KEYS):
+            store(manager, pl.DataFrame({"number": [number]}), key)
+        sources = {key: source(manager, key) for key in HOSTILE_KEYS}
+        found = []
+        for key in HOSTILE_KEYS:
+            store(manager, SQL("select number from {table}", table=Table(key)), AssetKey("made"), sources=sources)
+            found.append(load(manager, pl.DataFrame, AssetKey("made")).item())
+
+        assert found == list(range(len(HOSTILE_KEYS)))
+
+
+class _Elsewhere(IOManager):
+    """A store that can do nothing but stream."""
+
+    def handle_output(self, context: OutputContext, obj: Any) -> None:
+        raise NotImplementedError
+
+    def load_input(self, context: InputContext) -> Any:
+        assert context.type_hint is pa.RecordBatchReader
+        return pa.table({"id": [2], "name": ["two"]}).to_reader()
