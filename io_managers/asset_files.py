@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from io_managers.files import Files, Stamp, encoded
@@ -38,7 +39,7 @@ def partition_path(partitions_def: Any, partition_key: str) -> str:
     return "/".join(f"partition_{encoded(dimension)}={encoded(part)}" for dimension, part in parts.items())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AssetFiles:
     """Where the files of one asset are; whichever it is kept as, a file or a folder, readers see the one of them that counts.
 
@@ -50,7 +51,7 @@ class AssetFiles:
     key: AssetKey
     suffix: str
 
-    @property
+    @cached_property
     def whole(self) -> str:
         """The path of the file for an asset without partitions."""
         return self.files.path(self.key, self.suffix)

@@ -194,7 +194,7 @@ class _Staged(StagedWrite):
 
     def query(self, sql: Any, sources: Mapping[AssetKey, TableSource]) -> AbstractContextManager[Any]:
         """The answer to `sql`, for which the table is as it will be."""
-        mine = {self.key: TableSource(self, sources[self.key].context)} if self.key in sources else {}  # type: ignore[arg-type]
+        mine = {self.key: TableSource(self, sources[self.key].context)} if self.key in sources else {}
         return self.manager.query(sql, ChainMap(mine, sources))  # type: ignore[arg-type]
 
 

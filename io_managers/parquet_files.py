@@ -68,7 +68,7 @@ class Footers:
                         self._known.pop(path, None)
                     else:
                         self._known[path] = (found[path], footer)
-        return {path: self._known[path][1] for path in found if path in self._known}
+        return {path: known[1] for path in found if (known := self._known.get(path))}
 
     def _read(self, path: str) -> Footer | None:
         try:

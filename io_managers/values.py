@@ -148,7 +148,7 @@ class StagedValues:
         from io_managers import engine
 
         key = self._context.asset_key
-        mine = {key: TableSource(self, sources[key].context)} if key in sources else {}  # type: ignore[arg-type]
+        mine = {key: TableSource(self, sources[key].context)} if key in sources else {}
         return engine.answered(sql, ChainMap(mine, sources))  # type: ignore[arg-type]
 
 

@@ -38,27 +38,10 @@ class TestInMemoryFiles(TableContract, SQLContract):
         return fsspec.filesystem("memory").size(f"/lake/{key.to_user_string()}.parquet")
 
 
-@pytest.fixture(scope="module")
-def server():
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 class TestOnS3(TableContract, SQLContract):
     @pytest.fixture
-    def manager(self, server):
-        import boto3
-
-        keys = {"aws_access_key_id": "key", "aws_secret_access_key": "s3cret", "region_name": "us-east-1"}
-        bucket = boto3.resource("s3", endpoint_url=server, **keys).create_bucket(Bucket="lake")
-        bucket.objects.all().delete()
-        options = {"key": "key", "secret": "s3cret", "client_kwargs": {"endpoint_url": server, "region_name": "us-east-1"}}
-        return ParquetIOManager(base_path="s3://lake/tables", storage_options={**options, "skip_instance_cache": True})
+    def manager(self, bucket):
+        return ParquetIOManager(base_path=f"{bucket.uri}/tables", storage_options=bucket.options)
 
     def byte_size(self, manager, key):
         return manager._files.fs.size(f"lake/tables/{key.to_user_string()}.parquet")

@@ -30,7 +30,6 @@ pytestmark = pytest.mark.semantics(40, 44)
 MON, TUE, WED = "2024-01-01", "2024-01-02", "2024-01-03"
 NAMES = ["it's", 'say "hi"', "a/b", "a\\b", "..", ".", "x=1", "50 %", "a%2Fb", "ünï 表 😀", "A", "a", "y" * 300, "y" * 301]
 BY_NAME = Partitions(StaticPartitionsDefinition(NAMES), "name")
-BY_DAY_ONLY = Partitions(BY_DAY.definition, "day")
 
 
 def untold(manager, value, *keys):
