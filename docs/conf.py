@@ -53,6 +53,7 @@ TOPICS = [
     "checks",
     "io_managers",
     "storing_tables",
+    "partitioned_tables",
     "running",
     "selections",
     "jobs",
@@ -77,7 +78,7 @@ SECTIONS = {
 }  # fmt: skip
 
 PACKAGES = {"errors": errors, "ready-made checks": checks, "stores": io_managers}
-SUITES = ("contract", "io_manager", "partitions", "event_log")
+SUITES = ("contract", "io_manager", "event_log")
 
 
 def members(section: str) -> Iterator[tuple[ModuleType, str]]:
@@ -129,6 +130,8 @@ def described(module: ModuleType, name: str) -> str:
         kind = "exception" if issubclass(value, BaseException) else "class"
         options = "   :members:\n" + ("   :undoc-members:\n" if hasattr(value, "__members__") else "")
         return f".. auto{kind}:: {home}\n{options}"
+    if isinstance(value, (dict, tuple)):  # whose docstring is that of the type
+        return f".. py:data:: {home}\n"
     return f".. auto{'function' if written else 'data'}:: {home}\n"
 
 
