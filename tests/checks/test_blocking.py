@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from io_managers import InMemoryIOManager
+from io_managers import DuckDBIOManager, InMemoryIOManager, ParquetIOManager
 from io_managers.fsspec import FsspecIOManager
 from warehouse_assets import AssetCheckExecutionContext, AssetKey, Definitions, Instance, asset, asset_check
 from warehouse_assets.checks import column_checks, row_count, schema_unchanged
@@ -21,6 +21,8 @@ GOOD = pl.DataFrame({"id": [1, 2], "customer": [1, 1]})
 BAD = pl.DataFrame({"id": [3, 3, 4], "customer": [1, 9, None]})
 
 STORES: dict[str, Callable[[Path], Any]] = {
+    "duckdb": lambda folder: DuckDBIOManager(database=str(folder / "w.duckdb")),
+    "parquet": lambda folder: ParquetIOManager(base_path=str(folder / "lake")),
     "memory": lambda folder: InMemoryIOManager(),
     "pickle": lambda folder: FsspecIOManager(base_path=str(folder)),
 }

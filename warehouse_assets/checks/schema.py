@@ -26,7 +26,8 @@ def schema_unchanged(
     """Checks that a table has these `columns`, or those that it had when it was last materialized.
 
     Columns are given with the types that the store records, or None for any type: `{"id": "BIGINT", "note": None}`. Their order
-    makes no difference. A table that was never recorded passes.
+    makes no difference. A table that was never recorded passes. Before a table is published a blocking check knows the names of
+    its columns, and their types where the stage of the store has measured them.
     """
     faults = faults_of("schema_unchanged", asset)
     if columns is not None and not list(columns):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, cast
@@ -61,7 +62,8 @@ class AssetCheckExecutionContext(AssetExecutionContext):
         )
         self.check_specs: Sequence[AssetCheckSpec] = call.specs
         self.staged = staged
-        self._tables = slices if staged is None else {**slices, staged.asset_key: staged}
+        own = {staged.asset_key: staged} if staged is not None else {}
+        self._tables: Mapping[AssetKey, TableSource] = ChainMap(own, slices)  # type: ignore[arg-type]
         self.checked_partitions = checked_partitions
         self.is_recorded = is_recorded
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.definitions.check_specs import AssetCheckResult, AssetCheckSpec, verdict_of
@@ -91,11 +92,11 @@ def _evaluate(
             op_config=session.configs.get(step.key if is_step else call.key),
             retry_number=attempt - 1,
             staged=staged,
-            slices={
-                key: TableSource(session.tables.manager_of(key), input_context(session, step, key))
-                for key in call.sources
-                if partitions_of(session, key)
-            },
+            slices=session.tables.sources(
+                [key for key in call.sources if partitions_of(session, key)],
+                step_key=step.key,
+                partition_keys=partial(partitions_of, session),
+            ),
             checked_partitions=partitions_of(session, call.asset_keys[0]),
             is_recorded=is_step,
         )
