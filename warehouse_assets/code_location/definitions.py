@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from warehouse_assets.code_location.versions import with_versions
-from warehouse_assets.definitions.job import UnresolvedAssetJobDefinition
 from warehouse_assets.definitions.naming import Faults, caller_place
 from warehouse_assets.definitions.specs import DEFAULT_IO_MANAGER_KEY
 from warehouse_assets.errors import InvalidDefinitionError, InvalidSelectionError, close_matches
@@ -27,6 +26,7 @@ from warehouse_assets.keys import AssetKey, CoercibleToAssetKey
 if TYPE_CHECKING:
     from warehouse_assets.definitions.assets import AssetsDefinition
     from warehouse_assets.definitions.checks import AssetChecksDefinition
+    from warehouse_assets.definitions.job import UnresolvedAssetJobDefinition
     from warehouse_assets.execution.executors import Executor
     from warehouse_assets.execution.job import JobDefinition
     from warehouse_assets.execution.run import RunResult
@@ -103,6 +103,7 @@ class Definitions:
         return merged
 
     def _resolved_jobs(self, faults: Faults, is_sound: bool) -> dict[str, JobDefinition]:
+        from warehouse_assets.definitions.job import UnresolvedAssetJobDefinition
         from warehouse_assets.execution.job import resolve_job
 
         declared: dict[str, UnresolvedAssetJobDefinition] = {}

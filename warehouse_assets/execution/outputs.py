@@ -82,7 +82,10 @@ class OutputTaker:
     def take_all(self, result: Any) -> None:
         """Take a returned value, a tuple with one for each output, or what a generator yields."""
         declared = self.step.definition.outputs
-        if len(declared) == 1 or inspect.isgenerator(result):
+        if len(declared) == 1 and not inspect.isgenerator(result):
+            self.take(result, next(iter(declared)))
+            return
+        if inspect.isgenerator(result):
             for place, item in pieces(result, declared, declared, self._name):
                 self.take(item, place)
             return

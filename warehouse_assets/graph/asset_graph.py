@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,16 +10,18 @@ from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from warehouse_assets.definitions.assets import AssetOutput, AssetsDefinition
-from warehouse_assets.definitions.checks import AssetChecksDefinition
 from warehouse_assets.definitions.naming import Faults, caller_place
 from warehouse_assets.definitions.source import SourceAsset
 from warehouse_assets.definitions.specs import DEFAULT_GROUP, DEFAULT_IO_MANAGER_KEY, AssetSpec
 from warehouse_assets.errors import InvalidDefinitionError, InvalidDefinitionsError, close_matches
-from warehouse_assets.graph.checks import CheckNode, check_nodes
 from warehouse_assets.graph.partitions import check_partition_mappings, check_self_dependency
 from warehouse_assets.keys import AssetCheckKey, AssetKey
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
+    from warehouse_assets.definitions.checks import AssetChecksDefinition
+    from warehouse_assets.graph.checks import CheckNode
     from warehouse_assets.html import Drawing
 
 __all__ = ["AnyAsset", "AssetGraph", "AssetNode"]
@@ -187,6 +190,12 @@ def suggest_keys(key: AssetKey, known: Iterable[AssetKey]) -> str:
     )
 
 
+def is_checks(item: Any) -> TypeIs[AssetChecksDefinition]:
+    """Whether `item` is the definition of checks; where their module was never imported, nothing is."""
+    module = sys.modules.get("warehouse_assets.definitions.checks")
+    return module is not None and isinstance(item, module.AssetChecksDefinition)
+
+
 class _Builder:
     """Builds a graph in three passes: collect by key, bind arguments, connect and sort."""
 
@@ -210,7 +219,7 @@ class _Builder:
                 self._add(AssetNode(item.key, item.spec, source=item))
             elif isinstance(item, AssetSpec):
                 self._add(AssetNode(item.key, item))
-            elif isinstance(item, AssetChecksDefinition):
+            elif is_checks(item):
                 self.checking[item] = None
             elif isinstance(item, Iterable) and not isinstance(item, str):
                 self.collect(item)
@@ -240,7 +249,11 @@ class _Builder:
         connected = self.nodes | stubs
         check_partition_mappings(connected, bindings, self.faults)
         order = self._sort(connected)
-        checks = check_nodes(self.checking, connected, self._bind, self.faults) if self.checking else {}
+        checks: Mapping[AssetCheckKey, CheckNode] = {}
+        if self.checking:
+            from warehouse_assets.graph.checks import check_nodes
+
+            checks = check_nodes(self.checking, connected, self._bind, self.faults)
         for key in order:
             for parent in connected[key].parents:
                 connected[parent].children.append(key)
@@ -337,6 +350,6 @@ class _Builder:
 
 
 def _asset_name(definition: AssetsDefinition | AssetChecksDefinition) -> str:
-    if isinstance(definition, AssetChecksDefinition):
+    if is_checks(definition):
         return f"check {definition.node_name!r}"
     return "asset " + ", ".join(sorted(repr(key.to_user_string()) for key in definition.keys))

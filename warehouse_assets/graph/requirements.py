@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.definitions.assets import AssetsDefinition
-from warehouse_assets.definitions.checks import AssetChecksDefinition
 from warehouse_assets.definitions.source import SourceAsset
 from warehouse_assets.definitions.specs import DEFAULT_IO_MANAGER_KEY
 from warehouse_assets.errors import ResourceError, close_matches
 from warehouse_assets.graph.asset_graph import AssetGraph, AssetNode
-from warehouse_assets.graph.checks import CheckNode
+
+if TYPE_CHECKING:
+    from warehouse_assets.definitions.checks import AssetChecksDefinition
+    from warehouse_assets.graph.checks import CheckNode
 
 __all__ = [
     "input_manager_key",
