@@ -66,6 +66,22 @@ def test_nothing_heavy_is_imported_before_it_is_used(statement: str) -> None:
     assert done.stdout.split() == []
 
 
+def test_what_is_not_declared_is_not_imported() -> None:
+    program = """
+import sys
+from warehouse_assets import Definitions, asset, materialize
+@asset
+def a(): return 1
+Definitions([a])
+late = ("events", "execution.run", "definitions.checks", "definitions.check_specs", "definitions.job", "instance", "sql", "html", "quantities")
+print(*(name for name in late if f"warehouse_assets.{name}" in sys.modules))
+"""
+
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True)
+
+    assert done.stdout.split() == []
+
+
 def test_partitions_are_not_imported_before_something_is_partitioned() -> None:
     program = """
 import sys
