@@ -91,7 +91,7 @@ def _print_definition(out: Console, node: AssetNode) -> None:
         elif isinstance(value, list):
             value = ", ".join(value)
         if value:
-            out.print(f"{name.replace('_', ' '):<14}{value}", soft_wrap=True)
+            out.print(f"{name.replace('_', ' '):<13} {value}", soft_wrap=True)
 
 
 def _print_latest(out: Console, event: Event | None) -> None:
@@ -109,9 +109,9 @@ def _print_latest(out: Console, event: Event | None) -> None:
             schema = value.value
         else:
             text = {"row_count": count_text, "byte_size": byte_text}.get(name, str)(value.value)
-            out.print(f"{name.replace('_', ' '):<14}{text}", soft_wrap=True)
+            out.print(f"{name.replace('_', ' '):<13} {text}", soft_wrap=True)
     for name, text in made.tags.items():
-        out.print(f"{name.rpartition('/')[2].replace('_', ' '):<14}{text}", soft_wrap=True)
+        out.print(f"{name.rpartition('/')[2].replace('_', ' '):<13} {text}", soft_wrap=True)
     if schema is not None:
         table = new_table("column", "type", "description")
         for column in schema:
