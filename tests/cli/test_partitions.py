@@ -106,3 +106,13 @@ def test_an_asset_shows_its_partitions_and_how_many_were_made(wa: Callable[..., 
 )
 def test_an_asset_that_was_never_made_shows_its_partitions(wa: Callable[..., Any], key: str, partitions: Any) -> None:
     assert json.loads(wa("show", "-m", "sliced", key, "--json").out)["partitions"] == partitions
+
+
+@pytest.mark.semantics(25, 37)
+def test_the_status_tells_how_many_partitions_were_made(wa: Callable[..., Any]) -> None:
+    wa("materialize", "-m", "sliced", "-s", "orders", "--partition-range", "2024-02-28...2024-02-29")
+    shown = wa("status", "-m", "sliced", "-s", "orders or rates").out
+    told = {entry["key"]: entry.get("partitions") for entry in json.loads(wa("status", "-m", "sliced", "--json").out)}
+
+    assert "2 of 6 partitions were made" in shown
+    assert (told["orders"]["materialized"], told["orders"]["total"], told["rates"]) == (2, 6, None)

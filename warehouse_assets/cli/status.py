@@ -11,6 +11,7 @@ import click
 
 from warehouse_assets.cli.format import console, new_table
 from warehouse_assets.cli.options import json_option, load, module_option, open_instance, verbose_option
+from warehouse_assets.cli.partitions import partition_facts
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,18 +36,21 @@ def status(module: str, selection: str | None, as_json: bool, verbose: bool) -> 
     """Say which assets of MODULE are missing, stale or fresh, and why they are stale. Nothing is made.
 
     An asset is stale when its code, its dependencies, or the data it was made from changed since, or when something upstream is
-    missing or stale. `wa materialize --stale` makes what is not fresh.
+    missing or stale. `wa materialize --stale` makes what is not fresh. A partitioned asset is judged by the partition made last;
+    how many there are is told too.
     """
     definitions = load(module, verbose=verbose)
     with open_instance() as instance:
         found = definitions.status(selection, instance=instance)
+        partitions = {key: facts for key in found if (facts := partition_facts(definitions.graph[key], instance)) is not None}
     if as_json:
-        click.echo(json.dumps([_as_json(key, found[key]) for key in found], indent=2, ensure_ascii=False))
+        told = [_as_json(key, found[key]) | ({"partitions": partitions[key]} if key in partitions else {}) for key in found]
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
     else:
-        _print(console(), found)
+        _print(console(), found, partitions)
 
 
-def _print(out: Console, found: Mapping[AssetKey, AssetStatus]) -> None:
+def _print(out: Console, found: Mapping[AssetKey, AssetStatus], partitions: Mapping[AssetKey, Mapping[str, Any]]) -> None:
     from rich.text import Text
 
     table = new_table("asset", "status", "why")
@@ -54,6 +58,8 @@ def _print(out: Console, found: Mapping[AssetKey, AssetStatus]) -> None:
         causes = [cause_text(cause, key) for cause in asset.causes[:SHOWN_CAUSES]]
         if more := len(asset.causes) - len(causes):
             causes.append(f"and {more} more")
+        if (facts := partitions.get(key)) and facts["materialized"] < facts["total"]:
+            causes.append(f"{facts['materialized']:,} of {facts['total']:,} partitions were made")
         table.add_row(key.to_user_string(), Text(asset.state, _STYLES[asset.state]), "\n".join(causes))
     out.print(table)
     counts = Counter(str(asset.state) for asset in found.values())
