@@ -268,7 +268,7 @@ class TestSizes:
         ids=["within", "few", "many"],
     )
     def test_rows_within_bounds(self, manager: Any, bounds: dict[str, int], description: str | None) -> None:
-        found = evaluated(self.frame, row_count("staging/orders", **bounds), manager=manager)["row_count"]  # type: ignore[arg-type]
+        found = evaluated(self.frame, row_count("staging/orders", **bounds), manager=manager)["row_count"]
 
         assert (found.passed, found.description, values(found)) == (description is None, description, {"row_count": 3})
 
@@ -363,7 +363,7 @@ class TestFreshness:
 
     def test_what_cannot_be_meant(self) -> None:
         with pytest.raises(InvalidDefinitionError, match="freshness of 'orders': max_age is 3"):
-            freshness("orders", max_age=3)  # type: ignore[arg-type]
+            freshness("orders", max_age=3)
 
 
 class TestSchema:

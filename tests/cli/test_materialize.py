@@ -142,7 +142,7 @@ def test_ctrl_c_ends_the_run_cleanly_and_says_what_is_done(project: Path) -> Non
         assert process.poll() is None
         time.sleep(0.02)
     os.kill(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=200)
 
     assert process.returncode == 130
     assert "waiting for second" in out

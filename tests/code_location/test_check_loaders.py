@@ -100,7 +100,7 @@ def test_the_checks_of_an_asset_itself_follow_its_prefix() -> None:
 
     [found] = load_assets_from_modules([module(made=made)], key_prefix="raw")
 
-    assert [spec.key.to_user_string() for spec in found.check_specs] == ["raw/made:own"]  # type: ignore[union-attr]
+    assert [spec.key.to_user_string() for spec in found.check_specs] == ["raw/made:own"]
 
 
 def test_the_checks_of_this_module() -> None:
@@ -122,7 +122,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forget_modules_of: 
 
 
 def test_the_checks_of_a_package(package: Path) -> None:
-    import checked_package  # type: ignore[import-not-found]
+    import checked_package
 
     assert keys(load_asset_checks_from_package_name("checked_package")) == ["orders:there"]
     assert keys(load_asset_checks_from_package_module(checked_package)) == ["orders:there"]

@@ -188,7 +188,7 @@ def test_all_faults_of_jobs_are_reported_at_once_with_their_places() -> None:
 
 def test_a_name_or_tag_that_is_not_allowed_is_an_error_at_once() -> None:
     with pytest.raises(InvalidDefinitionsError) as caught:
-        define_asset_job("a job", tags={"n": 1})  # type: ignore[dict-item]
+        define_asset_job("a job", tags={"n": 1})
 
     assert "job 'a job': the name 'a job' is not allowed" in str(caught.value)
     assert "job 'a job': the tag 'n' has the value 1" in str(caught.value)

@@ -72,12 +72,12 @@ def test_calling_a_check_calls_its_function() -> None:
 def test_any_kind_of_truth_is_a_verdict_and_nothing_else() -> None:
     import numpy as np
 
-    assert AssetCheckResult(passed=np.bool_(True)).passed is True  # type: ignore[arg-type]
+    assert AssetCheckResult(passed=np.bool_(True)).passed is True
     for passed in (1, None, "yes", np.int64(1)):
         with pytest.raises(InvalidOutputError, match=r"passed is .*, and has to be True or False"):
-            AssetCheckResult(passed=passed)  # type: ignore[arg-type]
+            AssetCheckResult(passed=passed)
     with pytest.raises(InvalidOutputError, match="the severity is 'WARN'"):
-        AssetCheckResult(passed=True, severity="WARN")  # type: ignore[arg-type]
+        AssetCheckResult(passed=True, severity="WARN")
 
 
 def declared(**options: Any) -> Any:
@@ -254,7 +254,7 @@ def test_checks_that_are_evaluated_together_wait_for_each_other() -> None:
 
 def test_what_is_no_check_is_refused() -> None:
     with pytest.raises(InvalidDefinitionError, match=r"is not an asset .*Decorate the function with @asset"):
-        Definitions([orders], asset_checks=[lambda: True])  # type: ignore[list-item]
+        Definitions([orders], asset_checks=[lambda: True])
 
 
 def test_definitions_are_merged_with_their_checks() -> None:

@@ -174,7 +174,7 @@ def test_a_resource_function_is_called_with_a_context() -> None:
         yield "session"
         said.append("end")
 
-    with build_init_resource_context({"n": 1}, {"db": Database(url="x")}) as context:  # type: ignore[attr-defined]
+    with build_init_resource_context({"n": 1}, {"db": Database(url="x")}) as context:
         assert client(context) == ({"n": 1}, "x")
         assert client.configured({"n": 2})(build_init_resource_context(resources={"db": Database(url="y")}))[0] == {"n": 2}
         with session() as made:
@@ -232,7 +232,7 @@ def test_contexts_of_tables_say_what_they_are_about() -> None:
 
 
 def test_contexts_of_tables_have_resources() -> None:
-    with build_output_context(asset_key="a", resources={"db": Database(url="x")}) as context:  # type: ignore[attr-defined]
+    with build_output_context(asset_key="a", resources={"db": Database(url="x")}) as context:
         assert context.resources.db.url == "x"
 
     assert said == ["open x", "close"]

@@ -64,7 +64,7 @@ class StagedValue:
 def staging(new_manager: Any) -> Any:
     """A manager in memory that shows a value before it is published."""
 
-    class StagingManager(new_manager):  # type: ignore[misc]
+    class StagingManager(new_manager):
         @contextmanager
         def stage(self, context: OutputContext, obj: Any) -> Iterator[StagedValue]:
             yield StagedValue(obj)
@@ -188,7 +188,7 @@ class TestAlone:
 
         assert (seen(run(2)), seen(run(3))) == ({"orders:few": False}, {"orders:few": True})
         with pytest.raises(InvalidConfigError, match=r"check 'orders:few': field 'most': .*, not 'many'"):
-            run("many")  # type: ignore[arg-type]
+            run("many")
         with pytest.raises(ResourceError, match="'limit' is required by check 'orders:few', and is not given"):
             materialize([orders, few])
 

@@ -116,7 +116,7 @@ class TestOnePartition:
 
         assert instance.get_materialized_partitions("orders") == {"2024-02-28", "2024-02-29"}
         assert {day: event and event.partition for day, event in latest.items()} == {day: day for day in latest}
-        assert instance.get_latest_materialization_event("rates").partition is None  # type: ignore[union-attr]
+        assert instance.get_latest_materialization_event("rates").partition is None
         assert [run.tags for run in runs] == [
             {"why": "test", "warehouse_assets/partition": "2024-02-29"},
             {"why": "test", "warehouse_assets/partition": "2024-02-28"},
@@ -217,7 +217,7 @@ class TestOnePartition:
             return context.partition_key, context.asset_partition_keys_for_input("orders"), orders
 
         @graph_asset(partitions_def=DAYS, ins={"orders": AssetIn(partition_mapping=DAY_BEFORE)})
-        def bills(orders):  # type: ignore[no-untyped-def]
+        def bills(orders):
             return taken(orders)
 
         run(orders, partition_key="2024-02-28")
@@ -231,7 +231,7 @@ class TestOnePartition:
         @multi_asset(
             outs={"a": AssetOut(), "b": AssetOut(), "c": AssetOut(is_required=False)}, partitions_def=DAYS, can_subset=True
         )
-        def several():  # type: ignore[no-untyped-def]
+        def several():
             yield Output(1, "a", metadata={"rows": 3}, tags={"tag": "x"})
             yield MaterializeResult(asset_key="b", metadata={"rows": 4})
 
@@ -247,7 +247,7 @@ class TestOnePartition:
     @pytest.mark.semantics(22)
     def test_an_optional_output_that_is_left_out_makes_no_partition(self, run: Any, instance: Instance) -> None:
         @asset(partitions_def=DAYS, output_required=False)
-        def sometimes():  # type: ignore[no-untyped-def]
+        def sometimes():
             yield from ()
 
         assert run(sometimes, days_of(DAYS), orders, partition_key="2024-02-29").success
@@ -274,7 +274,7 @@ class TestOnePartition:
         run(sales, partition_key="2024-02-29|eu")
         run(sales, partition_key=MultiPartitionKey({"region": "us", "day": "2024-02-29"}))
 
-        assert [key.keys_by_dimension for key, _ in told] == [  # type: ignore[attr-defined]
+        assert [key.keys_by_dimension for key, _ in told] == [
             {"day": "2024-02-29", "region": "eu"},
             {"day": "2024-02-29", "region": "us"},
         ]
@@ -341,7 +341,7 @@ class TestRefusal:
             ({}, r"asset 'orders' has daily partitions .*no partition is given \(.*\.py:\d+\).*the last one is '2024-03-03'"),
             ({"partition_key": datetime(2024, 2, 29, tzinfo=UTC)}, "partition_key is .*, not a string"),
             ({"partition_key_range": ("2024-02-28", "2024-03-01")}, "not a PartitionKeyRange of two strings"),
-            ({"partition_key_range": PartitionKeyRange(1, 2)}, "not a PartitionKeyRange of two strings"),  # type: ignore[arg-type]
+            ({"partition_key_range": PartitionKeyRange(1, 2)}, "not a PartitionKeyRange of two strings"),
             ({"partition_key": "2024-02-29", "partition_key_range": LEAP_WEEKEND}, "are both given"),
         ],
         ids=["none", "a_time", "a_tuple", "numbers", "both"],
@@ -539,7 +539,7 @@ def test_a_manager_is_asked_before_anything_runs(run: Any, slices: Any, instance
         if partitions_def is not None and "partition_expr" not in metadata:
             raise InvalidDefinitionError(f"no column for {key.to_user_string()}")
 
-    slices.check_asset = check_asset  # type: ignore[attr-defined]
+    slices.check_asset = check_asset
     assets = [orders, bills, rates, SourceAsset("raw", partitions_def=DAYS)]
 
     with pytest.raises(ExceptionGroup) as caught:

@@ -182,8 +182,8 @@ class TestUpstream:
             return SQL("select 1")
 
         late = AssetSpec("late", partitions_def=LATER_DAYS)
-        slices.run_sql = lambda context, sql: None  # type: ignore[method-assign]
-        slices.store_id = "here"  # type: ignore[attr-defined]
+        slices.run_sql = lambda context, sql: None
+        slices.store_id = "here"
         run(orders, rates, partition_key="2024-02-27")
         run(SourceAsset("orders", partitions_def=DAYS), rates, late, self_made, partition_key="2024-02-28")
         context = slices.outputs[-1]

@@ -111,6 +111,6 @@ def test_an_observed_source_brings_its_resources(instance: Instance) -> None:
     def landed(rate: Rate) -> DataVersion:
         return DataVersion(str(rate.factor))
 
-    [observation] = observe(with_resources([landed], {"rate": Rate(factor=3)}), instance=instance)  # type: ignore[arg-type]
+    [observation] = observe(with_resources([landed], {"rate": Rate(factor=3)}), instance=instance)
 
     assert list(observation.tags.values()) == ["3"]

@@ -117,7 +117,7 @@ def test_the_key_of_a_check_is_text_too() -> None:
     key = AssetCheckKey(ODD, "some")
 
     assert AssetCheckKey.from_escaped_string(key.to_escaped_string()) == key
-    assert min([AssetCheckKey("b", "a"), AssetCheckKey("a", "b")]).to_user_string() == "a:b"  # type: ignore[arg-type]
+    assert min([AssetCheckKey("b", "a"), AssetCheckKey("a", "b")]).to_user_string() == "a:b"
     with pytest.raises(InvalidDefinitionError, match="is not the key of a check"):
         AssetCheckKey.from_escaped_string(":a")
 

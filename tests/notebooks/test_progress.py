@@ -23,7 +23,7 @@ class Display:
 
 
 def events(*types: str) -> list[Event]:
-    return [Event(kind.partition(" ")[0], "run", 0.0, kind.partition(" ")[2] or None) for kind in types]  # type: ignore[arg-type]
+    return [Event(kind.partition(" ")[0], "run", 0.0, kind.partition(" ")[2] or None) for kind in types]
 
 
 def test_there_is_one_display_and_its_last_state_tells_how_it_ended() -> None:

@@ -139,7 +139,7 @@ def test_hostile_text_is_only_text(thing: Any) -> None:
     "thing",
     [
         Table(AssetKey(["no\0table"])),
-        TableSchema((1, 2)),  # type: ignore[arg-type]
+        TableSchema((1, 2)),
         object.__new__(AssetsDefinition),
         object.__new__(RunResult),
         object.__new__(Definitions),
