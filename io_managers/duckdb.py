@@ -8,7 +8,7 @@ from collections import ChainMap
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 from urllib.parse import parse_qsl, unquote
 
 import duckdb
@@ -18,11 +18,12 @@ from io_managers import engine
 from io_managers.database import Database, Lease
 from io_managers.duckdb_catalog import blocks_of, exists, full_name, is_listed, kinds_of, schema_of
 from io_managers.duckdb_incoming import Incoming, IncomingFrame
+from io_managers.duckdb_merging import describe_columns, merge_rows, sorted_rows
 from io_managers.duckdb_partitions import write_partitions
 from io_managers.duckdb_types import Column, remember, remembered, restored
 from io_managers.frames import FrameType
 from io_managers.slices import condition
-from io_managers.table import StagedWrite, TableIOManager, check_columns, missing_table
+from io_managers.table import StagedWrite, TableIOManager, check_columns, keeps_rows, missing_table
 from warehouse_assets.errors import TableError
 from warehouse_assets.io_manager import InputContext, OutputContext, TableSource
 from warehouse_assets.io_manager.contexts import logger
@@ -48,6 +49,8 @@ class DuckDBIOManager(TableIOManager):
     database: str = ":memory:"
     schema_: str = Field(default="main", alias="schema")
     lock_timeout: float = 60.0
+
+    write_modes: ClassVar = frozenset({"replace", "append", "upsert", "delete_insert", "snapshot"})
 
     _memory: Database = PrivateAttr(default_factory=Database)
 
@@ -107,13 +110,22 @@ class DuckDBIOManager(TableIOManager):
         with self._database.writing():
             try:
                 connection.begin()
+                options = context.table_options
+                incoming = sorted_rows(connection, incoming, options.sort_by, context.asset_key)
+                if keeps_rows(options.mode):
+                    written = merge_rows(connection, context, table, quoted, incoming, self.policy(context), self.now())
+                    describe_columns(connection, quoted, options.descriptions or {})
+                    [(rows,)] = connection.execute(f"select count(*) from {quoted}").fetchall()
+                    return rows, written
                 if table.partitions is not None:
                     written = write_partitions(connection, context, table, quoted, incoming, self.policy(context))
+                    describe_columns(connection, quoted, options.descriptions or {})
                     [(rows,)] = connection.execute(f"select count(*) from {quoted}").fetchall()
                     return rows, written
                 statement = f"create or replace table {quoted} as {incoming.query}"
                 [(rows,)] = connection.execute(statement, incoming.parameters).fetchall()
                 remember(connection, quoted, incoming.dtypes or {})
+                describe_columns(connection, quoted, options.descriptions or {})
             except BaseException as error:
                 _roll_back(connection)
                 if isinstance(error, duckdb.Error) and any(text in str(error) for text in _OF_A_VIEW):

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, ClassVar, get_args
 
 from io_managers.frames import FrameType, empty_frame, from_reader, requested
@@ -21,10 +22,19 @@ from warehouse_assets.errors import (
 from warehouse_assets.io_manager import ConfigurableIOManager, InputContext, OutputContext
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.metadata import stats_metadata
-from warehouse_assets.table_options import SCHEMA_POLICY, SchemaPolicy, TableOptions, WriteModeKind
+from warehouse_assets.table_options import SCHEMA_POLICY, SchemaPolicy, TableOptions, WriteMode, WriteModeKind
 from warehouse_assets.tables import PartitionFilter, Table, TableName, TableSlice, TableStats, placed_key
 
-__all__ = ["SchemaPolicy", "StagedWrite", "TableIOManager", "check_columns", "check_mode", "missing_table", "refuse_none"]
+__all__ = [
+    "SchemaPolicy",
+    "StagedWrite",
+    "TableIOManager",
+    "check_columns",
+    "check_mode",
+    "keeps_rows",
+    "missing_table",
+    "refuse_none",
+]
 
 
 _NOTHING: Mapping[str, Any] = {}
@@ -82,6 +92,10 @@ class TableIOManager(ConfigurableIOManager):
         check_mode(key, TableOptions.of(metadata), partitions_def, self.write_modes)
         if partitions_def is not None:
             partition_columns(key, metadata, partitions_def)
+
+    def now(self) -> datetime:
+        """The time of a write, in UTC, which a snapshot records."""
+        return datetime.now(UTC)
 
     def policy(self, context: OutputContext) -> SchemaPolicy:
         """What is to happen where a partition has other columns than the table."""
@@ -195,6 +209,11 @@ def check_mode(key: AssetKey, options: TableOptions, partitions_def: Any, kept: 
     if not is_partition and mode.kind not in kept:
         known = ", ".join(sorted(kept))
         raise InvalidDefinitionError(f"{whose} has the mode {mode}, which its store does not keep", hint=f"It keeps {known}.")
+
+
+def keeps_rows(mode: WriteMode) -> bool:
+    """Whether a write in this mode looks at the rows that are there; others replace the table, or the partition."""
+    return mode.kind != "replace" and (mode.kind != "delete_insert" or bool(mode.key))
 
 
 def refuse_none(obj: Any, key: AssetKey) -> None:

@@ -14,7 +14,19 @@ from warehouse_assets.testing.io_manager.schema_policies import SchemaPolicyCont
 from warehouse_assets.testing.io_manager.sql import SQLContract
 from warehouse_assets.testing.io_manager.staging import AtomicStagingContract, StagingContract
 from warehouse_assets.testing.io_manager.tables import AtomicContract, TableContract
-from warehouse_assets.testing.io_manager.use import FORMS, KEY, ORDERS, Partitions, load, output_context, source, store, stream
+from warehouse_assets.testing.io_manager.use import (
+    FORMS,
+    KEY,
+    ORDERS,
+    Partitions,
+    load,
+    options,
+    output_context,
+    source,
+    store,
+    stream,
+)
+from warehouse_assets.testing.io_manager.write_modes import AtomicWriteModeContract, WriteModeContract
 
 __all__ = [
     "BY_DAY",
@@ -24,6 +36,7 @@ __all__ = [
     "AtomicContract",
     "AtomicPartitionContract",
     "AtomicStagingContract",
+    "AtomicWriteModeContract",
     "FrameContract",
     "PartitionContract",
     "PartitionSQLContract",
@@ -33,8 +46,10 @@ __all__ = [
     "StagingContract",
     "TableContract",
     "ValueContract",
+    "WriteModeContract",
     "days",
     "load",
+    "options",
     "output_context",
     "source",
     "store",

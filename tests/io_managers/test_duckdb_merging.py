@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import duckdb
+import pytest
+
+from io_managers.duckdb import DuckDBIOManager
+from warehouse_assets.testing.io_manager import AtomicWriteModeContract, WriteModeContract
+
+
+class TestWriteModes(WriteModeContract, AtomicWriteModeContract):
+    @pytest.fixture
+    def manager(self, tmp_path):
+        return DuckDBIOManager(database=str(tmp_path / "w.duckdb"))
+
+    def peek(self, manager, key):
+        with duckdb.connect(manager.database) as connection:
+            return connection.sql(f"from {manager.table_name(key).quoted}").pl()
+
+
+class TestWriteModesInMemory(WriteModeContract):
+    @pytest.fixture
+    def manager(self):
+        return DuckDBIOManager()
+
+    def peek(self, manager, key):
+        with manager._memory._root.cursor() as connection:
+            return connection.sql(f"from {manager.table_name(key).quoted}").pl()
