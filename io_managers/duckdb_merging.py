@@ -16,7 +16,7 @@ from io_managers.duckdb_columns import Columns, fitting
 from io_managers.duckdb_incoming import Incoming
 from io_managers.duckdb_partitions import cast_to, judging, own_name
 from io_managers.duckdb_types import noted, remember, remembered
-from io_managers.merging import Merge, Statement, check_key, wrong_key
+from io_managers.merging import Merge, Statement, check_key, not_a_snapshot, wrong_key
 from io_managers.slices import Condition, condition, partition_columns
 from io_managers.table import SchemaPolicy
 from warehouse_assets.errors import SchemaChangedError, close_matches
@@ -145,10 +145,7 @@ def _times(mode: WriteMode, kinds: Mapping[str, str], key: AssetKey) -> set[str]
         return set()
     times = {mode.valid_from.casefold(), mode.valid_to.casefold()}
     if missing := times - {name.casefold() for name in kinds}:
-        raise SchemaChangedError(
-            f"asset {key.to_user_string()!r} is written by {mode}, and its table has no column {min(missing)!r}",
-            hint="It was written in another mode before. Drop the table, or write the snapshot under another key.",
-        )
+        raise not_a_snapshot(mode, min(missing), key)
     return times
 
 

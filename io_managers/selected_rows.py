@@ -17,7 +17,7 @@ from warehouse_assets.tables import TableSlice
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["selected"]
+__all__ = ["selected", "wrong_condition"]
 
 
 def selected(reader: pa.RecordBatchReader, table: TableSlice, key: AssetKey) -> pa.RecordBatchReader:
@@ -53,8 +53,14 @@ def _holds(connection: duckdb.DuckDBPyConnection, batch: pa.RecordBatch, where: 
     try:
         answer = connection.sql(f"select {condition_text(where, key)}::boolean from _batch").to_arrow_table()
     except (duckdb.BinderException, duckdb.ConversionException) as error:
-        raise InvalidSQLError(f"the condition {where!r} on asset {key.to_user_string()!r}: {error}") from None
+        raise wrong_condition(where, key, error) from None
     finally:
         connection.unregister("_batch")
     holds: pa.BooleanArray = answer.column(0).combine_chunks()
     return holds
+
+
+def wrong_condition(where: str | None, key: AssetKey, error: duckdb.Error) -> InvalidSQLError:
+    """The error for a condition on the table of asset `key` that DuckDB cannot judge."""
+    message, _, _ = str(error).partition("\n\nLINE ")  # of the statement that was built around it
+    return InvalidSQLError(f"the condition {where!r} on asset {key.to_user_string()!r}: {message}")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar, get_args
 
+from io_managers.column_contract import ColumnContract, described
 from io_managers.frames import FrameType, empty_frame, from_reader, requested
 from io_managers.selected_rows import selected
-from io_managers.slices import partition_columns, partition_filters
+from io_managers.slices import PARTITION_EXPR, partition_columns, partition_filters
+from io_managers.staged_contract import check_staged
+from io_managers.write_modes import check_mode, keeps_rows
 from warehouse_assets.errors import (
     InvalidDefinitionError,
     SchemaChangedError,
@@ -22,7 +25,7 @@ from warehouse_assets.errors import (
 from warehouse_assets.io_manager import ConfigurableIOManager, InputContext, OutputContext
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.metadata import stats_metadata
-from warehouse_assets.table_options import SCHEMA_POLICY, SchemaPolicy, TableOptions, WriteMode, WriteModeKind
+from warehouse_assets.table_options import SCHEMA_POLICY, SchemaPolicy, TableOptions, WriteModeKind
 from warehouse_assets.tables import PartitionFilter, Table, TableName, TableSlice, TableStats, placed_key
 
 __all__ = [
@@ -53,6 +56,9 @@ class TableIOManager(ConfigurableIOManager):
 
     write_modes: ClassVar[frozenset[WriteModeKind]] = frozenset({"replace"})
     """The write modes that this store keeps; `delete_insert` without columns is the replacement of a partition, which all do."""
+
+    needs_partition_expr: ClassVar[bool] = True
+    """Whether a table with partitions has to say which column tells them."""
 
     reads_rows: ClassVar[bool] = False
     """Whether `read` takes notice of the `where` and `limit` of a slice; where not, what it gives is filtered."""
@@ -89,8 +95,10 @@ class TableIOManager(ConfigurableIOManager):
 
     def check_asset(self, key: AssetKey, metadata: Mapping[str, Any], partitions_def: Any) -> None:
         policy_of(key, metadata, self.schema_policy)
-        check_mode(key, TableOptions.of(metadata), partitions_def, self.write_modes)
-        if partitions_def is not None:
+        options = TableOptions.of(metadata)
+        check_mode(key, options, partitions_def, self.write_modes)
+        ColumnContract.of(key, options)
+        if partitions_def is not None and (self.needs_partition_expr or PARTITION_EXPR in metadata):
             partition_columns(key, metadata, partitions_def)
 
     def now(self) -> datetime:
@@ -108,10 +116,21 @@ class TableIOManager(ConfigurableIOManager):
     @contextmanager
     def stage(self, context: OutputContext, obj: Any) -> Generator[StagedWrite]:
         refuse_none(obj, context.asset_key)
-        table = TableSlice(self.name_of(context), None, self.filters(context, context))
-        with self.staging(context, table, obj) as staged:
+        with self._kept_to_contract(context, obj) as staged:
             yield staged
         context.add_output_metadata(stats_metadata(staged.stats))
+
+    @contextmanager
+    def _kept_to_contract(self, context: OutputContext, obj: Any) -> Generator[StagedWrite]:
+        """What is staged, once it has the columns that the asset promises."""
+        table = TableSlice(self.name_of(context), None, self.filters(context, context))
+        contract = ColumnContract.of(context.asset_key, context.table_options)
+        told = contract is not None and contract.check_frame(obj)
+        with self.staging(context, table, obj) as staged:
+            if contract is not None:
+                check_staged(contract, staged, context, table.name, told=told)
+            yield staged
+        staged.stats = described(staged.stats, context.table_options, contract)
 
     def handle_output(self, context: OutputContext, obj: Any) -> None:
         with self.stage(context, obj):
@@ -119,8 +138,7 @@ class TableIOManager(ConfigurableIOManager):
 
     def run_sql(self, context: OutputContext, sql: Any) -> TableStats:
         """Make the table of `context.asset_key` from `sql`, whose tables are among `context.sources`."""
-        table = TableSlice(self.name_of(context), None, self.filters(context, context))
-        with self.staging(context, table, sql) as staged:
+        with self._kept_to_contract(context, sql) as staged:
             pass
         return staged.stats
 
@@ -191,29 +209,6 @@ def policy_of(key: AssetKey, metadata: Mapping[str, Any], default: SchemaPolicy)
     raise InvalidDefinitionError(
         f"asset {key.to_user_string()!r} has the {SCHEMA_POLICY} {policy!r}", hint=f"It is one of {', '.join(known)}."
     )
-
-
-def check_mode(key: AssetKey, options: TableOptions, partitions_def: Any, kept: Collection[str]) -> None:
-    """Raise InvalidDefinitionError for a write mode that a store does not keep, or that does not go with the partitions."""
-    mode, whose = options.mode, f"asset {key.to_user_string()!r}"
-    is_partition = mode.kind == "delete_insert" and not mode.key
-    if is_partition and partitions_def is None:
-        raise InvalidDefinitionError(
-            f'{whose} has the mode "delete_insert", which replaces a partition, and no partitions',
-            hint='Write mode=delete_insert(by="column"), or give a partitions_def.',
-        )
-    if mode.kind == "snapshot" and partitions_def is not None:
-        raise InvalidDefinitionError(
-            f"{whose} is a snapshot, which is of a whole table, and has partitions", hint="Use upsert(key=…)."
-        )
-    if not is_partition and mode.kind not in kept:
-        known = ", ".join(sorted(kept))
-        raise InvalidDefinitionError(f"{whose} has the mode {mode}, which its store does not keep", hint=f"It keeps {known}.")
-
-
-def keeps_rows(mode: WriteMode) -> bool:
-    """Whether a write in this mode looks at the rows that are there; others replace the table, or the partition."""
-    return mode.kind != "replace" and (mode.kind != "delete_insert" or bool(mode.key))
 
 
 def refuse_none(obj: Any, key: AssetKey) -> None:

@@ -14,6 +14,7 @@ from warehouse_assets.io_manager.base import IOManager
 from warehouse_assets.io_manager.contexts import InputContext, OutputContext, TableSource
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql import SQL
+from warehouse_assets.table_options import TableOptions
 from warehouse_assets.tables import Table, TableStats
 
 if TYPE_CHECKING:
@@ -49,7 +50,9 @@ class ValueIOManager(IOManager):
     def check_asset(self, key: AssetKey, metadata: Mapping[str, Any], partitions_def: Any) -> None:
         """`partition_expr` may be missing: then the rows of a partition are what was returned for it."""
         from io_managers.slices import PARTITION_EXPR, partition_columns
+        from io_managers.write_modes import check_mode
 
+        check_mode(key, TableOptions.of(metadata), partitions_def, ("replace",))
         if partitions_def is not None and PARTITION_EXPR in metadata:
             partition_columns(key, metadata, partitions_def)
 

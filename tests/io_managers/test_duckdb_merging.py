@@ -4,10 +4,10 @@ import duckdb
 import pytest
 
 from io_managers.duckdb import DuckDBIOManager
-from warehouse_assets.testing.io_manager import AtomicWriteModeContract, WriteModeContract
+from warehouse_assets.testing.io_manager import AtomicWriteModeContract, ColumnsContract, SelectionContract, WriteModeContract
 
 
-class TestWriteModes(WriteModeContract, AtomicWriteModeContract):
+class TestWriteModes(WriteModeContract, AtomicWriteModeContract, SelectionContract, ColumnsContract):
     @pytest.fixture
     def manager(self, tmp_path):
         return DuckDBIOManager(database=str(tmp_path / "w.duckdb"))
@@ -17,7 +17,7 @@ class TestWriteModes(WriteModeContract, AtomicWriteModeContract):
             return connection.sql(f"from {manager.table_name(key).quoted}").pl()
 
 
-class TestWriteModesInMemory(WriteModeContract):
+class TestWriteModesInMemory(WriteModeContract, SelectionContract, ColumnsContract):
     @pytest.fixture
     def manager(self):
         return DuckDBIOManager()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from warehouse_assets.testing.io_manager.columns import ColumnsContract
 from warehouse_assets.testing.io_manager.frames import FrameContract, ValueContract
 from warehouse_assets.testing.io_manager.partitions import (
     BY_DAY,
@@ -11,6 +12,7 @@ from warehouse_assets.testing.io_manager.partitions import (
     days,
 )
 from warehouse_assets.testing.io_manager.schema_policies import SchemaPolicyContract
+from warehouse_assets.testing.io_manager.selection import SelectionContract
 from warehouse_assets.testing.io_manager.sql import SQLContract
 from warehouse_assets.testing.io_manager.staging import AtomicStagingContract, StagingContract
 from warehouse_assets.testing.io_manager.tables import AtomicContract, TableContract
@@ -37,12 +39,14 @@ __all__ = [
     "AtomicPartitionContract",
     "AtomicStagingContract",
     "AtomicWriteModeContract",
+    "ColumnsContract",
     "FrameContract",
     "PartitionContract",
     "PartitionSQLContract",
     "Partitions",
     "SQLContract",
     "SchemaPolicyContract",
+    "SelectionContract",
     "StagingContract",
     "TableContract",
     "ValueContract",
