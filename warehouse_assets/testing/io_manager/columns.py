@@ -36,11 +36,10 @@ class Order:
     kind: str | None
 
 
+ID: Any = pa.field("id", pa.int64(), nullable=False)
 PROMISES: dict[str, Any] = {
     "polars": pl.Schema({"id": pl.Int64, "amount": pl.Float64, "kind": pl.String}),
-    "arrow": pa.schema(
-        [pa.field("id", pa.int64(), nullable=False), pa.field("amount", pa.float64()), pa.field("kind", pa.string())]
-    ),
+    "arrow": pa.schema([ID, pa.field("amount", pa.float64()), pa.field("kind", pa.string())]),
     "mapping": {"kind": str, "id": int, "amount": float},
     "class": Order,
 }
@@ -108,7 +107,7 @@ class ColumnsContract(Contract):
         assert load(manager).columns == ["kind", "id", "amount"]
 
     def test_partitions_keep_it_too(self, manager: IOManager) -> None:
-        promise = options(columns=pa.schema([pa.field("day", pa.date32()), pa.field("n", pa.int64(), nullable=False)]))
+        promise = options(columns=pa.schema([pa.field("day", pa.date32()), ID.with_name("n")]))
         store(manager, days(d1=1), partitions=BY_DAY(MON), **promise)
         with pytest.raises(ColumnContractError, match="'n' has 1 NULL,"):
             store(manager, days(d2=2).with_columns(n=pl.lit(None, pl.Int64)), partitions=BY_DAY(TUE), **promise)
