@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,16 +11,14 @@ from typing import Any, ClassVar, get_args
 
 from io_managers.column_contract import ColumnContract, described
 from io_managers.frames import FrameType, empty_frame, from_reader, requested
-from io_managers.selected_rows import selected
+from io_managers.selected_rows import check_columns, selected
 from io_managers.slices import PARTITION_EXPR, partition_columns, partition_filters
 from io_managers.staged_contract import check_staged
 from io_managers.write_modes import check_mode, keeps_rows
 from warehouse_assets.errors import (
     InvalidDefinitionError,
-    SchemaChangedError,
     TableNotFoundError,
     UnsupportedTypeError,
-    close_matches,
 )
 from warehouse_assets.io_manager import ConfigurableIOManager, InputContext, OutputContext
 from warehouse_assets.keys import AssetKey
@@ -227,13 +225,3 @@ def missing_table(context: InputContext, table: str, store: str) -> TableNotFoun
         f"the table {table} does not exist in {store}; it should come from {context.made_by or f'asset {key!r}'}",
         hint="Materialize it first, or check that it is written to the same place.",
     )
-
-
-def check_columns(context: InputContext, columns: Sequence[str] | None, known: Sequence[str]) -> None:
-    """Raise SchemaChangedError for the first of `columns` that is not among those of the stored table."""
-    for column in columns or ():
-        if column not in known:
-            raise SchemaChangedError(
-                f"the table of asset {context.asset_key.to_user_string()!r} has no column {column!r}",
-                hint=close_matches(column, known) or f"It has {', '.join(map(repr, known))}.",
-            )
