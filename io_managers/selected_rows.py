@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
@@ -55,7 +55,7 @@ def check_condition(rows: pa.Table, where: str, key: AssetKey) -> None:
 
     holds = condition_text(where, key)
     with closing(in_memory()) as connection:
-        connection.register("_batch", rows)
+        connection.register("_batch", _readable(rows))
         try:
             connection.execute(f"select 1 from _batch where {holds}")
         except (duckdb.BinderException, duckdb.ConversionException) as error:
@@ -68,7 +68,7 @@ def holding(
     """Whether the condition holds, for each row; NULL where it is neither true nor false."""
     from warehouse_assets.sql.conditions import condition_text
 
-    connection.register("_batch", batch)
+    connection.register("_batch", _readable(batch))
     try:
         answer = connection.sql(f"select {condition_text(where, key)}::boolean from _batch").to_arrow_table()
     except (duckdb.BinderException, duckdb.ConversionException) as error:
@@ -77,6 +77,16 @@ def holding(
         connection.unregister("_batch")
     holds: pa.BooleanArray = answer.column(0).combine_chunks()
     return holds
+
+
+def _readable(rows: Any) -> Any:
+    """The rows without half floats, which DuckDB does not know."""
+    import pyarrow as pa
+
+    for index, field in enumerate(rows.schema):
+        if pa.types.is_float16(field.type):
+            rows = rows.set_column(index, field.name, rows.column(index).cast(pa.float32()))
+    return rows
 
 
 def wrong_condition(where: str | None, key: AssetKey, error: duckdb.Error) -> InvalidSQLError:
