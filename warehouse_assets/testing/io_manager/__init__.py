@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from warehouse_assets.testing.io_manager.concurrency import ConcurrencyContract
 from warehouse_assets.testing.io_manager.frames import FrameContract, ValueContract
 from warehouse_assets.testing.io_manager.partitions import (
     BY_DAY,
@@ -24,6 +25,7 @@ __all__ = [
     "AtomicContract",
     "AtomicPartitionContract",
     "AtomicStagingContract",
+    "ConcurrencyContract",
     "FrameContract",
     "PartitionContract",
     "PartitionSQLContract",
