@@ -4,7 +4,7 @@ VENV ?= .venv
 RUN := $(VENV)/bin/python -m
 PIP := $(RUN) pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint docs bench clean
+.PHONY: demo test lint docs promises bench clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo  ## the example on real data: lineage, rows and bytes, and an answer
@@ -23,6 +23,9 @@ lint: $(VENV)/.dev  ## style, types, the direction of imports, and whether the d
 docs: $(VENV)/.dev  ## the documentation as a site, from the pages in docs/ and the docstrings
 	@$(RUN) sphinx --quiet --fresh-env --fail-on-warning --keep-going docs build/docs
 	@echo "The documentation is in build/docs/index.html"
+
+promises: $(VENV)/.dev  ## the table of promises and stores in the documentation, from the results of all tests
+	@$(RUN) pytest --numprocesses logical --promises
 
 bench: $(VENV)/.demo  ## every benchmark, some ten minutes
 	@$(RUN) benchmarks all

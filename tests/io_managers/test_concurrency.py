@@ -13,18 +13,24 @@ pytestmark = pytest.mark.semantics(40, 44)
 
 
 class TestDuckDB(ConcurrencyContract):
+    STORE = "DuckDB"
+
     @pytest.fixture
     def manager(self, tmp_path):
         return DuckDBIOManager(database=str(tmp_path / "w.duckdb"))
 
 
 class TestParquet(ConcurrencyContract):
+    STORE = "Parquet"
+
     @pytest.fixture
     def manager(self, tmp_path):
         return ParquetIOManager(base_path=str(tmp_path))
 
 
 class TestPickles(ConcurrencyContract):
+    STORE = "pickle"
+
     @pytest.fixture
     def manager(self, tmp_path):
         return FsspecIOManager(base_path=str(tmp_path))

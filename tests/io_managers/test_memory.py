@@ -7,6 +7,8 @@ from warehouse_assets.testing.io_manager import FrameContract, SQLContract, Valu
 
 
 class TestInMemoryIOManager(FrameContract, ValueContract, SQLContract):
+    STORE = "memory"
+
     @pytest.fixture
     def manager(self):
         return InMemoryIOManager()
