@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from warehouse_assets.events import DATA_VERSION_TAG, Event
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from warehouse_assets.graph.partition_links import Partition
 
 __all__ = ["latest_versions"]
+
+_AT_ONCE = 1_000  # events that are read in one query where an earlier one is looked for
 
 _Found: TypeAlias = "dict[AssetKey, dict[Partition, Recorded]]"
 
@@ -56,27 +58,40 @@ def _of_partitions(graph: AssetGraph, instance: Any, keys: Collection[AssetKey],
             events = {event.partition: event for event in seen if _has_version(event)}
         for name, event in events.items():
             _keep_later(found, key, name, event)
-    for key, event in (*instance.get_latest_materialization_events(sources).items(), *_observations(instance, sources)):
-        if event.partition is None:
-            _keep_later(found, key, None, event)
+    for kind in ("ASSET_MATERIALIZATION", "ASSET_OBSERVATION"):
+        for key, event in log.get_latest(kind, sources).items():
+            if (whole := _latest_that(_is_of_the_whole, event, instance)) is not None:
+                _keep_later(found, key, None, whole)
     return found
 
 
 def _observations(instance: Any, keys: Collection[AssetKey]) -> Iterator[tuple[AssetKey, Event]]:
     """The latest observation of each source that has one with a data version; those that tell something else are passed over."""
-    found = instance.event_log.get_latest("ASSET_OBSERVATION", keys) if keys else {}
-    for key, event in found.items():
-        earlier = [event]
-        while earlier and not _has_version(earlier[-1]):
-            earlier = instance.get_event_records(
-                asset_key=key, event_types="ASSET_OBSERVATION", before=earlier[-1].storage_id, limit=1, ascending=False
-            )
-        if earlier:
-            yield key, earlier[-1]
+    latest = instance.event_log.get_latest("ASSET_OBSERVATION", keys) if keys else {}
+    for key, event in latest.items():
+        if (found := _latest_that(_has_version, event, instance)) is not None:
+            yield key, found
+
+
+def _latest_that(fits: Callable[[Event], bool], event: Event, instance: Any) -> Event | None:
+    """This event, or the latest before it of the same asset and type, that fits."""
+    events = [event]
+    while events:
+        if (found := next(filter(fits, events), None)) is not None:
+            return found
+        last = events[-1]
+        events = instance.get_event_records(
+            asset_key=last.asset_key, event_types=last.event_type, before=last.storage_id, limit=_AT_ONCE, ascending=False
+        )
+    return None
 
 
 def _has_version(event: Event) -> bool:
     return DATA_VERSION_TAG in event.data.tags  # type: ignore[union-attr]
+
+
+def _is_of_the_whole(event: Event) -> bool:
+    return event.partition is None and (event.event_type == "ASSET_MATERIALIZATION" or _has_version(event))
 
 
 def _keep_later(found: _Found, key: AssetKey, partition: Partition, event: Event) -> None:
