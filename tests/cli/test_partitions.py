@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -146,15 +147,14 @@ def test_the_status_tells_how_many_partitions_are_missing_and_stale(
         wa("materialize", "-m", "billed", "--partition", day)
     billed("2.0")
     wa("materialize", "-m", "billed", "-s", "orders", "--partition", DAYS[0])
-    lines = [" ".join(line.split()) for line in wa("status", "-m", "billed").out.splitlines()]
+    shown = re.sub(r"[0-9a-f]{8}…", "…", wa("status", "-m", "billed").out)
 
-    assert lines == [
-        "asset status why",
-        "─" * len(lines[1]),
+    assert [" ".join(line.split()) for line in shown.splitlines()][2:] == [
         "orders stale 1 of 3 partitions missing, 1 stale",
         f"{DAYS[1]}: its code changed (1 → 2.0)",
         "bills stale 1 of 3 partitions missing, 2 stale",
-        *[line for line in lines[5:7] if line.startswith((f"{DAYS[0]}: orders changed", f"{DAYS[1]}: orders is stale"))],
+        f"{DAYS[0]}: orders changed (… → …)",
+        f"{DAYS[1]}: orders is stale: its code changed (1 → 2.0)",
         "",
         "2 assets: 2 stale",
     ]
