@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.events import CODE_VERSION_TAG, DATA_VERSION_TAG, INPUT_DATA_VERSION_TAG
@@ -53,6 +53,8 @@ class RunVersions:
 
     def made(self, key: AssetKey) -> Sequence[Partition]:
         """The partitions of an asset that the run makes, each after those that it is made from; None for one that has none."""
+        if self._partitions.chosen is None:
+            return WHOLE
         definition = self._nodes[key].definition
         partitions = self._partitions.made(definition) if definition is not None else ()
         if len(partitions) > 1 and key in self._links.get(key, ()):
@@ -68,7 +70,7 @@ class RunVersions:
         code = self._codes.get(key)
         for partition in self.made(key):
             recorded = self._latest.get(key, partition)
-            if recorded is None or any(own_causes(key, code, recorded, self._inputs(key, partition))):
+            if recorded is None or any(own_causes(key, code, recorded, dict(self._inputs(key, partition)))):
                 return False
         return True
 
@@ -79,25 +81,29 @@ class RunVersions:
         Partitions differ.
         """
         code = self._codes.get(key)
-        inputs = {
-            parent: INITIAL if found is None else found.data_version for parent, found in self._inputs(key, partition).items()
+        tags = {
+            INPUT_DATA_VERSION_TAG + parent.to_escaped_string(): INITIAL if found is None else found.data_version
+            for parent, found in self._inputs(key, partition)
         }
-        tags = {INPUT_DATA_VERSION_TAG + parent.to_escaped_string(): version for parent, version in inputs.items()}
         if data_version is None:
             apart = () if partition is None else (str(partition),)
-            data_version = "/".join((self._run_id, *apart)) if code is None else digest((code, sorted(tags.items()), *apart))
-        self._latest.record(key, partition, Recorded(data_version, code, inputs))
+            if code is not None:
+                data_version = digest((code, sorted(tags.items()), *apart))
+            else:
+                data_version = "/".join((self._run_id, *apart)) if apart else self._run_id
+        self._latest.record(key, partition, Recorded(data_version))
         if code is not None:
             tags[CODE_VERSION_TAG] = code
         tags[DATA_VERSION_TAG] = data_version
         return tags
 
-    def _inputs(self, key: AssetKey, partition: Partition) -> dict[AssetKey, Recorded | None]:
+    def _inputs(self, key: AssetKey, partition: Partition) -> Iterable[tuple[AssetKey, Recorded | None]]:
         """What a partition is made from as it is now."""
-        links = self._links.get(key)
+        latest = self._latest
+        links = self._links.get(key) if self._links else None
         if links is None:
-            return {parent: self._latest.get(parent) for parent in self._nodes[key].parents}
-        return {parent: self._latest.together(parent, keys[partition], partition) for parent, keys in links.items()}
+            return [(parent, latest.get(parent)) for parent in self._nodes[key].parents]
+        return [(parent, latest.together(parent, keys[partition], partition)) for parent, keys in links.items()]
 
     def _partition_links(
         self, graph: AssetGraph, own: Collection[AssetKey], parents: Collection[AssetKey]

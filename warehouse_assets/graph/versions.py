@@ -75,7 +75,8 @@ class LatestVersions:
     def record(self, key: AssetKey, partition: Partition, recorded: Recorded) -> None:
         """Take up what a run makes."""
         self._found.setdefault(key, {})[partition] = recorded
-        self._together.pop(key, None)
+        if self._together:
+            self._together.pop(key, None)
 
     def together(self, key: AssetKey, partitions: Sequence[Partition], own: Partition) -> Recorded | None:
         """What the partition `own` of another table is made from, as one version; None where nothing was recorded of it.
