@@ -37,7 +37,7 @@ $(VENV)/.demo: pyproject.toml | $(VENV)/.made
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/.made
 	@echo "Installing what the tests need into $(VENV)"
-	@$(PIP) install --editable '.[duckdb,pandas,parquet,s3]' --group test --group lint
+	@$(PIP) install --editable '.[all]' --group test --group lint
 	@touch $@
 
 # Debian and Ubuntu ship Python without its venv module; pip older than 25.1 knows no dependency groups.

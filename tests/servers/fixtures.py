@@ -1,0 +1,34 @@
+"""The servers as fixtures: started when the first test asks, shared by all processes of one test run, stopped with the last."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers import keeper
+from tests.servers import postgres as postgresql
+from tests.servers.database import Database
+
+
+@pytest.fixture(scope="session")
+def meeting_place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that all processes of this test run have in common."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def postgres_server(meeting_place: Path) -> Iterator[dict[str, Any]]:
+    with keeper.use("postgres", meeting_place) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres(postgres_server: dict[str, Any]) -> Iterator[Database]:
+    """An empty database on a PostgreSQL server."""
+    with postgresql.fresh_database(postgres_server) as database:
+        yield database
