@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.servers import keeper
-from tests.servers import postgres as postgresql
+from tests.servers import keeper, mariadb_server, postgres_server
 from tests.servers.database import Database
 
 
@@ -22,13 +21,26 @@ def meeting_place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(meeting_place: Path) -> Iterator[dict[str, Any]]:
-    with keeper.use("postgres", meeting_place) as server:
-        yield server
+def postgres_address(meeting_place: Path) -> Iterator[dict[str, Any]]:
+    with keeper.use("postgres_server", meeting_place) as address:
+        yield address
 
 
 @pytest.fixture
-def postgres(postgres_server: dict[str, Any]) -> Iterator[Database]:
+def postgres(postgres_address: dict[str, Any]) -> Iterator[Database]:
     """An empty database on a PostgreSQL server."""
-    with postgresql.fresh_database(postgres_server) as database:
+    with postgres_server.fresh_database(postgres_address) as database:
+        yield database
+
+
+@pytest.fixture(scope="session")
+def mariadb_address(meeting_place: Path) -> Iterator[dict[str, Any]]:
+    with keeper.use("mariadb_server", meeting_place) as address:
+        yield address
+
+
+@pytest.fixture
+def mariadb(mariadb_address: dict[str, Any]) -> Iterator[Database]:
+    """An empty database on a MariaDB server."""
+    with mariadb_server.fresh_database(mariadb_address) as database:
         yield database

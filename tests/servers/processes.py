@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +19,23 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def unprivileged(*places: Path) -> dict[str, Any]:
+    """What makes Popen start a process as nobody, who gets the places, where we are root: database servers refuse to run as root."""
+    if os.geteuid() != 0:
+        return {}
+    for place in places:
+        shutil.chown(place, "nobody", "nogroup")
+    return {"user": "nobody", "group": "nogroup", "extra_groups": []}
+
+
+def program(name: str, package: str) -> str:
+    """Where a program of the system is, that is in a package of Debian."""
+    found = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin")
+    if found is None:
+        raise FileNotFoundError(f"The tests need {name}: sudo apt-get install --no-install-recommends {package}")
+    return found
 
 
 def answers(port: int) -> None:

@@ -4,7 +4,7 @@ from contextlib import closing
 from typing import Any
 
 from tests.servers.database import Database
-from tests.servers.postgres import fresh_database
+from tests.servers.postgres_server import fresh_database
 
 
 def test_adbc_loads_and_reads_arrow(postgres: Database) -> None:
@@ -42,10 +42,10 @@ def test_sqlalchemy_finds_an_empty_database_in_each_test(postgres: Database) -> 
     assert tables == []
 
 
-def test_a_database_is_dropped_also_when_somebody_is_connected(postgres: Database, postgres_server: dict[str, Any]) -> None:
+def test_a_database_is_dropped_also_when_somebody_is_connected(postgres: Database, postgres_address: dict[str, Any]) -> None:
     import psycopg
 
-    with fresh_database(postgres_server) as dropped:
+    with fresh_database(postgres_address) as dropped:
         forgotten = psycopg.connect(dropped.url)
     forgotten.close()
     with psycopg.connect(postgres.url) as connection:

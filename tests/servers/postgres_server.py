@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 import signal
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.servers.database import Database
-from tests.servers.processes import on_free_port, process, wait_until
+from tests.servers.processes import on_free_port, process, unprivileged, wait_until
 
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -28,14 +27,9 @@ SETTINGS = {
 def running(folder: Path) -> Iterator[dict[str, Any]]:
     # Letters that a URL must quote: who pastes the password into one without quoting cannot connect.
     user, password = "wa user", f"s3cret/@:%{secrets.token_hex(4)}"
-    identity = (
-        {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
-    )  # it refuses to run as root
     programs, data, word = _programs(folder), folder / "data", folder / "password"
     word.write_text(password)
-    if identity:
-        shutil.chown(folder, "nobody", "nogroup")
-        shutil.chown(word, "nobody", "nogroup")
+    identity = unprivileged(folder, word)
     initdb = [programs / "initdb", "--pgdata", data, "--username", user, "--pwfile", word]
     initdb += ["--auth", "scram-sha-256", "--encoding", "UTF8", "--no-locale", "--no-sync", "--no-instructions"]
     subprocess.run(initdb, cwd=folder, check=True, stdout=subprocess.DEVNULL, **identity)
