@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.servers import keeper, mariadb_server, postgres_server
+from tests.servers import keeper, mariadb_server, postgres_server, swift_server
+from tests.servers.bucket import S3Bucket
 from tests.servers.database import Database
 
 
@@ -44,3 +45,15 @@ def mariadb(mariadb_address: dict[str, Any]) -> Iterator[Database]:
     """An empty database on a MariaDB server."""
     with mariadb_server.fresh_database(mariadb_address) as database:
         yield database
+
+
+@pytest.fixture(scope="session")
+def swift_address(meeting_place: Path) -> Iterator[dict[str, Any]]:
+    with keeper.use("swift_server", meeting_place) as address:
+        yield address
+
+
+@pytest.fixture
+def swift(swift_address: dict[str, Any]) -> S3Bucket:
+    """An empty bucket of a real object store, OpenStack Swift, that speaks S3."""
+    return swift_server.fresh_bucket(swift_address)

@@ -38,7 +38,7 @@ def program(name: str, package: str) -> str:
     return found
 
 
-def answers(port: int) -> None:
+def listens(port: int) -> None:
     """Raises OSError as long as nobody listens on the port."""
     socket.create_connection(("127.0.0.1", port), timeout=1).close()
 
