@@ -11,7 +11,7 @@ APT := DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recomm
 demo: $(VENV)/.demo  ## the example on real data: lineage, rows and bytes, and an answer
 	@$(RUN) examples.nyc_flights
 
-test: $(VENV)/.dev $(VENV)/.mariadb $(VENV)/.swift  ## every test, with branch coverage
+test: $(VENV)/.dev $(VENV)/.mariadb $(VENV)/.swift $(VENV)/.azurite  ## every test, with branch coverage
 	@$(RUN) pytest --numprocesses logical --cov --cov-report term:skip-covered
 
 lint: $(VENV)/.dev  ## style, types, the direction of imports, and whether the documentation can be built
@@ -53,6 +53,15 @@ $(VENV)/.swift: | $(VENV)/.made
 	@echo "Installing the object store of the tests into $(VENV)/swift"
 	@$(PYTHON) -m venv --clear $(VENV)/swift
 	@$(VENV)/swift/bin/python -m pip --disable-pip-version-check --quiet install 'swift>=2.38' 'pyeclib>=1.7' 'setuptools<81'
+	@touch $@
+
+$(VENV)/.azurite: | $(VENV)/.made
+	@command -v npm >/dev/null \
+		|| { test "$$(id -u)" = 0 && apt-get update -qq && $(APT) nodejs npm; } \
+		|| { echo "npm is missing: sudo apt-get install --no-install-recommends nodejs npm"; exit 1; }
+	@echo "Installing what stands in for Azure in the tests into $(VENV)/node"
+	@mkdir -p $(VENV)/node
+	@npm install --prefix $(VENV)/node --no-audit --no-fund --loglevel error azurite@^3.35
 	@touch $@
 
 # Debian and Ubuntu ship Python without its venv module; pip older than 25.1 knows no dependency groups.
