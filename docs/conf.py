@@ -61,6 +61,7 @@ TOPICS = [
     "loading",
     "testing_assets",
     "testing_io_managers",
+    "promises",
     "notebooks",
     "command_line",
 ]

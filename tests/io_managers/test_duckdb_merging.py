@@ -22,6 +22,8 @@ from warehouse_assets.testing.io_manager import (
 
 
 class TestWriteModes(WriteModeContract, AtomicWriteModeContract, SelectionContract, ColumnsContract):
+    STORE = "DuckDB"
+
     @pytest.fixture
     def manager(self, tmp_path):
         return DuckDBIOManager(database=str(tmp_path / "w.duckdb"))
@@ -32,6 +34,8 @@ class TestWriteModes(WriteModeContract, AtomicWriteModeContract, SelectionContra
 
 
 class TestWriteModesInMemory(WriteModeContract, SelectionContract, ColumnsContract):
+    STORE = "DuckDB in memory"
+
     @pytest.fixture
     def manager(self):
         return DuckDBIOManager()

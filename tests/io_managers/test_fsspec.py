@@ -9,6 +9,8 @@ from warehouse_assets.testing.io_manager import AtomicContract, FrameContract, S
 
 
 class TestFsspecIOManager(FrameContract, ValueContract, SQLContract, AtomicContract, SelectionContract):
+    STORE = "pickle"
+
     @pytest.fixture
     def manager(self, tmp_path):
         return FsspecIOManager(base_path=str(tmp_path / "values"))

@@ -7,6 +7,8 @@ from warehouse_assets.testing.io_manager import FrameContract, SelectionContract
 
 
 class TestInMemoryIOManager(FrameContract, ValueContract, SQLContract, SelectionContract):
+    STORE = "memory"
+
     @pytest.fixture
     def manager(self):
         return InMemoryIOManager()

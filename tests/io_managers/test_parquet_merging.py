@@ -39,6 +39,8 @@ def peeked(manager, key):
 
 
 class TestWriteModes(WriteModeContract, AtomicWriteModeContract, SelectionContract, ColumnsContract):
+    STORE = "Parquet"
+
     @pytest.fixture
     def manager(self, tmp_path):
         return ParquetIOManager(base_path=str(tmp_path / "lake [1]*"))
@@ -48,6 +50,8 @@ class TestWriteModes(WriteModeContract, AtomicWriteModeContract, SelectionContra
 
 
 class TestWriteModesInMemory(WriteModeContract, SelectionContract, ColumnsContract):
+    STORE = "Parquet in memory"
+
     @pytest.fixture
     def manager(self):
         yield ParquetIOManager(base_path="memory://lake")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from warehouse_assets.testing.io_manager.columns import ColumnsContract
+from warehouse_assets.testing.io_manager.concurrency import ConcurrencyContract
 from warehouse_assets.testing.io_manager.frames import FrameContract, ValueContract
 from warehouse_assets.testing.io_manager.partitions import (
     BY_DAY,
@@ -40,6 +41,7 @@ __all__ = [
     "AtomicStagingContract",
     "AtomicWriteModeContract",
     "ColumnsContract",
+    "ConcurrencyContract",
     "FrameContract",
     "PartitionContract",
     "PartitionSQLContract",
