@@ -19,10 +19,10 @@ from io_managers import engine
 from io_managers.database import in_memory
 from io_managers.delta_files import DataFiles
 from io_managers.delta_slices import scan_slice
-from io_managers.delta_table import Change, DeltaPlace, LostRaceError, Snapshot
+from io_managers.delta_table import Change, DeltaPlace, LostRaceError, Snapshot, folder_name
 from io_managers.delta_writing import Write, new_rows
 from io_managers.duckdb_types import on_its_way
-from io_managers.files import Files, encoded
+from io_managers.files import Files
 from io_managers.frame_slices import rows_of
 from io_managers.frames import FrameType, Stream, from_reader, table_schema
 from io_managers.table import StagedWrite, TableIOManager, check_columns, missing_table
@@ -141,7 +141,7 @@ class DeltaLakeIOManager(TableIOManager):
         options = {name: str(value) for name, value in self.storage_options.items()}
         if self._root.startswith("s3"):
             options = {"aws_conditional_put": "etag", **options}
-        return DeltaPlace(f"{self._root}/{encoded(name.schema or self.schema_)}/{encoded(name.table)}", options)
+        return DeltaPlace(f"{self._root}/{folder_name(name.schema or self.schema_)}/{folder_name(name.table)}", options)
 
     def _snapshot(self, context: InputContext) -> Snapshot:
         name, version = self.name_of(context.upstream_output), context.table_version

@@ -9,19 +9,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import polars as pl
 
 from io_managers.delta_files import DataFile, scan_places
 from io_managers.delta_types import delta_schema, frame_types, in_frames, stored_types
+from io_managers.files import encoded
 from warehouse_assets.errors import TableError
 from warehouse_assets.tables import TableVersion
 
 if TYPE_CHECKING:
     from deltalake import CommitProperties, DeltaTable
 
-__all__ = ["Change", "DeltaPlace", "LostRaceError", "Snapshot"]
+__all__ = ["Change", "DeltaPlace", "LostRaceError", "Snapshot", "folder_name"]
 
 _PLAIN = re.compile(r"[\w.-]+")  # a file in the folder of the table, whose name has no characters that are quoted in a log
 
@@ -30,6 +30,17 @@ RUN_ID = "run_id"  # the name under which the log says which run made a version
 
 class LostRaceError(Exception):
     """Another writer made the version that a commit was to be."""
+
+
+def folder_name(segment: str) -> str:
+    """The folder of a schema or a table of this name: no two names share one.
+
+    There is no percent sign in it, which some libraries take for that of a URL where it is one of a name.
+
+    >>> folder_name("a/b"), folder_name(".."), folder_name("me@home")
+    ('a@2Fb', '@2E.', 'me@40home')
+    """
+    return encoded(segment).replace("%", "@")
 
 
 @dataclass(frozen=True)
@@ -45,18 +56,13 @@ class DeltaPlace:
         from deltalake.exceptions import DeltaError, TableNotFoundError
 
         try:
-            return Snapshot(self, DeltaTable(self.address, version=version, storage_options=self.options))
+            return Snapshot(self, DeltaTable(self.uri, version=version, storage_options=self.options))
         except TableNotFoundError:
             return None
         except DeltaError:
             if version is not None:
                 return None
             raise
-
-    @property
-    def address(self) -> str:
-        """The place as URL, in which a percent sign of a name is one."""
-        return quote(self.uri, safe=":/?@!$&'()*+,;=~") if "://" in self.uri else self.uri
 
 
 class Snapshot:
@@ -170,7 +176,7 @@ class Change:
             )
             return
         create_table_with_add_actions(
-            place.address,
+            place.uri,
             schema,
             adds,
             mode="error" if base is None else "overwrite",

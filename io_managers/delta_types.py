@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from io_managers.duckdb_types import decode, encode
+from io_managers.duckdb_types import decode, encode, is_null_inside
 from warehouse_assets.errors import SchemaChangedError, UnsupportedTypeError
 from warehouse_assets.keys import AssetKey
 
@@ -109,7 +109,13 @@ def _whole_microseconds(moments: pl.Series, name: str, key: AssetKey) -> pl.Seri
 def in_frames(types: Mapping[str, pl.DataType], columns: Iterable[str] | None = None) -> list[pl.Expr]:
     """Stored columns, all or some, with the types that they have in frames."""
     names = list(types) if columns is None else columns
-    return [pl.col(name) if stored_as(types[name]) == types[name] else pl.col(name).cast(types[name]) for name in names]
+    return [pl.col(name) if stored_as(types[name]) == types[name] else _restored(pl.col(name), types[name]) for name in names]
+
+
+def _restored(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    if isinstance(dtype, pl.List) and is_null_inside(dtype):  # for which a cast to lists of nulls does nothing
+        return column.list.eval(_restored(pl.element(), _instance(dtype.inner)))
+    return column.cast(dtype)
 
 
 def check_columns_kept(types: Mapping[str, pl.DataType], key: AssetKey) -> None:
