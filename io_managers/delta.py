@@ -182,7 +182,7 @@ class DeltaLakeIOManager(TableIOManager):
                             f"the table {place.uri} was written by others again and again, for {self.commit_timeout:g} s",
                             hint="Write it less often, or give the I/O manager a longer commit_timeout.",
                         ) from None
-            time.sleep(delay * random.uniform(0.5, 1))  # noqa: S311
+            time.sleep(delay * random.uniform(0.5, 1))
             delay = min(delay * 2, LONGEST_RETRY)
 
     def _measured(self, place: DeltaPlace, version: int, write: Write | None) -> TableStats:
@@ -253,8 +253,8 @@ def _registered(connection: Any, lazy: pl.LazyFrame) -> str:
     """The name under which the connection sees a frame, its columns as DuckDB reads them."""
     name = engine.temporary_name()
     types = lazy.collect_schema()
-    ways = {column: way for column, dtype in types.items() if (way := on_its_way(dtype)) != dtype}
-    connection.register(name, lazy.cast(ways) if ways else lazy)
+    ways = pl.Schema({column: on_its_way(dtype) for column, dtype in types.items()})
+    connection.register(name, lazy.cast(ways) if ways != types else lazy)
     return name
 
 

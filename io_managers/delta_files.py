@@ -7,11 +7,11 @@ import math
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
 import polars as pl
@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from io_managers.delta_types import check_columns_kept, in_frames, in_store, stored_types
 from io_managers.frames import Stream, is_lazy, is_polars
+from warehouse_assets.errors import UnsupportedTypeError
 from warehouse_assets.keys import AssetKey
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ __all__ = ["DataFile", "DataFiles", "scan_places"]
 
 ROW_GROUP_ROWS = 1_048_576  # of a stream, which is gathered to this size; polars has its own
 LONGEST_STATISTIC = 256  # characters
-COMPRESSION = "zstd"
+COMPRESSION: Literal["zstd"] = "zstd"
 
 _WIDER = pl.ScanCastOptions(  # files may be older than a change of a type, and of writers with types of their own
     integer_cast="upcast", float_cast="upcast", datetime_cast=["nanosecond-downcast", "convert-timezone"]
@@ -160,19 +161,15 @@ def scan_places(
 
 
 def _polars_schema(schema: pa.Schema, key: AssetKey) -> pl.Schema:
-    from warehouse_assets.errors import UnsupportedTypeError
-
     try:
         return pl.DataFrame(schema.empty_table()).schema
-    except (pl.exceptions.PolarsError, NotImplementedError, BaseException) as error:
-        if isinstance(error, (KeyboardInterrupt, SystemExit)):
-            raise
-        raise UnsupportedTypeError(f"asset {key.to_user_string()!r} returned a frame with a type that Delta cannot keep: {error}") from None
+    except (pl.exceptions.PolarsError, NotImplementedError, ValueError) as error:
+        raise UnsupportedTypeError(
+            f"asset {key.to_user_string()!r} returned a frame with a type that Delta cannot keep: {error}"
+        ) from None
 
 
-def _closed(target: Any) -> Any:
-    from contextlib import nullcontext
-
+def _closed(target: Any) -> AbstractContextManager[Any]:
     return nullcontext() if isinstance(target, str) else closing(target)
 
 
@@ -207,17 +204,15 @@ def _statistics(footer: pq.FileMetaData) -> dict[str, Any]:
         column = footer.schema.column(index)
         if column.max_repetition_level or column.path != column.name:
             continue
-        found = [group.column(index).statistics for group in groups]
+        found: list[Any] = [group.column(index).statistics for group in groups]
         if not found or any(each is None or not each.has_null_count for each in found):
             continue
         said["nullCount"][column.name] = sum(each.null_count for each in found)
-        valued = [each for each in found if each.num_values or each.has_min_max]
-        if not valued or not all(each.has_min_max for each in valued):
-            continue
-        low = _said(min(each.min for each in valued))
-        high = _said(max(each.max for each in valued))
-        if low is not None and high is not None:
-            said["minValues"][column.name], said["maxValues"][column.name] = low, high
+        valued = [each for each in found if each.num_values]
+        if valued and all(each.has_min_max for each in valued):
+            low, high = _said(min(each.min for each in valued)), _said(max(each.max for each in valued))
+            if low is not None and high is not None:
+                said["minValues"][column.name], said["maxValues"][column.name] = low, high
     return said
 
 
@@ -235,7 +230,8 @@ def _said(value: Any) -> Any:
         case datetime():
             if value.year < 1000:
                 return None
-            return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if value.tzinfo else value.isoformat(timespec="microseconds")
+            text = (value.astimezone(UTC) if value.tzinfo else value).replace(tzinfo=None).isoformat(timespec="microseconds")
+            return f"{text}Z" if value.tzinfo else text
         case date():
             return value.isoformat()
     return None

@@ -54,7 +54,7 @@ def scan_slice(snapshot: Snapshot, partitions: Sequence[PartitionFilter], key: A
             told.append(file["path"])
             rows.append(values)
     if rows:
-        schema = {name: snapshot.types[name] for name in columns}
+        schema = pl.Schema({name: snapshot.types[name] for name in columns})
         meant = pl.DataFrame(rows, orient="row").cast(schema).select(holds).to_series()
         paths += [path for path, is_meant in zip(told, meant, strict=True) if is_meant]
     return snapshot.scan_files(paths).filter(holds)
@@ -73,4 +73,4 @@ def _single_values(file: Mapping[str, Any], columns: Sequence[str]) -> dict[str,
 
 
 def _row(values: Mapping[str, Any], types: pl.Schema) -> pl.LazyFrame:
-    return pl.LazyFrame({name: [value] for name, value in values.items()}).cast({name: types[name] for name in values})
+    return pl.LazyFrame([values]).cast(pl.Schema({name: types[name] for name in values}))

@@ -116,7 +116,11 @@ class Snapshot:
     def row_count(self) -> int:
         """The rows of the table, as its log says, or else counted."""
         rows = self.files["num_records"]
-        return int(rows.sum()) if rows.null_count() == 0 and self.has_plain_files else self.scan().select(pl.len()).collect().item()
+        return (
+            int(rows.sum())
+            if rows.null_count() == 0 and self.has_plain_files
+            else self.scan().select(pl.len()).collect().item()
+        )
 
     def byte_size(self) -> int:
         """The bytes of the data files."""

@@ -66,7 +66,7 @@ def delta_schema(types: Mapping[str, pl.DataType]) -> deltalake.Schema:
 
     plain = Schema.from_arrow(pl.DataFrame(schema=stored_types(types)).to_arrow(compat_level=pl.CompatLevel.oldest()).schema)
     noted = {name: {NOTE: json.dumps(encode(dtype))} for name, dtype in types.items() if stored_as(dtype) != dtype}
-    return Schema([Field(field.name, field.type, True, noted.get(field.name)) for field in plain.fields])
+    return Schema([Field(field.name, field.type, nullable=True, metadata=noted.get(field.name)) for field in plain.fields])
 
 
 def frame_types(schema: deltalake.Schema) -> pl.Schema:

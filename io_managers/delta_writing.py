@@ -15,7 +15,7 @@ from io_managers.database import in_memory
 from io_managers.delta_files import DataFile, DataFiles
 from io_managers.delta_slices import Division, divided
 from io_managers.delta_table import Change, Snapshot
-from io_managers.delta_types import in_frames, stored_types
+from io_managers.delta_types import stored_types
 from io_managers.duckdb_types import Column, restored
 from io_managers.frame_slices import refuse_outside, rows_of
 from io_managers.frames import BATCH_ROWS
@@ -186,7 +186,7 @@ class Write:
             meant = pl.col(self.mode.valid_to).is_null()
         else:
             on = list(self.mode.key)
-        types = {name: base.types[name] for name in on}
+        types = pl.Schema({name: base.types[name] for name in on})
         new = self._new.select(on).cast(types).unique().with_columns(pl.lit(True).alias(FOUND))
         found = pl.col(FOUND).fill_null(value=False)
         ends = meant & (~found if self.mode.kind == "snapshot" else found)
@@ -195,8 +195,11 @@ class Write:
 
     def _refuse_wrong_keys(self) -> None:
         keys = list(self.mode.key)
-        wrong = self._new.select(keys).group_by(keys).len(FOUND).filter(
-            (pl.col(FOUND) > 1) | pl.any_horizontal(pl.col(keys).is_null())
+        wrong = (
+            self._new.select(keys)
+            .group_by(keys)
+            .len(FOUND)
+            .filter((pl.col(FOUND) > 1) | pl.any_horizontal(pl.col(keys).is_null()))
         )
         for row in wrong.select(keys).head(1).collect(engine="streaming").rows():
             raise wrong_key(self.mode, row, self.key)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import polars as pl
 import pytest
 from deltalake import DeltaTable
-import polars as pl
 
 from io_managers.delta import DeltaLakeIOManager
 from warehouse_assets.testing.io_manager import (
