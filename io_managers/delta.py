@@ -131,7 +131,7 @@ class DeltaLakeIOManager(TableIOManager):
         if old is None or base is None:
             raise TableNotFoundError(f"the table {place.uri} has no version {version}")
         base.table.restore(int(version), commit_properties=CommitProperties(custom_metadata=_said(context)))
-        return self._measured(place, base.version + 1, None)
+        return self._measured(place, base.table.version(), None)
 
     def _place(self, name: TableName) -> DeltaPlace:
         try:

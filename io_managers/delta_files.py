@@ -7,7 +7,7 @@ import math
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext, suppress
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -84,13 +84,14 @@ class DataFiles:
         check_columns_kept(types, self.key)
         path = f"part-{uuid4()}.parquet"
         self._written.append(path)
-        target = self._create(path)
+        if self.is_local:
+            os.makedirs(self.uri, exist_ok=True)
+        place = f"{self.uri}/{path}"
         if stream is None:
-            frame = obj.lazy().select(in_store(types, self.key))
-            with _closed(target):
-                frame.sink_parquet(target, compression=COMPRESSION)
+            options = None if self.is_local else self._options
+            obj.lazy().select(in_store(types, self.key)).sink_parquet(place, compression=COMPRESSION, storage_options=options)
         else:
-            with _closed(target):
+            with nullcontext(place) if self.is_local else closing(self._fs.open_output_stream(path)) as target:
                 _write_stream(self._as_stored(stream, types), target)
         return self._described(path, types)
 
@@ -110,12 +111,6 @@ class DataFiles:
                 with suppress(FileNotFoundError):
                     os.remove(f"{self.uri}/{path}") if self.is_local else self._fs.delete_file(path)
         self._written.clear()
-
-    def _create(self, path: str) -> Any:
-        if not self.is_local:
-            return self._fs.open_output_stream(path)
-        os.makedirs(self.uri, exist_ok=True)
-        return f"{self.uri}/{path}"
 
     def _described(self, path: str, types: pl.Schema) -> DataFile:
         place = f"{self.uri}/{path}"
@@ -167,10 +162,6 @@ def _polars_schema(schema: pa.Schema, key: AssetKey) -> pl.Schema:
         raise UnsupportedTypeError(
             f"asset {key.to_user_string()!r} returned a frame with a type that Delta cannot keep: {error}"
         ) from None
-
-
-def _closed(target: Any) -> AbstractContextManager[Any]:
-    return nullcontext() if isinstance(target, str) else closing(target)
 
 
 def _flush(path: str) -> None:

@@ -82,7 +82,7 @@ def test_a_key_that_tells_no_rows_apart_is_an_error(manager, mode, rows, said):
 
 
 def test_a_key_that_the_rows_have_not_is_an_error(manager):
-    with pytest.raises(SchemaChangedError, match="no column 'ID'. .*'id'"):
+    with pytest.raises(SchemaChangedError, match=r"no column 'ID'. .*'id'"):
         written(manager, people(ANN), upsert("ID"))
 
 
@@ -111,7 +111,7 @@ def test_a_snapshot_takes_a_row_back_that_was_gone(manager):
     for rows in ([ANN, BOB], [ANN], [ANN, BOB]):
         written(manager, people(*rows), snapshot("id"))
 
-    assert load(manager).sort("id").select("id", pl.col("valid_to").is_null()).rows() == [(1, True), (2, False), (2, True)]
+    assert load(manager).sort("id", "valid_from").select("id", pl.col("valid_to").is_null()).rows() == [(1, True), (2, False), (2, True)]
 
 
 def test_what_a_mode_will_make_is_seen_before_it_is_published(manager):
