@@ -25,7 +25,7 @@ from io_managers.duckdb_types import on_its_way
 from io_managers.files import Files
 from io_managers.frame_slices import rows_of
 from io_managers.frames import FrameType, Stream, from_reader, table_schema
-from io_managers.table import StagedWrite, TableIOManager, check_columns, missing_table
+from io_managers.table import StagedWrite, TableIOManager, check_columns, keeps_rows, missing_table
 from warehouse_assets.errors import ExtraRequiredError, StoreLockedError, TableNotFoundError
 from warehouse_assets.io_manager import InputContext, OutputContext, TableSource
 from warehouse_assets.keys import AssetKey
@@ -85,7 +85,7 @@ class DeltaLakeIOManager(TableIOManager):
         published: Sequence[Any] = ()
         try:
             rows = new_rows(context, obj, files)
-            write = Write(context, rows, files, table.partitions, self.policy(context))
+            write = Write(context, rows, files, table.partitions, self.policy(context), self.now())
             base = place.snapshot()
             change = write.change(base)
             staged = _Staged(self, context.asset_key, write, base)
@@ -189,12 +189,17 @@ class DeltaLakeIOManager(TableIOManager):
         """What the log says of a version."""
         snapshot = place.snapshot(version)
         assert snapshot is not None
+        written = None
+        if write is not None and write.partitions is not None:
+            written = write.rows.rows
+            if keeps_rows(write.mode):
+                written = scan_slice(snapshot, write.partitions, write.key).select(pl.len()).collect().item()
         return TableStats(
             row_count=snapshot.row_count(),
             byte_size=snapshot.byte_size(),
             schema=table_schema(snapshot.types),
             uri=place.uri,
-            partition_row_count=None if write is None or write.partitions is None else write.rows.rows,
+            partition_row_count=written,
             version=str(version),
         )
 

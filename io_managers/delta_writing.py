@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -22,6 +22,7 @@ from io_managers.frames import BATCH_ROWS
 from io_managers.merging import check_key, wrong_key
 from io_managers.parquet_columns import Fitting, fitting
 from io_managers.table import SchemaPolicy
+from warehouse_assets.errors import SchemaChangedError, close_matches
 from warehouse_assets.io_manager import OutputContext
 from warehouse_assets.sql import SQL
 from warehouse_assets.tables import PartitionFilter, quote_identifier
@@ -58,6 +59,12 @@ def _kept(name: str, kind: str) -> Column:
 
 def _sorted(context: OutputContext, file: DataFile, files: DataFiles) -> DataFile:
     by = context.table_options.sort_by
+    for column in by:
+        if column not in file.types:
+            raise SchemaChangedError(
+                f"asset {context.asset_key.to_user_string()!r} is sorted by {column!r}, and its rows have no such column",
+                hint=close_matches(column, file.types) or f"They have {', '.join(map(repr, file.types))}.",
+            )
     return files.write(files.scan(file).sort(by, nulls_last=True, maintain_order=True)) if by else file
 
 
@@ -75,6 +82,7 @@ class Write:
         files: DataFiles,
         partitions: Sequence[PartitionFilter] | None,
         policy: SchemaPolicy,
+        now: datetime,
     ) -> None:
         self.key = context.asset_key
         self.mode = context.table_options.mode
@@ -82,7 +90,7 @@ class Write:
         self.partitions = partitions
         self._files = files
         self._policy = policy
-        self._now = datetime.now(UTC)
+        self._now = now
         check_key(self.mode, rows.types.names(), self.key)
         if partitions is not None:
             refuse_outside(self._new, partitions, self.key, context.partition_keys)

@@ -15,9 +15,31 @@ from warehouse_assets.errors import OutsidePartitionError, RowKeyError, SchemaCh
 from warehouse_assets.io_manager import InputContext, KeepsVersions, OutputContext
 from warehouse_assets.sql import SQL
 from warehouse_assets.table_options import TableOptions, delete_insert, snapshot, upsert
-from warehouse_assets.testing.io_manager import BY_DAY, KEY, days, load, source, store
+from warehouse_assets.testing.io_manager import (
+    BY_DAY,
+    KEY,
+    AtomicWriteModeContract,
+    ColumnsContract,
+    SelectionContract,
+    WriteModeContract,
+    days,
+    load,
+    source,
+    store,
+)
 
 MON, TUE = "2024-01-01", "2024-01-02"
+
+
+class TestWriteModes(WriteModeContract, AtomicWriteModeContract, SelectionContract, ColumnsContract):
+    STORE = "Delta Lake"
+
+    @pytest.fixture
+    def manager(self, tmp_path):
+        return DeltaLakeIOManager(base_path=str(tmp_path / "lake [1]*"))
+
+    def peek(self, manager, key):
+        return pl.DataFrame(DeltaTable(manager.place_of(key, {})).scan().read_all())
 
 
 @pytest.fixture
@@ -111,7 +133,11 @@ def test_a_snapshot_takes_a_row_back_that_was_gone(manager):
     for rows in ([ANN, BOB], [ANN], [ANN, BOB]):
         written(manager, people(*rows), snapshot("id"))
 
-    assert load(manager).sort("id", "valid_from").select("id", pl.col("valid_to").is_null()).rows() == [(1, True), (2, False), (2, True)]
+    assert load(manager).sort("id", "valid_from").select("id", pl.col("valid_to").is_null()).rows() == [
+        (1, True),
+        (2, False),
+        (2, True),
+    ]
 
 
 def test_what_a_mode_will_make_is_seen_before_it_is_published(manager):

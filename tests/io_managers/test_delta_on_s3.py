@@ -9,16 +9,9 @@ from deltalake import DeltaTable
 
 from io_managers.delta import DeltaLakeIOManager
 from warehouse_assets.testing.io_manager import (
-    KEY,
-    ORDERS,
-    AtomicPartitionContract,
-    ConcurrencyContract,
-    PartitionContract,
     SQLContract,
     StagingContract,
     TableContract,
-    load,
-    store,
 )
 
 
