@@ -68,7 +68,7 @@ class SQLAlchemyIOManager(TableIOManager):
 
     @property
     def _url(self) -> URL:
-        return parsed(self.url)
+        return parsed(self.url.get_value() if isinstance(self.url, EnvVar) else self.url)
 
     @property
     def store_id(self) -> str:
