@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
 
 import sqlalchemy
 from sqlalchemy.engine import URL, Engine, make_url
@@ -19,7 +20,7 @@ from warehouse_assets.errors import ExtraRequiredError, InvalidConfigError, Stor
 if TYPE_CHECKING:
     import logging
 
-__all__ = ["Locks", "engine_of", "parsed", "patience", "plain_text"]
+__all__ = ["Locks", "engine_of", "libpq_uri", "parsed", "patience", "plain_text"]
 
 _DRIVERS = {"postgresql": "psycopg", "postgres": "psycopg", "mysql": "pymysql", "mariadb": "pymysql"}
 _EXTRAS = {"postgresql": "postgres", "mysql": "mysql", "mariadb": "mysql"}
@@ -87,11 +88,21 @@ def plain_text(error: BaseException, url: URL) -> str:
     """What an error of a database says, without the password of its URL and without the lines that repeat the statement."""
     own = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     text = str(own.args[1]) if len(own.args) == 2 and isinstance(own.args[0], int) else str(own)
-    text = text.strip()
-    for secret in {str(url.password or ""), URL.create("x", password=url.password).render_as_string(hide_password=False)[5:-1]}:
-        if secret:
-            text = text.replace(secret, "***")
-    return text
+    secret = str(url.password or "")
+    for form in sorted({secret, quote(secret), quote(secret, safe=""), quote(secret, safe=" +")} - {""}, key=len, reverse=True):
+        text = text.replace(form, "***")
+    return text.strip()
+
+
+def libpq_uri(url: URL) -> str:
+    """The URL as PostgreSQL's own library reads it."""
+    user = quote(url.username or "", safe="")
+    password = "" if url.password is None else f":{quote(str(url.password), safe='')}"
+    place = "" if url.host is None else f"[{url.host}]" if ":" in url.host else url.host
+    port = "" if url.port is None else f":{url.port}"
+    at = "@" if user or password else ""
+    query = f"?{urlencode(url.query, doseq=True, quote_via=quote)}" if url.query else ""
+    return f"postgresql://{user}{password}{at}{place}{port}/{quote(url.database or '', safe='')}{query}"
 
 
 class Locks:

@@ -11,6 +11,7 @@ import polars as pl
 import pyarrow as pa
 
 from io_managers.sqlalchemy_dialect import PARAMETER, CursorSession, Session
+from io_managers.sqlalchemy_engines import libpq_uri
 from io_managers.sqlalchemy_types import Kind
 from warehouse_assets.tables import TableName
 
@@ -76,7 +77,7 @@ def _to_csv(name: str, kind: Kind) -> pl.Expr | None:
     column = pl.col(name)
     match kind.name:
         case "binary":
-            return pl.lit("\\x") + column.bin.encode("hex")
+            return (pl.lit("\\x") + column.bin.encode("hex")).alias(name)
         case "interval":
             return pl.format("{} microseconds", column.cast(pl.Int64)).alias(name)
     return None
@@ -145,8 +146,7 @@ class ADBCSession(Session):
         from adbc_driver_postgresql import dbapi
 
         self.dialect = dialect
-        url = dialect.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        self.connection = dbapi.connect(url)
+        self.connection = dbapi.connect(libpq_uri(dialect.engine.url))
         self.run("set local time zone 'UTC'")
 
     def execute(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
