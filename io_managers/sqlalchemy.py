@@ -236,6 +236,7 @@ class SQLAlchemyIOManager(TableIOManager):
             return None
         table = manager.slice_of(source.context)
         name = staged[1] if staged is not None and source.asset_key == staged[0] else table.name
+        self._dialect.pin(session, name)
         columns = Columns.of(self._dialect, session, name)
         if columns is None:
             raise missing_table(source.context, str(table.name), self.store_id)

@@ -95,6 +95,9 @@ class Dialect(ABC):
         """A new transaction to read a table."""
         return self.session()
 
+    def pin(self, session: Session, table: TableName) -> None:  # noqa: B027
+        """Have the table, if there is one, stay what it is until the transaction ends."""
+
     @property
     def default_schema(self) -> str | None:
         """The schema of tables whose key has one segment."""

@@ -6,7 +6,6 @@ import json
 import re
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
 
@@ -79,13 +78,22 @@ class PostgreSQL(Dialect):
 
     def reading_session(self, table: TableName) -> Session:
         """A session to read a table: by COPY if it is small, or by ADBC."""
-        session = CopySession(self)
-        with suppress(BaseException):
+        session: Session = CopySession(self)
+        try:
             [(size,)] = session.execute("select pg_relation_size(to_regclass($_wa_t_0))", {"_wa_t_0": self.full(table)})
-            if (size or 0) > FEW_BYTES and has_adbc():
+            if size is not None and size > FEW_BYTES and has_adbc():
                 session.close()
-                return ADBCSession(self)
+                session = ADBCSession(self)
+            self.pin(session, table)
+        except BaseException:
+            session.close()
+            raise
         return session
+
+    def pin(self, session: Session, table: TableName) -> None:
+        # A statement that waits for a writer would read the new table with a view of the data from before it had rows.
+        if session.execute("select to_regclass($_wa_t_0) is not null", {"_wa_t_0": self.full(table)}) == [(True,)]:
+            session.run(f"select from {self.full(table)} limit 0")
 
     def check_name(self, name: str) -> None:
         super().check_name(name)

@@ -156,7 +156,8 @@ class ADBCSession(Session):
 
     def run(self, sql: str, parameters: Mapping[str, Any] | None = None) -> int:
         with self.connection.cursor() as cursor:
-            return int(cursor.executescript(_literal(sql, parameters or {})) or -1)  # type: ignore[func-returns-value]
+            cursor.execute(_literal(sql, parameters or {}))  # and not executescript, which commits first
+            return cursor.rowcount
 
     def insert(self, table: TableName, kinds: Mapping[str, Kind], frames: Iterable[pl.DataFrame]) -> None:
         schema = None

@@ -35,6 +35,7 @@ BUILTINS = {
     "InvalidSQLError": ValueError,
     "InvalidSelectionError": ValueError,
     "OutsidePartitionError": ValueError,
+    "RowKeyError": ValueError,
     "PartitionNotFoundError": LookupError,
     "ResourceError": LookupError,
     "RunNotFoundError": LookupError,

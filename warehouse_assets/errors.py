@@ -19,6 +19,7 @@ WarehouseAssetsError
 │   ├── UnsupportedTypeError (TypeError)
 │   ├── SchemaChangedError (ValueError)
 │   ├── OutsidePartitionError (ValueError)          rows that are not of the partition that is written
+│   ├── RowKeyError (ValueError)                    rows whose key is NULL, or that share one
 │   ├── InvalidSQLError (ValueError)
 │   └── StoreLockedError (TimeoutError)
 ├── InstanceError (RuntimeError)                the record of runs cannot be read or written
@@ -55,6 +56,7 @@ __all__ = [
     "PartitionNotFoundError",
     "ResourceError",
     "RetryRequested",
+    "RowKeyError",
     "RunCanceledError",
     "RunNotFoundError",
     "SchemaChangedError",
@@ -187,6 +189,10 @@ class SchemaChangedError(TableError, ValueError):
 
 class OutsidePartitionError(TableError, ValueError):
     """A row that is not of the partition that is written: names the column, a value and the partition."""
+
+
+class RowKeyError(TableError, ValueError):
+    """New rows whose key is NULL, or that share one, where their key says which rows they replace."""
 
 
 class InvalidSQLError(TableError, ValueError):

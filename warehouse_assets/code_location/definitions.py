@@ -167,16 +167,25 @@ class Definitions:
         return execute_run(self.graph, selected, checks=checks, resources=resources, instance=instance, **options)
 
     def status(
-        self, selection: CoercibleToAssetSelection | None = None, *, instance: Instance | None = None
+        self,
+        selection: CoercibleToAssetSelection | None = None,
+        *,
+        instance: Instance | None = None,
+        partition_key: str | None = None,
     ) -> dict[AssetKey, AssetStatus]:
-        """Whether each selected asset, or each of all, is missing, stale or fresh, and why, as the instance remembers it."""
-        from warehouse_assets.execution.versions import statuses
+        """Whether each selected asset, or each of all, is missing, stale or fresh, and why, as the instance remembers it.
+
+        Of partitioned assets it is that of all their partitions together; or that of one partition, for those that have it.
+        """
+        from warehouse_assets.execution.status import asset_statuses, asset_statuses_for
         from warehouse_assets.graph.selection import select_executable
         from warehouse_assets.instance import Instance
 
         selected = select_executable(self.graph, selection)
-        found = statuses(self.graph, instance if instance is not None else Instance.get(create=False))
-        return {key: status for key, status in found.items() if key in selected}
+        record = instance if instance is not None else Instance.get(create=False)
+        if partition_key is not None:
+            return asset_statuses_for(partition_key, self.graph, selected, record)
+        return asset_statuses(self.graph, selected, record)
 
     def load_asset_value(
         self,
