@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from io_managers.sqlalchemy import SQLAlchemyIOManager
     from io_managers.table import TableIOManager
 
-__all__ = ["DuckDBIOManager", "FsspecIOManager", "InMemoryIOManager", "ParquetIOManager", "SQLAlchemyIOManager", "TableIOManager"]
+__all__ = [
+    "DuckDBIOManager",
+    "FsspecIOManager",
+    "InMemoryIOManager",
+    "ParquetIOManager",
+    "SQLAlchemyIOManager",
+    "TableIOManager",
+]
 
 _MODULES = {
     "DuckDBIOManager": "duckdb",

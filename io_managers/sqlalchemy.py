@@ -77,7 +77,9 @@ class SQLAlchemyIOManager(TableIOManager):
             import os
 
             return f"sqlite:{os.path.realpath(url.database or '')}"
-        return URL.create(url.get_backend_name(), host=url.host, port=url.port, database=url.database, query=url.query).render_as_string()
+        return URL.create(
+            url.get_backend_name(), host=url.host, port=url.port, database=url.database, query=url.query
+        ).render_as_string()
 
     @property
     def default_schema(self) -> str | None:
@@ -87,7 +89,7 @@ class SQLAlchemyIOManager(TableIOManager):
     def _dialect(self) -> Dialect:
         return dialect_of(self._url)
 
-    def table_name(self, key: AssetKey, metadata: Mapping[str, Any] = {}) -> TableName:  # noqa: B006
+    def table_name(self, key: AssetKey, metadata: Mapping[str, Any] = {}) -> TableName:
         return self._dialect.place(super().table_name(key, metadata))
 
     def place_of(self, key: AssetKey, metadata: Mapping[str, Any]) -> str:
@@ -171,7 +173,9 @@ class SQLAlchemyIOManager(TableIOManager):
         try:
             selection = self.select(session, context, table)
             if kind is FrameType.LAZY:
-                return lazy_frame(selection, lambda: self._reading(context, table.name), lambda: self._errors(context.asset_key))
+                return lazy_frame(
+                    selection, lambda: self._reading(context, table.name), lambda: self._errors(context.asset_key)
+                )
             if kind is FrameType.READER:
                 opened, session = session, None
                 return reader_of(selection, self._failing_well(selection.frames(opened), context.asset_key), opened.close)
@@ -221,7 +225,10 @@ class SQLAlchemyIOManager(TableIOManager):
 
     def _answer(self, session: Session, sql: SQL, sources: Mapping[AssetKey, TableSource], in_place: Any) -> Iterator[Any]:
         dialect = self._dialect
-        with bound_sql(sql, sources, dialect, session, default_schema=self.default_schema, in_place=in_place) as (text, parameters):
+        with bound_sql(sql, sources, dialect, session, default_schema=self.default_schema, in_place=in_place) as (
+            text,
+            parameters,
+        ):
             types = dialect.describe_query(session, text, parameters)
             selection = Selection.of_query(dialect, session, types, text, parameters)
             with reader_of(selection, selection.frames(session), lambda: None) as reader:

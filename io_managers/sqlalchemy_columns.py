@@ -14,7 +14,7 @@ from warehouse_assets.keys import AssetKey
 
 __all__ = ["Fitting", "fitting"]
 
-_BITS = {
+_BITS: dict[type[pl.DataType], tuple[int, int]] = {
     pl.Int8: (7, 7), pl.Int16: (15, 15), pl.Int32: (31, 31), pl.Int64: (63, 63), pl.Int128: (127, 127),
     pl.UInt8: (0, 8), pl.UInt16: (0, 16), pl.UInt32: (0, 32), pl.UInt64: (0, 64), pl.UInt128: (0, 128),
 }  # fmt: skip

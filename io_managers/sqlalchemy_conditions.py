@@ -33,9 +33,7 @@ def own_name(columns: Iterable[str], name: str, *, folds_case: bool) -> str | No
     return next((own for own in columns if fold(own) == fold(name)), None)
 
 
-def condition(
-    dialect: Dialect, partitions: Iterable[PartitionFilter], kinds: Mapping[str, Kind], key: AssetKey
-) -> Condition:
+def condition(dialect: Dialect, partitions: Iterable[PartitionFilter], kinds: Mapping[str, Kind], key: AssetKey) -> Condition:
     """What holds for the rows of the partitions, and is false or NULL for all others, in a table with these columns."""
     parameters: dict[str, Any] = {}
 

@@ -66,7 +66,9 @@ def _made(url: URL) -> Engine:
         if backend == "postgresql" and url.get_driver_name() == "psycopg":
             import psycopg
 
-            options["connect_args"] = {"cursor_factory": psycopg.ClientCursor}  # binds where the server does not, in any statement
+            options["connect_args"] = {
+                "cursor_factory": psycopg.ClientCursor
+            }  # binds where the server does not, in any statement
         elif backend == "sqlite":
             options["connect_args"] = {"isolation_level": None, "check_same_thread": False}
         elif backend in ("mysql", "mariadb"):
@@ -74,7 +76,9 @@ def _made(url: URL) -> Engine:
         return sqlalchemy.create_engine(url, **options)
     except (ImportError, NoSuchModuleError) as error:
         hint = f'pip install "warehouse-assets[{_EXTRAS[backend]}]"' if backend in _EXTRAS else "Install its driver with pip."
-        raise ExtraRequiredError(f"{url.drivername} databases need a driver that is not installed: {error}", hint=hint) from None
+        raise ExtraRequiredError(
+            f"{url.drivername} databases need a driver that is not installed: {error}", hint=hint
+        ) from None
 
 
 @atexit.register

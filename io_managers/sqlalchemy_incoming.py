@@ -73,9 +73,7 @@ class Incoming:
                 try:
                     travelling = encoded(frame, self.dtypes)
                 except UnsupportedTypeError as error:
-                    self.error = UnsupportedTypeError(
-                        f"asset {self.key.to_user_string()!r}: {error.message}", hint=error.hint
-                    )
+                    self.error = UnsupportedTypeError(f"asset {self.key.to_user_string()!r}: {error.message}", hint=error.hint)
                     raise self.error from None
                 self.rows += frame.height
                 yield travelling

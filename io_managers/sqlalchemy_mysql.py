@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
 
@@ -41,7 +41,7 @@ _TYPES: dict[KindName, str] = {
     "date": "date",
     "time": "time(6)",
     "timestamp": "datetime(6)",
-    "timestamptz": "timestamp(6)",
+    "timestamptz": "datetime(6)",
     "interval": "bigint",
     "json": "longtext",
 }
@@ -79,8 +79,22 @@ class MySQL(Dialect):
         self.refuse_long(name, len(name), LONGEST, "characters")
         if name.endswith(" ") or any(ord(letter) > 0xFFFF for letter in name):
             raise InvalidDefinitionError(
-                f"mysql takes no name with a space at its end, or with letters such as emojis: {name!r}", hint="Give another name."
+                f"mysql takes no name with a space at its end, or with letters such as emojis: {name!r}",
+                hint="Give another name.",
             )
+
+    def pin(self, session: Session, table: TableName) -> None:
+        if self.describe(session, table) is not None:
+            session.execute(f"select 1 from {self.full(table)} limit 0")  # whose lock keeps others from renaming it
+
+    def reading_session(self, table: TableName) -> MySQLSession:
+        session = self.session()
+        try:
+            self.pin(session, table)
+        except BaseException:
+            session.close()
+            raise
+        return session
 
     def make_schema(self, table: TableName) -> None:
         session = self.session()
@@ -93,7 +107,9 @@ class MySQL(Dialect):
 
     def lock(self, session: Session, table: TableName, lock_timeout: float, log: logging.Logger) -> None:
         def attempt(seconds: float) -> bool:
-            return session.execute("select get_lock(concat('wa:', md5($_wa_t_0)), $_wa_t_1)", {"_wa_t_0": str(table), "_wa_t_1": seconds}) == [(1,)]
+            return session.execute(
+                "select get_lock(concat('wa:', md5($_wa_t_0)), $_wa_t_1)", {"_wa_t_0": str(table), "_wa_t_1": seconds}
+            ) == [(1,)]
 
         patience(attempt, f"the table {table}", lock_timeout, log)
         for setting in ("lock_wait_timeout", "innodb_lock_wait_timeout"):
@@ -105,8 +121,6 @@ class MySQL(Dialect):
             self.drop(session, TableName(name, table.schema))
 
     def _prefix(self, table: TableName) -> str:
-        import hashlib
-
         return f"{PREFIX}{hashlib.sha256(table.table.encode()).hexdigest()[:20]}_"
 
     def staging(self, table: TableName) -> TableName:
@@ -213,8 +227,6 @@ class MySQL(Dialect):
     def byte_size(self, table: TableName) -> int | None:
         session = self.session()
         try:
-            if session.connection.driver_connection.server_version.partition("-")[2].lower().startswith("maria"):  # type: ignore[union-attr]
-                pass
             session.execute(f"analyze table {self.full(table)}")
             [(size,)] = session.execute(
                 "select data_length + index_length from information_schema.tables where table_schema = $_wa_t_0 and table_name = $_wa_t_1",
@@ -247,6 +259,7 @@ class MySQLSession(CursorSession):
 
     def __init__(self, dialect: MySQL) -> None:
         super().__init__(dialect)
+        self.run("set session transaction isolation level read committed")
         self.run("set time_zone = '+00:00', sql_mode = concat(@@sql_mode, ',STRICT_ALL_TABLES')")
 
     def insert_rows(self, cursor: Any, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -269,7 +282,7 @@ class MySQLSession(CursorSession):
         return super().values(series, kind)
 
     def streaming_cursor(self) -> Any:
-        from pymysql.cursors import SSCursor
+        from pymysql.cursors import SSCursor  # type: ignore[import-untyped]
 
         return SSCursor(self.connection.driver_connection)
 
@@ -278,7 +291,7 @@ class MySQLSession(CursorSession):
             case "boolean" | "interval":
                 return pl.Series(name, values, dtype=pl.Int64).cast(kind.wire)
             case "time":
-                return pl.Series(name, values, dtype=pl.Duration("us")).cast(pl.Int64).cast(pl.Duration("ns")).to_physical().cast(pl.Int64).__mul__(1).cast(pl.Time)
+                return (pl.Series(name, values, dtype=pl.Duration("us")).cast(pl.Int64) * 1000).cast(pl.Time)
             case "timestamptz":
                 return pl.Series(name, values, dtype=pl.Datetime("us")).dt.replace_time_zone("UTC")
             case "text" | "json":

@@ -72,7 +72,7 @@ class PostgreSQL(Dialect):
         return incoming.few(few)
 
     def session(self, *, rows: int | None = 0) -> Session:
-        if rows is not None and rows <= FEW_ROWS or not has_adbc():
+        if (rows is not None and rows <= FEW_ROWS) or not has_adbc():
             return CopySession(self)
         return ADBCSession(self)
 
@@ -141,7 +141,7 @@ class PostgreSQL(Dialect):
         if base == "numeric":
             scale = int(size[2] or 0) if size else 0
             return Kind("numeric", int(size[1]), scale) if size and scale >= 0 else Kind("numeric")
-        return Kind(_KINDS.get(base, "text"))  # type: ignore[arg-type]
+        return Kind(_KINDS.get(base, "text"))
 
     def stored_kinds(self, session: Session, table: TableName | None, types: Mapping[str, str]) -> dict[str, Kind]:
         kinds = {name: self.kind(text) for name, text in types.items()}
@@ -174,7 +174,9 @@ class PostgreSQL(Dialect):
         found = {column.name: (column.type_code, column.precision, column.scale) for column in cursor.description}
         cursor.close()
         codes = sorted({code for code, _, _ in found.values()})
-        named = dict(session.execute(f"select oid, format_type(oid, null) from pg_type where oid in ({', '.join(map(str, codes))})"))
+        named = dict(
+            session.execute(f"select oid, format_type(oid, null) from pg_type where oid in ({', '.join(map(str, codes))})")
+        )
         return {
             name: f"numeric({precision},{scale})" if named[code] == "numeric" and precision else named[code]
             for name, (code, precision, scale) in found.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import polars as pl
 import pyarrow as pa
@@ -24,7 +24,6 @@ PIECE_ROWS = 50_000  # of CSV at once
 BLOCK = 4_000_000  # bytes of CSV that are parsed at once
 
 
-
 @functools.cache
 def has_adbc() -> bool:
     """Whether ADBC is installed."""
@@ -38,16 +37,21 @@ class CopySession(CursorSession):
         super().__init__(dialect)
         self.execute("set local time zone 'UTC'")
 
+    def _cursor(self) -> Any:
+        return self.connection.cursor()
+
     def insert(self, table: TableName, kinds: Mapping[str, Kind], frames: Iterable[pl.DataFrame]) -> None:
         names = ", ".join(map(self.dialect.quote, kinds))
         casts = [cast for name, kind in kinds.items() if (cast := _to_csv(name, kind)) is not None]
         with (
-            self.connection.cursor() as cursor,
-            cursor.copy(f"copy {self.dialect.full(table)} ({names}) from stdin (format csv)") as copy,  # type: ignore[attr-defined]
+            self._cursor() as cursor,
+            cursor.copy(f"copy {self.dialect.full(table)} ({names}) from stdin (format csv)") as copy,
         ):
             for frame in frames:
                 for part in frame.select(list(kinds)).iter_slices(PIECE_ROWS):
-                    copy.write(part.with_columns(casts).write_csv(include_header=False, quote_style="non_numeric", null_value=""))
+                    copy.write(
+                        part.with_columns(casts).write_csv(include_header=False, quote_style="non_numeric", null_value="")
+                    )
 
     def stream(self, sql: str, parameters: Mapping[str, Any], kinds: Mapping[str, Kind]) -> Iterator[pl.DataFrame]:
         from pyarrow import csv
@@ -64,11 +68,11 @@ class CopySession(CursorSession):
             false_values=["f"],
         )
         text, values = self.in_style(f"copy ({sql}) to stdout (format csv, force_quote *)", parameters)
-        with self.connection.cursor() as cursor, cursor.copy(text, values) as copy:  # type: ignore[attr-defined]
+        with self._cursor() as cursor, cursor.copy(text, values) as copy:
             chunks = _Chunks(copy)
             if not chunks.has_any:
                 return
-            with csv.open_csv(chunks, read, parse, convert) as reader:
+            with csv.open_csv(cast("IO[bytes]", chunks), read, parse, convert) as reader:
                 for batch in reader:
                     yield _arrived(pl.DataFrame(batch.rename_columns(list(kinds))), kinds)
 
@@ -93,7 +97,8 @@ def _csv_type(kind: Kind) -> pa.DataType:
             return pa.timestamp("us")
         case "time":
             return pa.time64("us")
-    return pl.DataFrame(schema={"x": kind.wire}).to_arrow().schema.field(0).type
+    arrow: pa.DataType = pl.DataFrame(schema={"x": kind.wire}).to_arrow().schema.field(0).type
+    return arrow
 
 
 class _Chunks:
@@ -143,7 +148,7 @@ class ADBCSession(Session):
     """A connection of its own for many rows, which go and come as Arrow."""
 
     def __init__(self, dialect: Dialect) -> None:
-        from adbc_driver_postgresql import dbapi
+        from adbc_driver_postgresql import dbapi  # type: ignore[import-untyped]
 
         self.dialect = dialect
         self.connection = dbapi.connect(libpq_uri(dialect.engine.url))
@@ -157,7 +162,7 @@ class ADBCSession(Session):
     def run(self, sql: str, parameters: Mapping[str, Any] | None = None) -> int:
         with self.connection.cursor() as cursor:
             cursor.execute(_literal(sql, parameters or {}))  # and not executescript, which commits first
-            return cursor.rowcount
+            return int(cursor.rowcount)
 
     def insert(self, table: TableName, kinds: Mapping[str, Kind], frames: Iterable[pl.DataFrame]) -> None:
         schema = None

@@ -8,8 +8,7 @@ from warehouse_assets.errors import TableError
 from warehouse_assets.tables import TableName
 
 if TYPE_CHECKING:
-    from io_managers.sqlalchemy_dialect import Session
-    from io_managers.sqlalchemy_postgresql import PostgreSQL
+    from io_managers.sqlalchemy_dialect import Dialect, Session
 
 __all__ = ["put_in_place"]
 
@@ -34,7 +33,7 @@ from pg_class c, aclexplode(c.relacl) a where c.oid = to_regclass($_wa_t_0) and 
 """
 
 
-def put_in_place(dialect: PostgreSQL, session: Session, staged: TableName, table: TableName) -> None:
+def put_in_place(dialect: Dialect, session: Session, staged: TableName, table: TableName) -> None:
     """Make the staged table the table, inside of the open transaction.
 
     A table with views, indexes, constraints or triggers is kept where the columns are the same ones, and its rows are replaced.
@@ -62,7 +61,7 @@ def put_in_place(dialect: PostgreSQL, session: Session, staged: TableName, table
     session.run(f"alter table {new} rename to {dialect.quote(table.table)}")
 
 
-def _replace_rows(dialect: PostgreSQL, session: Session, staged: TableName, table: TableName) -> None:
+def _replace_rows(dialect: Dialect, session: Session, staged: TableName, table: TableName) -> None:
     old, new = dialect.full(table), dialect.full(staged)
     session.run(f"delete from {old}")  # and not TRUNCATE, after which readers with an older view of the data would see no row
     names = ", ".join(map(dialect.quote, dialect.describe(session, table) or ()))

@@ -41,9 +41,7 @@ class Selection:
     limit: int | None = None
 
     @classmethod
-    def of(
-        cls, dialect: Dialect, columns: Columns, context: InputContext, table: TableSlice, stored: TableName
-    ) -> Selection:
+    def of(cls, dialect: Dialect, columns: Columns, context: InputContext, table: TableSlice, stored: TableName) -> Selection:
         """The part of the table `stored` that is asked for."""
         check_columns(context, table.columns, list(columns.types))
         names = table.columns if table.columns is not None else tuple(columns.types)

@@ -118,7 +118,7 @@ class SQLite(Dialect):
             if base == "DECIMAL_TEXT" and size:
                 precision, _, scale = size.rstrip(")").partition(",")
                 return Kind("numeric", int(precision), int(scale or 0))
-            return Kind(name)  # type: ignore[arg-type]
+            return Kind(name)
         for words, found in ((("INT",), "int64"), (("CHAR", "CLOB", "TEXT"), "text"), (("REAL", "FLOA", "DOUB"), "float64")):
             if any(word in base for word in words):
                 return Kind(found)  # type: ignore[arg-type]
@@ -128,8 +128,10 @@ class SQLite(Dialect):
         kinds = {name: self.kind(text) for name, text in types.items()}
         for name, kind in kinds.items():
             if kind.item is not None:
-                rows = [] if table is None else session.execute(
-                    f"select distinct typeof({self.quote(name)}) from {self.full(table)} limit 6"
+                rows = (
+                    []
+                    if table is None
+                    else session.execute(f"select distinct typeof({self.quote(name)}) from {self.full(table)} limit 6")
                 )
                 kinds[name] = Kind(_by_values({text for (text,) in rows}))
         return kinds
@@ -238,7 +240,7 @@ class SQLiteSession(CursorSession):
             case "interval":
                 return pl.Series(name, values, dtype=pl.Int64).cast(kind.wire)
             case "date" | "time" | "timestamp":
-                return pl.Series(name, values, dtype=pl.String).str.strptime(kind.wire, strict=True)
+                return pl.Series(name, values, dtype=pl.String).str.strptime(kind.wire)  # type: ignore[arg-type]
             case "timestamptz":
                 return pl.Series(name, values, dtype=pl.String).str.to_datetime(time_unit="us", time_zone="UTC")
             case "float32" | "float64":

@@ -41,6 +41,8 @@ class Columns:
             try:
                 if types.get(name) == note[1]:
                     dtypes[name] = decode(note[0])
+                    if dialect.noted_type(own := kind_of(dtypes[name])) == types[name]:
+                        kinds[name] = own
             except (ValueError, TypeError, LookupError):  # of somebody else
                 continue
         return cls(types, kinds, dtypes)
@@ -82,9 +84,7 @@ class Writing:
         [(rows,)] = session.execute(f"select count(*) from {dialect.full(self.staged)}")
         if (old := Columns.of(dialect, session, self.table)) is None:
             return int(rows)
-        fit = fitting(
-            old.dtypes, dtypes or new.dtypes, policy, key, from_sql=dtypes is None, folds_case=dialect.folds_case
-        )
+        fit = fitting(old.dtypes, dtypes or new.dtypes, policy, key, from_sql=dtypes is None, folds_case=dialect.folds_case)
         holds = condition(dialect, partitions, old.kinds, key)
         if fit.retyped or ((fit.added or fit.dropped) and not dialect.transactional_ddl):
             self._rebuild(fit, old, f"case when {holds.sql} then 1 else 0 end = 0", holds.parameters)
@@ -106,6 +106,7 @@ class Writing:
         if self.target != self.table:
             self.dialect.swap(self.session, self.target, self.table)
         self.session.commit()
+        self.dialect.clean(self.session, [self.staged, *self.leftovers])
 
     def undo(self) -> None:
         """Leave all as it was; a connection that is gone has undone it by itself."""

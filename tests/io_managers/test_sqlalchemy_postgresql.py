@@ -10,7 +10,6 @@ import pytest
 
 from io_managers.sqlalchemy import SQLAlchemyIOManager
 from warehouse_assets.resources import EnvVar
-from warehouse_assets.testing.contract import departs
 from warehouse_assets.testing.io_manager import (
     AtomicContract,
     AtomicPartitionContract,
@@ -59,8 +58,12 @@ class TestPostgreSQL(
 
     def peek(self, manager, key):
         table = manager.table_name(key).quoted
-        [(names,)] = ask(manager, "select array_agg(attname::text order by attnum) from pg_attribute "
-                         "where attnum > 0 and not attisdropped and attrelid = to_regclass(%s)", table)
+        [(names,)] = ask(
+            manager,
+            "select array_agg(attname::text order by attnum) from pg_attribute "
+            "where attnum > 0 and not attisdropped and attrelid = to_regclass(%s)",
+            table,
+        )
         return pl.DataFrame(ask(manager, f"select * from {table}"), schema=names, orient="row", infer_schema_length=None)
 
 
