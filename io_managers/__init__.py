@@ -11,9 +11,18 @@ if TYPE_CHECKING:
     from io_managers.fsspec import FsspecIOManager
     from io_managers.memory import InMemoryIOManager
     from io_managers.parquet import ParquetIOManager
+    from io_managers.sqlalchemy import SQLAlchemyIOManager
     from io_managers.table import TableIOManager
 
-__all__ = ["DeltaLakeIOManager", "DuckDBIOManager", "FsspecIOManager", "InMemoryIOManager", "ParquetIOManager", "TableIOManager"]
+__all__ = [
+    "DeltaLakeIOManager",
+    "DuckDBIOManager",
+    "FsspecIOManager",
+    "InMemoryIOManager",
+    "ParquetIOManager",
+    "SQLAlchemyIOManager",
+    "TableIOManager",
+]
 
 _MODULES = {
     "DeltaLakeIOManager": "delta",
@@ -21,6 +30,7 @@ _MODULES = {
     "FsspecIOManager": "fsspec",
     "InMemoryIOManager": "memory",
     "ParquetIOManager": "parquet",
+    "SQLAlchemyIOManager": "sqlalchemy",
     "TableIOManager": "table",
 }
 
