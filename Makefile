@@ -5,13 +5,15 @@ RUN := $(VENV)/bin/python -m
 PIP := $(RUN) pip --disable-pip-version-check --quiet
 APT := DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends
 
-.PHONY: demo test lint docs promises bench clean
+SERVERS := mariadb $(VENV)/.swift $(VENV)/.azurite
+
+.PHONY: demo test lint docs promises bench clean mariadb
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo  ## the example on real data: lineage, rows and bytes, and an answer
 	@$(RUN) examples.nyc_flights
 
-test: $(VENV)/.dev $(VENV)/.mariadb $(VENV)/.swift  ## every test, with branch coverage
+test: $(VENV)/.dev $(SERVERS)  ## every test, with branch coverage
 	@$(RUN) pytest --numprocesses logical --cov --cov-report term:skip-covered
 
 lint: $(VENV)/.dev  ## style, types, the direction of imports, and whether the documentation can be built
@@ -25,10 +27,10 @@ docs: $(VENV)/.dev  ## the documentation as a site, from the pages in docs/ and 
 	@$(RUN) sphinx --quiet --fresh-env --fail-on-warning --keep-going docs build/docs
 	@echo "The documentation is in build/docs/index.html"
 
-promises: $(VENV)/.dev  ## the table of promises and stores in the documentation, from the results of all tests
+promises: $(VENV)/.dev $(SERVERS)  ## the table of promises and stores in the documentation, from the results of all tests
 	@$(RUN) pytest --numprocesses logical --promises
 
-bench: $(VENV)/.demo  ## every benchmark, some ten minutes
+bench: $(VENV)/.dev  ## every benchmark, on stores that are files and on PostgreSQL
 	@$(RUN) benchmarks all
 
 clean:
@@ -45,17 +47,25 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/.made
 	@touch $@
 
 # The packages without the service: the tests start a server of their own, and nothing runs beside them.
-$(VENV)/.mariadb: | $(VENV)/.made
+mariadb:
 	@(PATH="$$PATH:/usr/sbin"; command -v mariadbd && command -v mariadb-install-db && command -v my_print_defaults) >/dev/null \
 		|| { test "$$(id -u)" = 0 && apt-get update -qq && $(APT) mariadb-server-core mariadb-client-core; } \
 		|| { echo "MariaDB is missing: sudo apt-get install --no-install-recommends mariadb-server-core mariadb-client-core"; exit 1; }
-	@touch $@
 
 # Swift wants releases of its own, so it lives apart.
 $(VENV)/.swift: | $(VENV)/.made
 	@echo "Installing the object store of the tests into $(VENV)/swift"
 	@$(PYTHON) -m venv --clear $(VENV)/swift
 	@$(VENV)/swift/bin/python -m pip --disable-pip-version-check --quiet install 'swift>=2.38' 'pyeclib>=1.7' 'setuptools<81'
+	@touch $@
+
+$(VENV)/.azurite: | $(VENV)/.made
+	@command -v npm >/dev/null \
+		|| { test "$$(id -u)" = 0 && apt-get update -qq && $(APT) nodejs npm; } \
+		|| { echo "npm is missing: sudo apt-get install --no-install-recommends nodejs npm"; exit 1; }
+	@echo "Installing what stands in for Azure in the tests into $(VENV)/node"
+	@mkdir -p $(VENV)/node
+	@npm install --prefix $(VENV)/node --no-audit --no-fund --loglevel error azurite@^3.35
 	@touch $@
 
 # Debian and Ubuntu ship Python without its venv module; pip older than 25.1 knows no dependency groups.

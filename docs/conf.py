@@ -54,6 +54,7 @@ TOPICS = [
     "io_managers",
     "storing_tables",
     "partitioned_tables",
+    "writing_tables",
     "running",
     "selections",
     "jobs",

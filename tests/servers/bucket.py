@@ -48,3 +48,64 @@ class S3Bucket:
     def at(self, endpoint: str) -> S3Bucket:
         """The same bucket, reached through another address: that of a proxy."""
         return replace(self, endpoint=endpoint)
+
+
+@dataclass(frozen=True)
+class AzureContainer:
+    """An empty container on a server that speaks the protocol of Azure's blob storage."""
+
+    endpoint: str
+    account: str
+    key: str
+    name: str
+
+    @property
+    def uri(self) -> str:
+        return f"az://{self.name}"
+
+    @property
+    def connection_string(self) -> str:
+        """What Azure's own clients have to know."""
+        return f"DefaultEndpointsProtocol=http;AccountName={self.account};AccountKey={self.key};BlobEndpoint={self.endpoint};"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What fsspec's adlfs has to know."""
+        return {"connection_string": self.connection_string, "account_name": self.account, "skip_instance_cache": True}
+
+    @property
+    def storage_options(self) -> dict[str, str]:
+        """What polars and deltalake have to know."""
+        keys = {"azure_storage_account_name": self.account, "azure_storage_account_key": self.key}
+        return {**keys, "azure_storage_endpoint": self.endpoint, "azure_allow_http": "true"}
+
+    @property
+    def obstore_options(self) -> dict[str, Any]:
+        """What obstore has to know."""
+        keys = {"account_name": self.account, "account_key": self.key}
+        return {**keys, "endpoint": self.endpoint, "client_options": {"allow_http": True}}
+
+    def at(self, endpoint: str) -> AzureContainer:
+        """The same container, reached through another address: that of a proxy."""
+        return replace(self, endpoint=f"{endpoint}/{self.account}")
+
+
+@dataclass(frozen=True)
+class GCSBucket:
+    """An empty bucket on a server that speaks the protocol of Google's cloud storage, to whom everybody may do everything."""
+
+    endpoint: str
+    name: str
+
+    @property
+    def uri(self) -> str:
+        return f"gs://{self.name}"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What fsspec's gcsfs has to know."""
+        return {"endpoint_url": self.endpoint, "token": "anon", "project": "test", "skip_instance_cache": True}
+
+    def at(self, endpoint: str) -> GCSBucket:
+        """The same bucket, reached through another address: that of a proxy."""
+        return replace(self, endpoint=endpoint)

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.servers import keeper, mariadb_server, postgres_server, swift_server
-from tests.servers.bucket import S3Bucket
+from tests.servers import azurite_server, gcs_server, keeper, mariadb_server, postgres_server, swift_server
+from tests.servers.bucket import AzureContainer, GCSBucket, S3Bucket
 from tests.servers.database import Database
+from tests.servers.http_proxy import HttpProxy
+from tests.servers.wire import Wire
+
+
+def pytest_configure() -> None:
+    # Read when gcsfs is imported, by whichever test: it would speak a protocol that the emulator of Google's cloud does not.
+    os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
 
 
 @pytest.fixture(scope="session")
@@ -57,3 +65,41 @@ def swift_address(meeting_place: Path) -> Iterator[dict[str, Any]]:
 def swift(swift_address: dict[str, Any]) -> S3Bucket:
     """An empty bucket of a real object store, OpenStack Swift, that speaks S3."""
     return swift_server.fresh_bucket(swift_address)
+
+
+@pytest.fixture(scope="session")
+def azurite_address(meeting_place: Path) -> Iterator[dict[str, Any]]:
+    with keeper.use("azurite_server", meeting_place) as address:
+        yield address
+
+
+@pytest.fixture
+def azurite(azurite_address: dict[str, Any]) -> AzureContainer:
+    """An empty container of Azurite, which stands in for Azure's blob storage."""
+    return azurite_server.fresh_container(azurite_address)
+
+
+@pytest.fixture(scope="session")
+def gcs_address(meeting_place: Path) -> Iterator[dict[str, Any]]:
+    with keeper.use("gcs_server", meeting_place) as address:
+        yield address
+
+
+@pytest.fixture
+def gcs(gcs_address: dict[str, Any]) -> GCSBucket:
+    """An empty bucket of an emulator of Google's cloud storage."""
+    return gcs_server.fresh_bucket(gcs_address)
+
+
+@pytest.fixture
+def counted(swift_address: dict[str, Any]) -> Iterator[HttpProxy]:
+    """A proxy in front of Swift that counts requests and bytes: `swift.at(counted.endpoint)` goes through it."""
+    with HttpProxy(swift_address["endpoint"]) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def wire_to() -> Iterator[Callable[[int], Wire]]:
+    """Makes a wire to a port, which can be cut: `postgres.at(wire_to(postgres.port).port)` goes through it."""
+    with ExitStack() as stack:
+        yield lambda port: stack.enter_context(Wire(port))

@@ -13,6 +13,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 
 def free_port() -> int:
     """A port of the loopback interface that nobody listened on a moment ago."""
@@ -38,9 +40,12 @@ def program(name: str, package: str) -> str:
     return found
 
 
-def listens(port: int) -> None:
-    """Raises OSError as long as nobody listens on the port."""
-    socket.create_connection(("127.0.0.1", port), timeout=1).close()
+def listens(server: subprocess.Popen[bytes], port: int) -> None:
+    """Raises OSError as long as the server, or a child of it, does not listen on the port: a stranger who took it is not meant."""
+    family = [(parent := psutil.Process(server.pid)), *parent.children(recursive=True)]
+    sockets = [connection for member in family for connection in member.net_connections("tcp4")]
+    if not any(found.status == psutil.CONN_LISTEN and found.laddr.port == port for found in sockets):
+        raise ConnectionRefusedError(f"{server.args} does not listen on port {port}")
 
 
 @contextmanager
@@ -63,7 +68,7 @@ def process(
                 continue
 
 
-def wait_until(ready: Callable[[], object], process: subprocess.Popen[bytes], seconds: float = 60) -> None:
+def wait_until(ready: Callable[[], object], process: subprocess.Popen[bytes], seconds: float = 25) -> None:
     """Returns when `ready` raises nothing; raises ChildProcessError when the process ends before, TimeoutError when it takes longer."""
     deadline = time.monotonic() + seconds
     while True:
@@ -80,10 +85,10 @@ def wait_until(ready: Callable[[], object], process: subprocess.Popen[bytes], se
 
 
 @contextmanager
-def on_free_port(start: Callable[[ExitStack, int], None], log: Path, attempts: int = 5) -> Iterator[int]:
+def on_free_port(start: Callable[[ExitStack, int], None], log: Path, attempts: int = 3) -> Iterator[int]:
     """The port on which `start(stack, port)` brought a server up; the stack holds what has to be stopped.
 
-    Another process may take the port in between, then the server ends at once: it is started again on another port.
+    Another process may take the port in between, then the server ends at once, or waits for ever: it is started again on another port.
     """
     for attempt in range(1, attempts + 1):
         port = free_port()
@@ -91,7 +96,7 @@ def on_free_port(start: Callable[[ExitStack, int], None], log: Path, attempts: i
             try:
                 start(stack, port)
             except (ChildProcessError, TimeoutError) as error:
-                if isinstance(error, ChildProcessError) and attempt < attempts:
+                if attempt < attempts:
                     continue
                 error.add_note(log.read_text(errors="replace")[-4000:])
                 raise

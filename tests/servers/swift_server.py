@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,8 +98,8 @@ def running(folder: Path) -> Iterator[dict[str, Any]]:
             servers.append(
                 stack.enter_context(process([PROGRAMS / f"swift-{kind}-server", file, "-v"], folder / "log", cwd=folder))
             )
-        for server, kind in zip(servers, configs, strict=True):
-            wait_until(lambda kind=kind: listens({**ports, "proxy": port}[kind]), server)
+        for server, number in zip(servers, [*ports.values(), port], strict=True):
+            wait_until(partial(listens, server, number), server)
 
     with on_free_port(start, folder / "log") as port:
         yield {"endpoint": f"http://127.0.0.1:{port}", "key": f"{account}:{name}", "secret": password}
