@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from io_managers.duckdb import DuckDBIOManager
     from io_managers.fsspec import FsspecIOManager
+    from io_managers.iceberg import IcebergIOManager
     from io_managers.memory import InMemoryIOManager
     from io_managers.parquet import ParquetIOManager
     from io_managers.table import TableIOManager
 
-__all__ = ["DuckDBIOManager", "FsspecIOManager", "InMemoryIOManager", "ParquetIOManager", "TableIOManager"]
+__all__ = ["DuckDBIOManager", "FsspecIOManager", "IcebergIOManager", "InMemoryIOManager", "ParquetIOManager", "TableIOManager"]
 
 _MODULES = {
     "DuckDBIOManager": "duckdb",
     "FsspecIOManager": "fsspec",
+    "IcebergIOManager": "iceberg",
     "InMemoryIOManager": "memory",
     "ParquetIOManager": "parquet",
     "TableIOManager": "table",

@@ -87,7 +87,7 @@ class IcebergIOManager(TableIOManager):
         published: Sequence[Any] = ()
         try:
             rows = new_rows(context, obj, files)
-            write = Write(context, rows, files, table.partitions, self.policy(context))
+            write = Write(context, rows, files, table.partitions, self.policy(context), self.now())
             change = write.change(base)
             staged = _Staged(self, context.asset_key, write, base)
             yield staged
@@ -134,7 +134,9 @@ class IcebergIOManager(TableIOManager):
             if base is None or old is None:
                 raise TableNotFoundError(f"the table {place} in {self.store_id} has no version {version}")
             if not (old.has_plain_files and base.has_plain_files):
-                raise TableError(f"the version {version} of the table {place} was made by others, with rows deleted from its files")
+                raise TableError(
+                    f"the version {version} of the table {place} was made by others, with rows deleted from its files"
+                )
             staying = {file.file_path for file in base.files}
             returning = [file for file in old.files if file.file_path not in staying]
             there = {file.file_path for file in old.files}
@@ -186,7 +188,7 @@ class IcebergIOManager(TableIOManager):
                 except LostRaceError:
                     if time.monotonic() + delay > deadline:
                         raise self._busy(place) from None
-            time.sleep(delay * random.uniform(0.5, 1))  # noqa: S311
+            time.sleep(delay * random.uniform(0.5, 1))
             delay = min(delay * 2, LONGEST_RETRY)
 
     def _busy(self, place: IcebergPlace) -> StoreLockedError:

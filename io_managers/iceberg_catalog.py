@@ -51,7 +51,11 @@ class IcebergCatalog:
     @property
     def sqlite_path(self) -> str | None:
         """The file of a catalog that is made with the first write; None for a catalog that is declared."""
-        if self.warehouse is None or local_path(self.warehouse) is None or {"uri", "type", "py-catalog-impl"} & {*self.properties}:
+        if (
+            self.warehouse is None
+            or local_path(self.warehouse) is None
+            or {"uri", "type", "py-catalog-impl"} & {*self.properties}
+        ):
             return None
         return f"{self.warehouse}/catalog.db"
 

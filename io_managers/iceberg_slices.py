@@ -96,7 +96,9 @@ def _bounds(file: DataFile, snapshot: Snapshot, column: str) -> tuple[Any, Any] 
         return None
     dtype = snapshot.types[column]
     if isinstance(dtype, (pl.Date, pl.Datetime)):
-        values = pl.Series(values, dtype=pl.Int32 if dtype == pl.Date else pl.Int64).to_list() if _are_numbers(values) else values
+        values = (
+            pl.Series(values, dtype=pl.Int32 if dtype == pl.Date else pl.Int64).to_list() if _are_numbers(values) else values
+        )
         raw = pl.Date() if dtype == pl.Date else pl.Datetime("us", "UTC" if getattr(dtype, "time_zone", None) else None)
         values = pl.Series(values).cast(raw).to_list()
     return values[0], values[1]
@@ -111,6 +113,3 @@ def _span(part: ColumnRange, dtype: pl.DataType, key: AssetKey) -> tuple[date, d
         return part.start.astimezone(UTC), part.end.astimezone(UTC)
     start, end = wall_times(part, key)
     return whole_days(start, end) if isinstance(dtype, pl.Date) else (start, end)
-
-
-

@@ -207,15 +207,15 @@ class Change:
         for known in removes:
             producer.delete_data_file(known)
         producer.commit()
-        table = transaction._table  # noqa: SLF001
+        table = transaction._table
         uuid = AssertTableUUID(uuid=table.metadata.table_uuid)
-        required = (AssertCreate(),) if base is None else (*transaction._requirements, uuid)  # noqa: SLF001
+        required = (AssertCreate(),) if base is None else (*transaction._requirements, uuid)
         try:
             # not the commit of the transaction, which tries again by itself, with what was made of the table as it was
-            table._do_commit(transaction._updates, required)  # noqa: SLF001
+            table._do_commit(transaction._updates, required)
         except (CommitFailedException, TableAlreadyExistsError):
             with suppress(Exception):
-                producer._clean_all_uncommitted()  # noqa: SLF001
+                producer._clean_all_uncommitted()
             raise LostRaceError from None
         return Snapshot(place, table)
 
@@ -242,7 +242,7 @@ class Change:
             known = next((each.schema_id for each in metadata.schemas if each.fields == self.schema.fields), None)
             number = max(each.schema_id for each in metadata.schemas) + 1 if known is None else known
             new = self.schema.model_copy(update={"schema_id": number})
-            transaction._stage(  # noqa: SLF001
+            transaction._stage(
                 (*(() if known is not None else (AddSchemaUpdate(schema=new),)), SetCurrentSchemaUpdate(schema_id=number)),
                 (
                     AssertCurrentSchemaId(current_schema_id=metadata.current_schema_id),
@@ -254,8 +254,8 @@ class Change:
             if plain is None:
                 plain = max(each.spec_id for each in metadata.partition_specs) + 1
                 spec = UNPARTITIONED_PARTITION_SPEC.model_copy(update={"spec_id": plain})
-                transaction._stage((AddPartitionSpecUpdate(spec=spec),))  # noqa: SLF001
-            transaction._stage((SetDefaultSpecUpdate(spec_id=plain),))  # noqa: SLF001
+                transaction._stage((AddPartitionSpecUpdate(spec=spec),))
+            transaction._stage((SetDefaultSpecUpdate(spec_id=plain),))
 
 
 def remove_folder(location: str) -> None:

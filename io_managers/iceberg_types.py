@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from io_managers.duckdb_types import decode, encode
+from io_managers.duckdb_types import decode, encode, is_null_inside
 from warehouse_assets.errors import SchemaChangedError, UnsupportedTypeError
 from warehouse_assets.keys import AssetKey
 
@@ -103,7 +103,9 @@ class Numbering:
         numbers = count(self.last + 1)
         tops = {name: old[0] if old else next(numbers) for name, old in found.items()}  # before those inside, as Iceberg does
         fields = [
-            NestedField(tops[name], name, old[1] if (old := found[name]) else _iceberg_type(stored[name], numbers), required=False)
+            NestedField(
+                tops[name], name, old[1] if (old := found[name]) else _iceberg_type(stored[name], numbers), required=False
+            )
             for name in stored
         ]
         return Schema(*fields)
@@ -194,7 +196,13 @@ def _whole_microseconds(moments: pl.Series, name: str, key: AssetKey) -> pl.Seri
 
 def in_frames(types: Mapping[str, pl.DataType]) -> list[pl.Expr]:
     """Stored columns with the types that they have in frames."""
-    return [pl.col(name) if stored_as(dtype) == dtype else pl.col(name).cast(dtype) for name, dtype in types.items()]
+    return [pl.col(name) if stored_as(dtype) == dtype else _restored(pl.col(name), dtype) for name, dtype in types.items()]
+
+
+def _restored(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    if isinstance(dtype, pl.List) and is_null_inside(dtype):  # for which a cast to lists of nulls does nothing
+        return column.list.eval(_restored(pl.element(), _instance(dtype.inner)))
+    return column.cast(dtype)
 
 
 def check_columns_kept(types: Mapping[str, pl.DataType], key: AssetKey) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +12,13 @@ import polars as pl
 
 from io_managers import engine
 from io_managers.database import in_memory
+from io_managers.duckdb_types import Column, restored
+from io_managers.frame_slices import refuse_outside, rows_of
+from io_managers.frames import BATCH_ROWS
 from io_managers.iceberg_files import DataFiles, WrittenFile, local_path
 from io_managers.iceberg_slices import Division, divided
 from io_managers.iceberg_table import Change, Snapshot
 from io_managers.iceberg_types import Numbering
-from io_managers.duckdb_types import Column, restored
-from io_managers.frame_slices import refuse_outside, rows_of
-from io_managers.frames import BATCH_ROWS
 from io_managers.merging import check_key, wrong_key
 from io_managers.parquet_columns import Fitting, fitting
 from io_managers.table import SchemaPolicy
@@ -78,6 +78,7 @@ class Write:
         files: DataFiles,
         partitions: Sequence[PartitionFilter] | None,
         policy: SchemaPolicy,
+        now: datetime,
     ) -> None:
         self.key = context.asset_key
         self.mode = context.table_options.mode
@@ -85,7 +86,7 @@ class Write:
         self.partitions = partitions
         self._files = files
         self._policy = policy
-        self._now = datetime.now(UTC)
+        self._now = now
         check_key(self.mode, rows.types.names(), self.key)
         if partitions is not None:
             refuse_outside(self._new, partitions, self.key, context.partition_keys)
