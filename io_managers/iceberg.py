@@ -282,7 +282,7 @@ def _registered(connection: Any, lazy: pl.LazyFrame) -> str:
     """The name under which the connection sees a frame, its columns as DuckDB reads them."""
     name = engine.temporary_name()
     types = lazy.collect_schema()
-    ways = {column: way for column, dtype in types.items() if (way := on_its_way(dtype)) != dtype}
+    ways: dict[Any, pl.DataType] = {column: way for column, dtype in types.items() if (way := on_its_way(dtype)) != dtype}
     connection.register(name, lazy.cast(ways) if ways else lazy)
     return name
 

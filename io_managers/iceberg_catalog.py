@@ -29,15 +29,15 @@ _locks: defaultdict[tuple[str, ...], threading.Lock] = defaultdict(threading.Loc
 
 
 def safe_name(name: str) -> str:
-    """A name as a part of a path, which no reader has to quote, and no two names share.
+    """A name as a part of a path, which no reader has to quote, and no two names share, also where case makes no difference.
 
     >>> safe_name("orders")
     'orders'
     >>> safe_name("../a b")
-    '___a_b-fe24ab6c6b2e'
+    '___a_b-2c2c791a0618'
     """
     safe = "".join(char if char.isascii() and (char.isalnum() or char in "_-") else "_" for char in name)[:100]
-    return safe if safe == name else f"{safe}-{sha256(name.encode()).hexdigest()[:12]}"
+    return safe if safe == name == name.lower() else f"{safe}-{sha256(name.encode()).hexdigest()[:12]}"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Literal, cast
 from uuid import uuid4
 
 import polars as pl
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["DataFiles", "WrittenFile", "scan_places"]
 
 ROW_GROUP_ROWS = 1_048_576  # of a stream, which is gathered to this size; polars has its own
-COMPRESSION = "zstd"
+COMPRESSION: Literal["zstd"] = "zstd"
 
 _WIDER = pl.ScanCastOptions(  # files may be older than a change of a type, and of writers with types of their own
     integer_cast="upcast", float_cast="upcast", datetime_cast=["nanosecond-downcast", "convert-timezone"]
@@ -166,7 +166,7 @@ class DataFiles:
             return WrittenFile(place, os.stat(local).st_size, pq.read_metadata(local), types, schema)
         source = self._io.new_input(place)
         with source.open() as file:
-            return WrittenFile(place, len(source), pq.read_metadata(file), types, schema)
+            return WrittenFile(place, len(source), pq.read_metadata(cast(IO[Any], file)), types, schema)
 
 
 def local_path(place: str) -> str | None:

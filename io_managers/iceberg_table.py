@@ -243,10 +243,13 @@ class Change:
             number = max(each.schema_id for each in metadata.schemas) + 1 if known is None else known
             new = self.schema.model_copy(update={"schema_id": number})
             transaction._stage(
-                (*(() if known is not None else (AddSchemaUpdate(schema=new),)), SetCurrentSchemaUpdate(schema_id=number)),
                 (
-                    AssertCurrentSchemaId(current_schema_id=metadata.current_schema_id),
-                    AssertLastAssignedFieldId(last_assigned_field_id=metadata.last_column_id),
+                    *(() if known is not None else (AddSchemaUpdate(schema=new),)),
+                    SetCurrentSchemaUpdate.model_validate({"schema-id": number}),
+                ),
+                (
+                    AssertCurrentSchemaId.model_validate({"current-schema-id": metadata.current_schema_id}),
+                    AssertLastAssignedFieldId.model_validate({"last-assigned-field-id": metadata.last_column_id}),
                 ),
             )
         if not base.table.spec().is_unpartitioned():
@@ -255,7 +258,7 @@ class Change:
                 plain = max(each.spec_id for each in metadata.partition_specs) + 1
                 spec = UNPARTITIONED_PARTITION_SPEC.model_copy(update={"spec_id": plain})
                 transaction._stage((AddPartitionSpecUpdate(spec=spec),))
-            transaction._stage((SetDefaultSpecUpdate(spec_id=plain),))
+            transaction._stage((SetDefaultSpecUpdate.model_validate({"spec-id": plain}),))
 
 
 def remove_folder(location: str) -> None:

@@ -8,7 +8,7 @@ summary of each snapshot, so that every version of a table has those of its own.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -95,23 +95,22 @@ class Numbering:
         from pyiceberg.schema import Schema
         from pyiceberg.types import NestedField
 
-        found: dict[str, tuple[int, IcebergType] | None] = {}
         stored = stored_types(types)
-        for name, dtype in stored.items():
-            old = self.known.get(name)
-            found[name] = (old[1].field_id, old[1].field_type) if old is not None and old[0] == dtype else None
         numbers = count(self.last + 1)
-        tops = {name: old[0] if old else next(numbers) for name, old in found.items()}  # before those inside, as Iceberg does
-        fields = [
-            NestedField(
-                tops[name], name, old[1] if (old := found[name]) else _iceberg_type(stored[name], numbers), required=False
-            )
-            for name in stored
-        ]
+        kept = {name: old for name, dtype in stored.items() if (old := self._same(name, dtype)) is not None}
+        tops = {name: kept[name].field_id if name in kept else next(numbers) for name in stored}  # before those inside
+        fields = []
+        for name, dtype in stored.items():
+            kind = kept[name].field_type if name in kept else _iceberg_type(dtype, numbers)
+            fields.append(NestedField(tops[name], name, kind, required=False))
         return Schema(*fields)
 
+    def _same(self, name: str, dtype: pl.DataType) -> NestedField | None:
+        known = self.known.get(name)
+        return known[1] if known is not None and known[0] == dtype else None
 
-def _iceberg_type(dtype: pl.DataType, numbers: Iterable[int]) -> IcebergType:
+
+def _iceberg_type(dtype: pl.DataType, numbers: Iterator[int]) -> IcebergType:
     from pyiceberg import types as ice
 
     match dtype:
@@ -120,17 +119,17 @@ def _iceberg_type(dtype: pl.DataType, numbers: Iterable[int]) -> IcebergType:
         case pl.Datetime(time_zone=zone):
             return ice.TimestamptzType() if zone else ice.TimestampType()
         case pl.List():
-            number = next(iter(numbers))
+            number = next(numbers)
             return ice.ListType(number, _iceberg_type(_instance(dtype.inner), numbers), element_required=False)
         case pl.Struct(fields=fields):
-            own = [next(iter(numbers)) for _ in fields]
+            own = [next(numbers) for _ in fields]
             return ice.StructType(
                 *(
                     ice.NestedField(number, each.name, _iceberg_type(_instance(each.dtype), numbers), required=False)
                     for number, each in zip(own, fields, strict=True)
                 )
             )
-    plain = {
+    plain: dict[type[pl.DataType], type[IcebergType]] = {
         pl.Boolean: ice.BooleanType,
         pl.Int32: ice.IntegerType,
         pl.Int64: ice.LongType,

@@ -19,10 +19,10 @@ from warehouse_assets.testing.io_manager import (
     ConcurrencyContract,
     SQLContract,
     TableContract,
-    input_context,
     load,
     store,
 )
+from warehouse_assets.testing.io_manager.use import input_context
 
 
 class TestIcebergIOManager(TableContract, SQLContract, AtomicContract, ConcurrencyContract):
