@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from io_managers.delta import DeltaLakeIOManager
     from io_managers.duckdb import DuckDBIOManager
     from io_managers.fsspec import FsspecIOManager
+    from io_managers.iceberg import IcebergIOManager
     from io_managers.memory import InMemoryIOManager
     from io_managers.parquet import ParquetIOManager
     from io_managers.sqlalchemy import SQLAlchemyIOManager
@@ -18,6 +19,7 @@ __all__ = [
     "DeltaLakeIOManager",
     "DuckDBIOManager",
     "FsspecIOManager",
+    "IcebergIOManager",
     "InMemoryIOManager",
     "ParquetIOManager",
     "SQLAlchemyIOManager",
@@ -28,6 +30,7 @@ _MODULES = {
     "DeltaLakeIOManager": "delta",
     "DuckDBIOManager": "duckdb",
     "FsspecIOManager": "fsspec",
+    "IcebergIOManager": "iceberg",
     "InMemoryIOManager": "memory",
     "ParquetIOManager": "parquet",
     "SQLAlchemyIOManager": "sqlalchemy",
