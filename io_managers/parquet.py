@@ -15,7 +15,7 @@ from pydantic import Field
 from io_managers import engine
 from io_managers.asset_files import AssetFiles
 from io_managers.files import Files, Stamp
-from io_managers.frames import FrameType, table_schema
+from io_managers.frames import FrameType, is_polars, table_schema
 from io_managers.parquet_files import Footers, ParquetFiles, joint_schema
 from io_managers.parquet_merging import judge_keys, merged_file, one_at_a_time
 from io_managers.parquet_partitions import staged_partitions
@@ -158,8 +158,11 @@ class ParquetIOManager(TableIOManager):
             write_parquet(context, obj, path, self.compression)
             return
         with self._files.scratch(own.whole) as written:
-            write_parquet(context, obj, written, self.compression)
-            frame = pl.scan_parquet(written, glob=False, hive_partitioning=False)
+            if is_polars(obj, "DataFrame"):
+                frame = obj.lazy()
+            else:  # it is read more than once
+                write_parquet(context, obj, written, "lz4")
+                frame = pl.scan_parquet(written, glob=False, hive_partitioning=False)
             if keeps_rows(options.mode):
                 judge_keys(options.mode, frame, own.key)
                 stored = ParquetFiles(self._files, [own.whole]).scan() if own.is_whole() else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 import duckdb
@@ -9,10 +10,10 @@ import polars as pl
 
 from io_managers import engine
 from io_managers.database import in_memory
-from io_managers.frames import FrameType, from_reader
+from io_managers.frames import FrameType, Stream, from_reader
 from io_managers.parquet_files import ParquetFiles
 from io_managers.parquet_writing import PLAIN
-from io_managers.selected_rows import selected, wrong_condition
+from io_managers.selected_rows import check_condition, holding, selected, wrong_condition
 from io_managers.table import check_columns
 from warehouse_assets.io_manager import InputContext
 from warehouse_assets.tables import TableSlice, quote_identifier
@@ -21,7 +22,7 @@ __all__ = ["read_part"]
 
 
 def read_part(files: ParquetFiles, context: InputContext, table: TableSlice, kind: FrameType) -> Any:
-    """The columns and rows of `table` as a frame of this kind. A LazyFrame stays one, unless types need to be restored."""
+    """The columns and rows of `table` as a frame of this kind. A LazyFrame reads when it is collected."""
     columns = None if table.columns is None else list(table.columns)
     schema = files.columns() if columns or table.where is not None else pl.Schema()
     check_columns(context, columns, schema.names())
@@ -30,9 +31,34 @@ def read_part(files: ParquetFiles, context: InputContext, table: TableSlice, kin
     if table.where is None and kind in (FrameType.LAZY, FrameType.POLARS):
         lazy = files.scan(columns).head(table.limit or 0)
         return lazy if kind is FrameType.LAZY else files.steadily(lambda: lazy.collect())
-    if table.where is None or any(schema[name] not in PLAIN for name in columns or schema):
+    if table.where is not None and kind in (FrameType.LAZY, FrameType.POLARS) and not _is_plain(schema, columns):
+        lazy = _filtered(files, context, table)
+        return lazy if kind is FrameType.LAZY else files.steadily(lambda: lazy.collect(engine="streaming"))
+    if table.where is None or not _is_plain(schema, columns):
         return from_reader(selected(files.read(FrameType.READER, None), table, context.asset_key), kind)
     return files.steadily(lambda: _judged(files, context, table, kind))
+
+
+def _is_plain(schema: pl.Schema, columns: list[str] | None) -> bool:
+    """Whether DuckDB gives the columns as they are."""
+    return all(schema[name] in PLAIN for name in columns or schema)
+
+
+def _filtered(files: ParquetFiles, context: InputContext, table: TableSlice) -> pl.LazyFrame:
+    """The rows for which the condition holds, as polars reads them: DuckDB only judges them, a batch at a time."""
+    key, where, scan = context.asset_key, table.where or "true", files.scan()
+    check_condition(Stream.of(scan.head(0).collect(), key).reader().read_all(), where, key)
+
+    def judged(frame: pl.DataFrame) -> pl.DataFrame:
+        with closing(in_memory()) as connection:
+            holds = holding(connection, Stream.of(frame, key).reader().read_all(), where, key)
+        return frame.filter(pl.Series(holds, dtype=pl.Boolean))
+
+    rows = scan.map_batches(
+        judged, projection_pushdown=False, slice_pushdown=False, schema=scan.collect_schema(), streamable=True
+    )
+    some = rows if table.limit is None else rows.head(table.limit)
+    return some if table.columns is None else some.select(table.columns)
 
 
 def _judged(files: ParquetFiles, context: InputContext, table: TableSlice, kind: FrameType) -> Any:

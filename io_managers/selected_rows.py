@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
@@ -18,7 +18,7 @@ from warehouse_assets.tables import TableSlice
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["check_columns", "selected", "wrong_condition"]
+__all__ = ["check_columns", "check_condition", "holding", "selected", "wrong_condition"]
 
 
 def selected(reader: pa.RecordBatchReader, table: TableSlice, key: AssetKey) -> pa.RecordBatchReader:
@@ -31,7 +31,7 @@ def selected(reader: pa.RecordBatchReader, table: TableSlice, key: AssetKey) -> 
     names = list(table.columns) if table.columns is not None else reader.schema.names
     schema = pa.schema([reader.schema.field(name) for name in names])
     if table.where is not None:
-        _check_condition(reader.schema.empty_table(), table.where, key)
+        check_condition(reader.schema.empty_table(), table.where, key)
 
     def batches() -> Iterator[pa.RecordBatch]:
         left = table.limit
@@ -39,7 +39,7 @@ def selected(reader: pa.RecordBatchReader, table: TableSlice, key: AssetKey) -> 
             for batch in reader:
                 if left is not None and left <= 0:
                     return
-                rows = batch if table.where is None else batch.filter(_holds(connection, batch, table.where, key))
+                rows = batch if table.where is None else batch.filter(holding(connection, batch, table.where, key))
                 rows = rows.select(names)
                 if left is not None:
                     rows = rows.slice(0, left)
@@ -49,23 +49,26 @@ def selected(reader: pa.RecordBatchReader, table: TableSlice, key: AssetKey) -> 
     return owned_reader(pa.RecordBatchReader.from_batches(schema, batches()), reader.close)
 
 
-def _check_condition(rows: pa.Table, where: str, key: AssetKey) -> None:
+def check_condition(rows: pa.Table, where: str, key: AssetKey) -> None:
     """Raise InvalidSQLError, before a row is read, for what is no condition on such rows."""
     from warehouse_assets.sql.conditions import condition_text
 
     holds = condition_text(where, key)
     with closing(in_memory()) as connection:
-        connection.register("_batch", rows)
+        connection.register("_batch", _readable(rows))
         try:
             connection.execute(f"select 1 from _batch where {holds}")
         except (duckdb.BinderException, duckdb.ConversionException) as error:
             raise wrong_condition(where, key, error) from None
 
 
-def _holds(connection: duckdb.DuckDBPyConnection, batch: pa.RecordBatch, where: str, key: AssetKey) -> pa.BooleanArray:
+def holding(
+    connection: duckdb.DuckDBPyConnection, batch: pa.RecordBatch | pa.Table, where: str, key: AssetKey
+) -> pa.BooleanArray:
+    """Whether the condition holds, for each row; NULL where it is neither true nor false."""
     from warehouse_assets.sql.conditions import condition_text
 
-    connection.register("_batch", batch)
+    connection.register("_batch", _readable(batch))
     try:
         answer = connection.sql(f"select {condition_text(where, key)}::boolean from _batch").to_arrow_table()
     except (duckdb.BinderException, duckdb.ConversionException) as error:
@@ -74,6 +77,16 @@ def _holds(connection: duckdb.DuckDBPyConnection, batch: pa.RecordBatch, where: 
         connection.unregister("_batch")
     holds: pa.BooleanArray = answer.column(0).combine_chunks()
     return holds
+
+
+def _readable(rows: Any) -> Any:
+    """The rows without half floats, which DuckDB does not know."""
+    import pyarrow as pa
+
+    for index, field in enumerate(rows.schema):
+        if pa.types.is_float16(field.type):
+            rows = rows.set_column(index, field.name, rows.column(index).cast(pa.float32()))
+    return rows
 
 
 def wrong_condition(where: str | None, key: AssetKey, error: duckdb.Error) -> InvalidSQLError:
