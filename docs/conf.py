@@ -55,6 +55,7 @@ TOPICS = [
     "storing_tables",
     "partitioned_tables",
     "writing_tables",
+    "delta_lake",
     "running",
     "selections",
     "jobs",

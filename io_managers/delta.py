@@ -16,16 +16,15 @@ import polars as pl
 from pydantic import Field
 
 from io_managers import engine
-from io_managers.database import in_memory
 from io_managers.delta_files import DataFiles
+from io_managers.delta_reading import read_part, registered
 from io_managers.delta_slices import scan_slice
 from io_managers.delta_table import Change, DeltaPlace, LostRaceError, Snapshot, folder_name
 from io_managers.delta_writing import Write, new_rows
-from io_managers.duckdb_types import on_its_way
 from io_managers.files import Files
 from io_managers.frame_slices import rows_of
-from io_managers.frames import FrameType, Stream, from_reader, table_schema
-from io_managers.table import StagedWrite, TableIOManager, check_columns, keeps_rows, missing_table
+from io_managers.frames import FrameType, table_schema
+from io_managers.table import StagedWrite, TableIOManager, keeps_rows, missing_table
 from warehouse_assets.errors import ExtraRequiredError, StoreLockedError, TableNotFoundError
 from warehouse_assets.io_manager import InputContext, OutputContext, TableSource
 from warehouse_assets.keys import AssetKey
@@ -53,6 +52,7 @@ class DeltaLakeIOManager(TableIOManager):
     commit_timeout: float = 60.0
 
     write_modes: ClassVar[frozenset[WriteModeKind]] = frozenset({"replace", "append", "upsert", "delete_insert", "snapshot"})
+    reads_rows: ClassVar[bool] = True
 
     @classmethod
     def from_uri(cls, uri: str) -> Self:
@@ -102,10 +102,10 @@ class DeltaLakeIOManager(TableIOManager):
 
     def duckdb_scan(self, connection: Any, context: InputContext) -> str:
         """The name under which the connection sees the table."""
-        return _registered(connection, self._scan(context, self.slice_of(context)))
+        return registered(connection, self._scan(context, self.slice_of(context)))
 
     def read(self, context: InputContext, table: TableSlice, kind: FrameType) -> Any:
-        return _frame(self._scan(context, table), context.asset_key, kind)
+        return read_part(self._scan(context, table), context, table, kind)
 
     def drop(self, context: OutputContext) -> bool:
         """Remove the table, its data files and its log; whether there was one."""
@@ -155,11 +155,9 @@ class DeltaLakeIOManager(TableIOManager):
         return found
 
     def _scan(self, context: InputContext, table: TableSlice) -> pl.LazyFrame:
+        """The partitions of the table that are asked for, with all columns."""
         snapshot = self._snapshot(context)
-        check_columns(context, table.columns, snapshot.types.names())
-        if table.partitions is None:
-            return _selected(snapshot.scan(), table)
-        return _selected(scan_slice(snapshot, table.partitions, context.asset_key), table)
+        return snapshot.scan() if table.partitions is None else scan_slice(snapshot, table.partitions, context.asset_key)
 
     def _publish(
         self, context: OutputContext, place: DeltaPlace, write: Write, base: Snapshot | None, change: Change
@@ -218,49 +216,21 @@ class _Staged(StagedWrite):
         self._frame = pl.concat([part for part in parts if part is not None])
 
     def _scan(self, context: InputContext, table: TableSlice) -> pl.LazyFrame:
-        check_columns(context, table.columns, self._types.names())
         if table.partitions is None:
-            return _selected(self._frame, table)
-        return _selected(self._frame.filter(rows_of(table.partitions, self._types, context.asset_key)), table)
+            return self._frame
+        return self._frame.filter(rows_of(table.partitions, self._types, context.asset_key))
 
     def read(self, context: InputContext, table: TableSlice, kind: FrameType) -> Any:
-        return _frame(self._scan(context, table), context.asset_key, kind)
+        return read_part(self._scan(context, table), context, table, kind)
 
     def duckdb_scan(self, connection: Any, context: InputContext) -> str:
         """The name under which the connection sees the table as it will be."""
-        return _registered(connection, self._scan(context, self.manager.slice_of(context)))
+        return registered(connection, self._scan(context, self.manager.slice_of(context)))
 
     def query(self, sql: Any, sources: Mapping[AssetKey, TableSource]) -> AbstractContextManager[Any]:
         """The answer to `sql`, for which the table is as it will be."""
         mine = {self.key: TableSource(self, sources[self.key].context)} if self.key in sources else {}
         return self.manager.query(sql, ChainMap(mine, sources))  # type: ignore[arg-type]
-
-
-def _selected(frame: pl.LazyFrame, table: TableSlice) -> pl.LazyFrame:
-    """The columns that are asked for."""
-    return frame if table.columns is None else frame.select(table.columns)
-
-
-def _frame(lazy: pl.LazyFrame, key: AssetKey, kind: FrameType) -> Any:
-    match kind:
-        case FrameType.POLARS:
-            return lazy.collect()
-        case FrameType.LAZY:
-            return lazy
-        case FrameType.RELATION:
-            connection = in_memory()
-            relation = connection.sql(f"from {_registered(connection, lazy)}")
-            return engine.closing_with(relation, connection.close)
-    return from_reader(Stream.of(lazy, key).reader(), kind)
-
-
-def _registered(connection: Any, lazy: pl.LazyFrame) -> str:
-    """The name under which the connection sees a frame, its columns as DuckDB reads them."""
-    name = engine.temporary_name()
-    types = lazy.collect_schema()
-    ways = pl.Schema({column: on_its_way(dtype) for column, dtype in types.items()})
-    connection.register(name, lazy.cast(ways) if ways != types else lazy)
-    return name
 
 
 def _said(context: OutputContext) -> dict[str, Any]:

@@ -118,7 +118,7 @@ class Write:
 
     def staying(self, base: Snapshot | None, fit: Fitting) -> pl.LazyFrame | None:
         """The rows of the table as it is that stay, as they will be; None where there are none."""
-        return None if base is None or self.replaces_all else fit.fitted(self._kept(base.scan(), base))
+        return None if base is None or self.replaces_all else self._kept(fit.fitted(base.scan()), fit)
 
     def coming(self, base: Snapshot | None, fit: Fitting) -> pl.LazyFrame:
         """The rows that are added, as they will be."""
@@ -126,10 +126,9 @@ class Write:
             return fit.fitted(self._new)
         new = self._new
         if base is not None:
-            data = self._without_times(base.types)
-            present = base.scan().filter(pl.col(self.mode.valid_to).is_null())
-            if data.keys() == self.rows.types.keys():
-                new = Fitting(data).fitted(new).join(present, on=list(data), how="anti", nulls_equal=True)
+            data = self._without_times(fit.schema)
+            present = fit.fitted(base.scan()).filter(pl.col(self.mode.valid_to).is_null())
+            new = Fitting(data).fitted(new).join(present, on=list(data), how="anti", nulls_equal=True)
         times = (pl.lit(self._now, MOMENT).alias(self.mode.valid_from), pl.lit(None, MOMENT).alias(self.mode.valid_to))
         return fit.fitted(new.with_columns(times))
 
@@ -144,10 +143,10 @@ class Write:
             staying = self.staying(base, fit)
             assert staying is not None
             return Change([*added, self._files.write(staying)], fit.schema, replaces=True)
-        division = self._divided(base)
+        division = self._divided(base, fit)
         if division.mixed:
             mixed = base.scan_files([file["path"] for file in division.mixed])
-            added = [*added, self._files.write(self._kept(mixed, base))]
+            added = [*added, self._files.write(self._kept(mixed, fit))]
         return Change(added, base.types, [*division.inside, *division.mixed])
 
     def _added(self, base: Snapshot | None, fit: Fitting) -> list[DataFile]:
@@ -157,14 +156,14 @@ class Write:
         file = self._files.write(self.coming(base, fit))
         return [file] if file.rows or base is None else []
 
-    def _divided(self, base: Snapshot) -> Division:
+    def _divided(self, base: Snapshot, fit: Fitting) -> Division:
         """The files of the table with rows that do not stay as they are."""
         if self.mode.kind == "append":
             return Division()
         if not self.mode.key:
             return divided(base, self.partitions or (), self.key)
         paths = base.files["path"].to_list()
-        touched = self._marked(base.scan_files(paths, PATH), base).filter(FOUND).group_by(PATH).agg(pl.len())
+        touched = self._marked(base.scan_files(paths, PATH), fit).filter(FOUND).group_by(PATH).agg(pl.len())
         counts = dict(touched.collect(engine="streaming").iter_rows())
         found = Division()
         for file in base.files.iter_rows(named=True):
@@ -174,28 +173,28 @@ class Write:
                 (found.inside if is_inside else found.mixed).append(file)
         return found
 
-    def _kept(self, old: pl.LazyFrame, base: Snapshot) -> pl.LazyFrame:
+    def _kept(self, old: pl.LazyFrame, fit: Fitting) -> pl.LazyFrame:
         """Those of some rows of the table that stay, and as what."""
         if self.mode.kind == "append":
             return old
-        marked = self._marked(old, base)
+        marked = self._marked(old, fit)
         if self.mode.kind == "snapshot":
             ended = pl.when(FOUND).then(pl.lit(self._now, MOMENT)).otherwise(pl.col(self.mode.valid_to))
             return marked.with_columns(ended.alias(self.mode.valid_to)).drop(FOUND)
         return marked.filter(~pl.col(FOUND)).drop(FOUND)
 
-    def _marked(self, old: pl.LazyFrame, base: Snapshot) -> pl.LazyFrame:
+    def _marked(self, old: pl.LazyFrame, fit: Fitting) -> pl.LazyFrame:
         """Rows of the table, and whether the write ends or replaces each."""
-        meant = pl.lit(True) if self.partitions is None else rows_of(self.partitions, base.types, self.key)
+        meant = pl.lit(True) if self.partitions is None else rows_of(self.partitions, fit.schema, self.key)
         if not self.mode.key:
             return old.with_columns(meant.alias(FOUND))
         if self.mode.kind == "snapshot":
-            on = [name for name in self._without_times(base.types) if name in self.rows.types]
+            on = list(self._without_times(fit.schema))
             meant = pl.col(self.mode.valid_to).is_null()
         else:
             on = list(self.mode.key)
-        types = pl.Schema({name: base.types[name] for name in on})
-        new = self._new.select(on).cast(types).unique().with_columns(pl.lit(True).alias(FOUND))
+        data = Fitting(self._without_times(fit.schema))
+        new = data.fitted(self._new).select(on).unique().with_columns(pl.lit(True).alias(FOUND))
         found = pl.col(FOUND).fill_null(value=False)
         ends = meant & (~found if self.mode.kind == "snapshot" else found)
         joined = old.join(new, on=on, how="left", nulls_equal=self.mode.kind != "upsert", maintain_order="left")
