@@ -25,7 +25,7 @@ from io_managers.iceberg_slices import scan_slice
 from io_managers.iceberg_table import OURS, RUN_ID, Change, LostRaceError, Snapshot, remove_folder
 from io_managers.iceberg_types import Numbering
 from io_managers.iceberg_writing import Write, new_rows
-from io_managers.table import StagedWrite, TableIOManager, check_columns, missing_table
+from io_managers.table import StagedWrite, TableIOManager, check_columns, keeps_rows, missing_table
 from warehouse_assets.errors import ExtraRequiredError, StoreLockedError, TableError, TableNotFoundError
 from warehouse_assets.io_manager import InputContext, OutputContext, TableSource
 from warehouse_assets.keys import AssetKey
@@ -95,7 +95,10 @@ class IcebergIOManager(TableIOManager):
             published = [file for file in change.adds if file.rows]
         finally:
             files.discard(published)
-        staged.stats = _measured(made, None if table.partitions is None else rows.rows)
+        count = None if table.partitions is None else rows.rows
+        if table.partitions and keeps_rows(context.table_options.mode):
+            count = scan_slice(made, table.partitions, context.asset_key).select(pl.len()).collect().item()
+        staged.stats = _measured(made, count)
 
     def query(self, sql: Any, sources: Mapping[AssetKey, TableSource]) -> AbstractContextManager[Any]:
         """The answer to `sql` as a `pyarrow.RecordBatchReader`, open inside the block; nothing is written."""

@@ -108,7 +108,7 @@ class Snapshot:
         if self.has_plain_files:
             return self.scan_files(file.file_path for file in self.files)
         number = None if self._is_present or self._snapshot is None else self._snapshot.snapshot_id
-        return pl.scan_iceberg(self.table, snapshot_id=number).select(in_frames(self.types))
+        return pl.scan_iceberg(self.table, snapshot_id=number, reader_override="pyiceberg").select(in_frames(self.types))
 
     def scan_files(self, places: Iterable[str], path_column: str | None = None) -> pl.LazyFrame:
         """Some of the files of a table that `has_plain_files`, with a column that tells in which of them a row is, if asked for."""
@@ -186,6 +186,7 @@ class Change:
     def commit(self, place: IcebergPlace, base: Snapshot | None, said: Mapping[str, str]) -> Snapshot:
         """Make the snapshot that follows `base`, or the first, with the table; LostRaceError where another writer did that."""
         from pyiceberg.exceptions import CommitFailedException, TableAlreadyExistsError
+        from pyiceberg.table import Table
         from pyiceberg.table.update import AssertCreate, AssertTableUUID
 
         if base is None:
@@ -217,6 +218,8 @@ class Change:
             with suppress(Exception):
                 producer._clean_all_uncommitted()
             raise LostRaceError from None
+        if base is None:  # a staged table cannot be read
+            table = Table(table.name(), table.metadata, table.metadata_location, table.io, table.catalog)
         return Snapshot(place, table)
 
     def _removed(self, base: Snapshot | None) -> Sequence[DataFile]:

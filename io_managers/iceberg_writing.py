@@ -122,10 +122,9 @@ class Write:
             return fit.fitted(self._new)
         new = self._new
         if base is not None:
-            data = self._without_times(base.types)
-            present = base.scan().filter(pl.col(self.mode.valid_to).is_null())
-            if data.keys() == self.rows.types.keys():
-                new = Fitting(data).fitted(new).join(present, on=list(data), how="anti", nulls_equal=True)
+            data = Fitting(self._without_times(fit.schema))
+            present = data.fitted(base.scan().filter(pl.col(self.mode.valid_to).is_null()))
+            new = data.fitted(new).join(present, on=list(data.schema), how="anti", nulls_equal=True)
         times = (pl.lit(self._now, MOMENT).alias(self.mode.valid_from), pl.lit(None, MOMENT).alias(self.mode.valid_to))
         return fit.fitted(new.with_columns(times))
 
@@ -188,17 +187,18 @@ class Write:
         meant = pl.lit(True) if self.partitions is None else rows_of(self.partitions, base.types, self.key)
         if not self.mode.key:
             return old.with_columns(meant.alias(FOUND))
-        if self.mode.kind == "snapshot":
-            on = [name for name in self._without_times(base.types) if name in self.rows.types]
+        types, more = {name: base.types[name] for name in self.mode.key}, []
+        if self.mode.kind == "snapshot":  # which compares all columns, those that are new among them
+            types = dict(self._without_times(self.fit(base).schema))
+            more = [name for name in types if name not in base.types]
+            old = old.with_columns(pl.lit(None, types[name]).alias(name) for name in more).cast(types)  # type: ignore[arg-type]
             meant = pl.col(self.mode.valid_to).is_null()
-        else:
-            on = list(self.mode.key)
-        types = pl.Schema({name: base.types[name] for name in on})
-        new = self._new.select(on).cast(types).unique().with_columns(pl.lit(True).alias(FOUND))
+        on = list(types)
+        new = Fitting(pl.Schema(types)).fitted(self._new).unique().with_columns(pl.lit(True).alias(FOUND))
         found = pl.col(FOUND).fill_null(value=False)
         ends = meant & (~found if self.mode.kind == "snapshot" else found)
         joined = old.join(new, on=on, how="left", nulls_equal=self.mode.kind != "upsert", maintain_order="left")
-        return joined.with_columns(ends.alias(FOUND))
+        return joined.with_columns(ends.alias(FOUND)).drop(more)
 
     def _refuse_wrong_keys(self) -> None:
         keys = list(self.mode.key)
