@@ -161,7 +161,7 @@ _WORDS: tuple[tuple[tuple[str, ...], KindName], ...] = (
 def _kind_of_text(sql_type: str) -> Kind:
     text = sql_type.lower()
     if text.startswith(("numeric", "decimal", "number")):
-        base, _, size = text.partition("(")
+        _, _, size = text.partition("(")
         precision, _, scale = size.rstrip(")").partition(",")
         return Kind("numeric", int(precision), int(scale or 0)) if precision.isdigit() else Kind("float64")
     return Kind(next((name for words, name in _WORDS if any(word in text for word in words)), "text"))

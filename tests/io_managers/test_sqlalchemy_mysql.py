@@ -62,6 +62,9 @@ class TestMariaDB(
     ConcurrencyContract,
 ):
     STORE = "MariaDB"
+    DAY = "select cast({day} as date) as day, 1 as n from seq_1_to_3"
+    OF_DAY = "select * from {orders} where day = cast({day} as date)"
+    ONE_DAY = "select date '2024-01-01' as day, cast(10 as signed) as n"
 
     @pytest.fixture
     def manager(self, manager):

@@ -36,6 +36,9 @@ class TestSQLite(
     ConcurrencyContract,
 ):
     STORE = "SQLite"
+    DAY = "select cast({day} as text) as day, 1 as n from (values (1), (2), (3))"
+    OF_DAY = "select * from {orders} where day = {day}"
+    ONE_DAY = "select '2024-01-01' as day, 10 as n"
 
     @pytest.fixture
     def manager(self, tmp_path):
