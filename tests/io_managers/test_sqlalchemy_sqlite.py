@@ -74,7 +74,7 @@ class TestSQLite(
     def test_sql_results_have_types_that_frames_have(self, manager):
         store(
             manager,
-            SQL("select sum(n) as total, avg(n) as mean, 'a' as text, null as nothing from (select 1 as n union select 2)"),
+            SQL("select sum(n) as total, avg(n) as mean, 'a' as text, null as gone from (select 1 as n union select 2)"),
         )
 
         assert load(manager).rows() == [(3, 1.5, "a", None)]
@@ -100,6 +100,16 @@ class TestSQLite(
             )
 
         assert load(manager).height == 2
+
+    @departs("the SQL of SQLite makes no dates, but text")
+    @pytest.mark.parametrize("form", ["eager", "lazy", "stream"])
+    def test_a_table_is_published_as_the_block_ends(self, manager, form):
+        super().test_a_table_is_published_as_the_block_ends(manager, form)
+
+    @departs("the SQL of SQLite makes no dates, but text")
+    @pytest.mark.parametrize("form", ["eager", "lazy", "stream"])
+    def test_a_partition_is_published_as_the_block_ends(self, manager, form):
+        super().test_a_partition_is_published_as_the_block_ends(manager, form)
 
     def peek(self, manager, key):
         return load(manager, pl.DataFrame, key)
