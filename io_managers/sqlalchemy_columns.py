@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import polars as pl
 
-from io_managers.sqlalchemy_types import kind_of
+from io_managers.sqlalchemy_types import Kind, kind_of
 from io_managers.table import SchemaPolicy
 from warehouse_assets.errors import SchemaChangedError
 from warehouse_assets.keys import AssetKey
@@ -37,13 +37,13 @@ def fitting(
     policy: SchemaPolicy,
     key: AssetKey,
     *,
-    from_sql: bool,
+    alike: Callable[[Kind, Kind], bool] | None,
     folds_case: bool,
 ) -> Fitting:
     """How the columns of a table of asset `key` are to change for these rows; SchemaChangedError where the policy allows it not.
 
     Columns go by name. One without any value fits every type; a number fits a column of larger ones. SQL knows nothing of types
-    that are only noted, so that what it gives fits what is stored alike.
+    that are only noted, so that what it gives fits what is stored `alike`; this is None for frames.
     """
     fold = str.casefold if folds_case else str
     names = {fold(name): name for name in stored}
@@ -58,7 +58,7 @@ def fitting(
             continue
         fit.filled[own] = name
         old = stored[own]
-        if (unified := _unified(old, dtype, from_sql=from_sql)) is None and policy == "sync":
+        if (unified := _unified(old, dtype, alike)) is None and policy == "sync":
             unified = _wider(old, dtype)
         if unified is None:
             changes.append(f"{own!r} is {dtype}, and was {old}")
@@ -79,14 +79,14 @@ def fitting(
     return fit
 
 
-def _unified(old: pl.DataType, new: pl.DataType, *, from_sql: bool) -> pl.DataType | None:
+def _unified(old: pl.DataType, new: pl.DataType, alike: Callable[[Kind, Kind], bool] | None) -> pl.DataType | None:
     """The type of a column that has the one and is to take the other as it is; None where it does not fit."""
     if old == new or new == pl.Null():
         return old
     if old == pl.Null():
         return new
-    if from_sql and kind_of(old) == kind_of(new):
-        return new
+    if alike is not None and alike(kind_of(old), kind_of(new)):
+        return new if kind_of(old) == kind_of(new) else old
     have, need = _BITS.get(type(old)), _BITS.get(type(new))
     if have and need:
         return old if all(first >= second for first, second in zip(have, need, strict=True)) else None

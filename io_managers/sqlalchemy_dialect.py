@@ -174,8 +174,10 @@ class Dialect(ABC):
     def describe_query(self, session: Session, query: str, parameters: Mapping[str, Any]) -> dict[str, str]:
         """The types of the columns of a query."""
 
-    def stored_kinds(self, session: Session, table: TableName | None, types: Mapping[str, str]) -> dict[str, Kind]:
-        """The kinds of stored columns; those of a database that has them by value may look there."""
+    def stored_kinds(
+        self, session: Session, rows: str, types: Mapping[str, str], parameters: Mapping[str, Any] | None = None
+    ) -> dict[str, Kind]:
+        """The kinds of the columns of `rows`, which stand after FROM; those of a database that has them by value may look there."""
         return {name: self.kind(sql_type) for name, sql_type in types.items()}
 
     @abstractmethod
@@ -225,6 +227,10 @@ class Dialect(ABC):
     def noted_type(self, kind: Kind) -> str:
         """The type of a column of this kind, as `describe` will tell it."""
         return self.sql_type(kind)
+
+    def alike(self, stored: Kind, made: Kind) -> bool:
+        """Whether what SQL made is stored as the values of a column are."""
+        return stored == made
 
     def cast(self, expression: str, sql_type: str) -> str:
         """The SQL for a value as another type."""

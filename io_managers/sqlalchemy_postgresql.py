@@ -143,21 +143,24 @@ class PostgreSQL(Dialect):
             return Kind("numeric", int(size[1]), scale) if size and scale >= 0 else Kind("numeric")
         return Kind(_KINDS.get(base, "text"))
 
-    def stored_kinds(self, session: Session, table: TableName | None, types: Mapping[str, str]) -> dict[str, Kind]:
+    def stored_kinds(
+        self, session: Session, rows: str, types: Mapping[str, str], parameters: Mapping[str, Any] | None = None
+    ) -> dict[str, Kind]:
         kinds = {name: self.kind(text) for name, text in types.items()}
         for name, kind in kinds.items():
             if kind.name == "numeric" and kind.precision is None:
-                kinds[name] = Kind("float64") if table is None else self._scaled(session, table, name)
+                kinds[name] = self._scaled(session, rows, parameters or {}, name)
         return kinds
 
-    def _scaled(self, session: Session, table: TableName, name: str) -> Kind:
+    def _scaled(self, session: Session, rows: str, parameters: Mapping[str, Any], name: str) -> Kind:
         """The kind of a column of numbers that may have any digits, by those they have."""
         column = self.quote(name)
-        [(scale, largest)] = session.execute(
-            f"select coalesce(max(scale({column})), 0)::int, coalesce(max(length(trunc(abs({column}))::text)), 1)::int "
-            f"from {self.full(table)} where {column} <> 'NaN' and abs({column}) <> 'Infinity'"
+        is_odd = f"{column} = 'NaN' or abs({column}) = 'Infinity'"
+        [(scale, largest, odd)] = session.execute(
+            f"select coalesce(max(scale({column})), 0)::int, coalesce(max(length(trunc(abs({column}))::text)), 1)::int, "
+            f"coalesce(bool_or({is_odd}), false) from {rows}",
+            parameters,
         )
-        odd = session.execute(f"select 1 from {self.full(table)} where {column} = 'NaN' or abs({column}) = 'Infinity' limit 1")
         return Kind("float64") if odd or scale + largest > 38 else Kind("numeric", 38, scale)
 
     def describe(self, session: Session, table: TableName) -> dict[str, str] | None:

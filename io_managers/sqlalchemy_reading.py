@@ -65,9 +65,10 @@ class Selection:
         cls, dialect: Dialect, session: Session, types: Mapping[str, str], query: str, parameters: Mapping[str, Any]
     ) -> Selection:
         """All rows of a query whose columns have these types."""
-        kinds = dialect.stored_kinds(session, None, types)
+        rows = f"(\n{query}\n) as query"
+        kinds = dialect.stored_kinds(session, rows, types, parameters)
         dtypes = {name: default_dtype(kind) for name, kind in kinds.items()}
-        return cls(dialect, AssetKey("query"), kinds, dtypes, f"(\n{query}\n) as query", parameters)
+        return cls(dialect, AssetKey("query"), kinds, dtypes, rows, parameters)
 
     @staticmethod
     def rows_of(

@@ -49,6 +49,7 @@ _TYPES: dict[KindName, str] = {
     "json": "JSON_TEXT",
 }
 _KINDS = {text: name for name, text in _TYPES.items()} | {"DATETIME": "timestamp", "JSON": "json", "BOOL": "boolean"}
+_AS_TEXT = ("date", "time", "timestamp", "timestamptz", "numeric", "json")
 _FORMATS = {"time": "%H:%M:%S%.6f", "timestamp": "%Y-%m-%d %H:%M:%S%.6f", "timestamptz": "%Y-%m-%d %H:%M:%S%.6f+00:00"}
 
 _views = itertools.count(1)
@@ -124,16 +125,14 @@ class SQLite(Dialect):
                 return Kind(found)  # type: ignore[arg-type]
         return Kind("json", item=pl.Null())  # to be told by its values
 
-    def stored_kinds(self, session: Session, table: TableName | None, types: Mapping[str, str]) -> dict[str, Kind]:
+    def stored_kinds(
+        self, session: Session, rows: str, types: Mapping[str, str], parameters: Mapping[str, Any] | None = None
+    ) -> dict[str, Kind]:
         kinds = {name: self.kind(text) for name, text in types.items()}
         for name, kind in kinds.items():
             if kind.item is not None:
-                rows = (
-                    []
-                    if table is None
-                    else session.execute(f"select distinct typeof({self.quote(name)}) from {self.full(table)} limit 6")
-                )
-                kinds[name] = Kind(_by_values({text for (text,) in rows}))
+                found = session.execute(f"select distinct typeof({self.quote(name)}) from {rows} limit 6", parameters)
+                kinds[name] = Kind(_by_values({text for (text,) in found}))
         return kinds
 
     def describe(self, session: Session, table: TableName) -> dict[str, str] | None:
@@ -172,6 +171,9 @@ class SQLite(Dialect):
         if notes:
             text = json.dumps(dict(notes), ensure_ascii=False)
             session.run(f"insert into {NOTES} values ($_wa_t_0, $_wa_t_1)", {"_wa_t_0": table.table, "_wa_t_1": text})
+
+    def alike(self, stored: Kind, made: Kind) -> bool:
+        return stored == made or (made.name == "text" and stored.name in _AS_TEXT)
 
     def cast(self, expression: str, sql_type: str) -> str:
         return expression  # SQLite casts as it stores

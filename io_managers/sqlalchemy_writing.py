@@ -35,7 +35,7 @@ class Columns:
         """Those of a stored table; None where there is none."""
         if (types := dialect.describe(session, table)) is None:
             return None
-        kinds = dialect.stored_kinds(session, table, types)
+        kinds = dialect.stored_kinds(session, dialect.full(table), types)
         dtypes = {name: default_dtype(kind) for name, kind in kinds.items()}
         for name, note in dialect.notes(session, table).items():
             try:
@@ -84,7 +84,14 @@ class Writing:
         [(rows,)] = session.execute(f"select count(*) from {dialect.full(self.staged)}")
         if (old := Columns.of(dialect, session, self.table)) is None:
             return int(rows)
-        fit = fitting(old.dtypes, dtypes or new.dtypes, policy, key, from_sql=dtypes is None, folds_case=dialect.folds_case)
+        fit = fitting(
+            old.dtypes,
+            dtypes or new.dtypes,
+            policy,
+            key,
+            alike=dialect.alike if dtypes is None else None,
+            folds_case=dialect.folds_case,
+        )
         holds = condition(dialect, partitions, old.kinds, key)
         if fit.retyped or ((fit.added or fit.dropped) and not dialect.transactional_ddl):
             self._rebuild(fit, old, f"case when {holds.sql} then 1 else 0 end = 0", holds.parameters)

@@ -6,10 +6,19 @@ from contextlib import closing
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from io_managers.sqlalchemy import SQLAlchemyIOManager
+from warehouse_assets.errors import InvalidDefinitionError, TableError
+from warehouse_assets.keys import AssetKey
 from warehouse_assets.resources import EnvVar
+from warehouse_assets.sql import SQL
+from warehouse_assets.tables import Table
+from warehouse_assets.testing.contract import departs
+from warehouse_assets.testing.frames import HOSTILE_KEYS
 from warehouse_assets.testing.io_manager import (
+    KEY,
+    ORDERS,
     AtomicContract,
     AtomicPartitionContract,
     AtomicStagingContract,
@@ -21,6 +30,8 @@ from warehouse_assets.testing.io_manager import (
     StagingContract,
     TableContract,
     load,
+    source,
+    store,
 )
 
 
@@ -43,6 +54,10 @@ class TestMariaDB(
     ConcurrencyContract,
 ):
     STORE = "MariaDB"
+    FAILS = "select day, cast(concat('abc', n) as signed) as n from shop.orders"
+    DAY = "select cast({day} as date) as day, 1 as n from seq_1_to_3"
+    OF_DAY = "select * from {orders} where day = cast({day} as date)"
+    ONE_DAY = "select date '2024-01-01' as day, cast(10 as signed) as n"
 
     @pytest.fixture
     def manager(self, manager):
@@ -60,8 +75,62 @@ class TestMariaDB(
         rows = ask(manager, "select table_name from information_schema.tables where table_schema = 'shop'")
         return {name for (name,) in rows} - {"orders"}
 
+    @departs("there is no type of spans of time, in the SQL of MySQL")
+    def test_sql_results_have_types_that_frames_have(self, manager):
+        store(manager, SQL("select 1 = 1 as yes, sum(seq) as total, null as nothing from seq_0_to_2"))
+
+        assert [int(value) if value else value for value in load(manager).row(0)] == [1, 3, None]
+
+    @departs("the SQL of MySQL casts in its own way")
+    def test_sql_that_fails_leaves_the_old_table(self, manager):
+        store(manager, ORDERS)
+        sql = SQL("select cast(concat('abc', id) as signed) as id from shop.orders")
+        with pytest.raises(TableError, match="abc"):
+            store(manager, sql, sources={KEY: source(manager, KEY)})
+
+        assert_frame_equal(load(manager), ORDERS)
+
+    @departs("names have up to 64 characters, none of them an emoji; others are refused before anything is written")
+    def test_keys_do_not_share_a_place(self, manager):
+        for number, key in enumerate(GOOD_KEYS):
+            store(manager, pl.DataFrame({"number": [number]}), key)
+
+        assert [load(manager, key=key).item() for key in GOOD_KEYS] == list(range(len(GOOD_KEYS)))
+        for key in set(HOSTILE_KEYS) - set(GOOD_KEYS):
+            with pytest.raises(InvalidDefinitionError, match="mysql takes"):
+                store(manager, pl.DataFrame({"number": [1]}), key)
+
+    @departs("names have up to 64 characters, none of them an emoji; others are refused before anything is written")
+    def test_sql_reads_tables_with_hostile_names(self, manager):
+        found = []
+        for number, key in enumerate(GOOD_KEYS):
+            store(manager, pl.DataFrame({"number": [number]}), key)
+            sources = {key: source(manager, key)}
+            store(manager, SQL("select number from {table}", table=Table(key)), AssetKey("made"), sources=sources)
+            found.append(load(manager, key=AssetKey("made")).item())
+
+        assert found == list(range(len(GOOD_KEYS)))
+
+    @departs("the disk is that of a server; a connection that breaks while rows are on their way stands for it")
+    def test_a_full_disk_leaves_the_old_table(self, manager, mariadb, wire_to, monkeypatch):
+        store(manager, ORDERS)
+        wire = wire_to(mariadb.port)
+        monkeypatch.setenv("WAREHOUSE_URL", mariadb.at(wire.port).url)
+        wire.cut_after(20_000)
+        with pytest.raises(TableError, match="asset 'shop/orders' in mysql") as caught:
+            store(manager, pl.DataFrame({"text": ["x" * 200] * 1000}))
+        assert mariadb.password not in str(caught.value)
+        monkeypatch.setenv("WAREHOUSE_URL", mariadb.url)
+
+        assert_frame_equal(load(manager), ORDERS)
+        store(manager, ORDERS)
+        assert self.debris(manager) == set()
+
     def peek(self, manager, key):
         return load(manager, pl.DataFrame, key)
+
+
+GOOD_KEYS = [key for key in HOSTILE_KEYS if all(len(part) <= 64 and "😀" not in part for part in key.path)]
 
 
 def ask(manager, statement, parameters=None):

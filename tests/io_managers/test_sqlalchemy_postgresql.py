@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import os
+from urllib.parse import quote
 
 import polars as pl
 import psycopg
 import pytest
+from polars.testing import assert_frame_equal
 
 from io_managers.sqlalchemy import SQLAlchemyIOManager
+from warehouse_assets.errors import InvalidDefinitionError, TableError, UnsupportedTypeError
+from warehouse_assets.keys import AssetKey
 from warehouse_assets.resources import EnvVar
+from warehouse_assets.sql import SQL
+from warehouse_assets.tables import Table
+from warehouse_assets.testing.contract import departs
+from warehouse_assets.testing.frames import HOSTILE_KEYS
 from warehouse_assets.testing.io_manager import (
+    ORDERS,
     AtomicContract,
     AtomicPartitionContract,
     AtomicStagingContract,
@@ -21,7 +30,11 @@ from warehouse_assets.testing.io_manager import (
     SQLContract,
     StagingContract,
     TableContract,
+    load,
+    source,
+    store,
 )
+from warehouse_assets.testing.io_manager.use import input_context
 
 
 @pytest.fixture
@@ -44,6 +57,10 @@ class TestPostgreSQL(
     ConcurrencyContract,
 ):
     STORE = "PostgreSQL"
+    RESULTS = "select interval '36 hours' as span, sum(n) as total, null as nothing from generate_series(0, 2) t(n)"
+    DAY = "select {day}::date as day, 1 as n from generate_series(1, 3)"
+    FAILS = "select day, cast('abc' || n as bigint) as n from shop.orders"
+    ONE_DAY = "select date '2024-01-01' as day, 10::bigint as n"
 
     @pytest.fixture
     def manager(self, manager):
@@ -65,6 +82,108 @@ class TestPostgreSQL(
             table,
         )
         return pl.DataFrame(ask(manager, f"select * from {table}"), schema=names, orient="row", infer_schema_length=None)
+
+    @departs("names are up to 63 bytes long, and longer ones are refused before anything is written")
+    def test_keys_do_not_share_a_place(self, manager):
+        for number, key in enumerate(SHORT_KEYS):
+            store(manager, pl.DataFrame({"number": [number]}), key)
+
+        assert [load(manager, key=key).item() for key in SHORT_KEYS] == list(range(len(SHORT_KEYS)))
+        with pytest.raises(InvalidDefinitionError, match="up to 63 bytes"):
+            store(manager, pl.DataFrame({"number": [1]}), LONG_KEY)
+
+    @departs("names are up to 63 bytes long, and longer ones are refused before anything is written")
+    def test_sql_reads_tables_with_hostile_names(self, manager):
+        found = []
+        for number, key in enumerate(SHORT_KEYS):
+            store(manager, pl.DataFrame({"number": [number]}), key)
+            sources = {key: source(manager, key)}
+            store(manager, SQL("select number from {table}", table=Table(key)), AssetKey("made"), sources=sources)
+            found.append(load(manager, key=AssetKey("made")).item())
+
+        assert found == list(range(len(SHORT_KEYS)))
+
+    @departs("the disk is that of a server; a connection that breaks while rows are on their way stands for it")
+    def test_a_full_disk_leaves_the_old_table(self, manager, postgres, wire_to, monkeypatch):
+        store(manager, ORDERS)
+        wire = wire_to(postgres.port)
+        monkeypatch.setenv("WAREHOUSE_URL", postgres.at(wire.port).url)
+        for rows in (200, 400_000):  # which go by COPY, and by ADBC
+            wire.cut_after(wire.to_server and 8_000)
+            with pytest.raises(TableError, match="asset 'shop/orders' in postgresql") as caught:
+                store(manager, pl.DataFrame({"text": ["x" * 200] * rows}))
+            assert postgres.password not in str(caught.value)
+        monkeypatch.setenv("WAREHOUSE_URL", postgres.url)
+
+        assert_frame_equal(load(manager), ORDERS)
+        assert self.debris(manager) == set()
+
+
+SHORT_KEYS = [key for key in HOSTILE_KEYS if all(len(part.encode()) < 64 for part in key.path)]
+[LONG_KEY] = [key for key in HOSTILE_KEYS if key not in SHORT_KEYS]
+
+
+class TestTables:
+    def test_what_is_granted_on_a_table_and_views_that_read_it_stay(self, manager):
+        store(manager, ORDERS)
+        do("create view shop.large as select * from shop.orders where amount > 8")
+        do("grant select on shop.orders to public")
+        store(manager, ORDERS.head(1))
+
+        assert ask(manager, "select id from shop.large") == [(1,)]
+        with pytest.raises(TableError, match=r"views read it: shop\.large"):
+            store(manager, ORDERS.select("id"))
+        do("drop view shop.large")
+        store(manager, ORDERS.select("id"))
+        assert ask(manager, "select relacl::text like '%=r/%' from pg_class where oid = 'shop.orders'::regclass") == [(True,)]
+
+    def test_indexes_stay_where_the_columns_do(self, manager):
+        store(manager, ORDERS)
+        do("create index on shop.orders (id)")
+        store(manager, ORDERS.head(1))
+
+        assert ask(manager, "select count(*) from pg_indexes where schemaname = 'shop'") == [(1,)]
+        assert load(manager).height == 1
+
+    def test_a_view_is_not_replaced(self, manager):
+        do("create schema shop")
+        do("create view shop.orders as select 1 as id")
+        with pytest.raises(TableError, match="is a view"):
+            store(manager, ORDERS)
+
+        assert load(manager).rows() == [(1,)]
+
+    def test_many_rows_go_by_adbc_and_come_back(self, manager):
+        frame = pl.DataFrame({"n": range(400_000)}).with_columns(
+            text=pl.col("n").cast(pl.String), at=pl.lit(1).cast(pl.Datetime("us", "UTC"))
+        )
+        store(manager, frame.lazy())
+
+        assert_frame_equal(load(manager).sort("n"), frame)
+        assert load(manager, pl.LazyFrame).filter(pl.col("n") < 3).select("n").collect()["n"].sort().to_list() == [0, 1, 2]
+
+    def test_no_password_is_shown(self, postgres):
+        manager = SQLAlchemyIOManager(url=postgres.url)
+        shown = [repr(manager), manager.store_id, str(manager)]
+
+        assert not any(postgres.password in text or quote(postgres.password, safe="") in text for text in shown)
+
+    def test_nanoseconds_that_would_be_lost_are_refused(self, manager):
+        frame = pl.DataFrame({"at": pl.Series([1], dtype=pl.Datetime("ns"))})
+        with pytest.raises(UnsupportedTypeError, match="'shop/orders': the column 'at' has nanoseconds"):
+            store(manager, frame)
+
+    def test_some_rows_are_read(self, manager):
+        store(manager, ORDERS)
+        context = input_context()
+        context.metadata = {"where": "id > 1", "limit": 1, "columns": ["kind"]}
+
+        assert manager.load_input(context).rows() == [("b",)]
+
+
+def do(statement):
+    with psycopg.connect(os.environ["WAREHOUSE_URL"]) as connection:
+        connection.execute(statement)
 
 
 def ask(manager, statement, *parameters):

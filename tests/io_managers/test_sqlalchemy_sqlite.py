@@ -6,10 +6,17 @@ import sqlite3
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from io_managers.sqlalchemy import SQLAlchemyIOManager
 from io_managers.sqlalchemy_sqlite import NOTES
+from warehouse_assets.errors import StoreLockedError, TableError
+from warehouse_assets.sql import SQL
+from warehouse_assets.testing.contract import departs
 from warehouse_assets.testing.io_manager import (
+    BY_DAY,
+    KEY,
+    ORDERS,
     AtomicContract,
     AtomicPartitionContract,
     AtomicStagingContract,
@@ -20,6 +27,10 @@ from warehouse_assets.testing.io_manager import (
     SQLContract,
     StagingContract,
     TableContract,
+    days,
+    load,
+    source,
+    store,
 )
 
 
@@ -36,6 +47,9 @@ class TestSQLite(
     ConcurrencyContract,
 ):
     STORE = "SQLite"
+    DAY = "select cast({day} as text) as day, 1 as n from (values (1), (2), (3))"
+    OF_DAY = "select * from {orders} where day = {day}"
+    ONE_DAY = "select '2024-01-01' as day, 10 as n"
 
     @pytest.fixture
     def manager(self, tmp_path):
@@ -56,7 +70,64 @@ class TestSQLite(
         connection.close()
         return names - {"shop/orders", NOTES}
 
-    def peek(self, manager, key):
-        from warehouse_assets.testing.io_manager import load
+    @departs("there is no type of spans of time, in the SQL of SQLite")
+    def test_sql_results_have_types_that_frames_have(self, manager):
+        store(
+            manager,
+            SQL("select sum(n) as total, avg(n) as mean, 'a' as text, null as gone from (select 1 as n union select 2)"),
+        )
 
+        assert load(manager).rows() == [(3, 1.5, "a", None)]
+
+    @departs("a cast never fails in SQLite")
+    def test_sql_that_fails_leaves_the_old_table(self, manager):
+        store(manager, ORDERS)
+        with pytest.raises(TableError, match="malformed JSON"):
+            store(manager, SQL("select json('abc' || id) as id from shop.orders"), sources={KEY: source(manager, KEY)})
+
+        assert_frame_equal(load(manager), ORDERS)
+
+    @departs("a cast never fails in SQLite")
+    def test_sql_that_fails_leaves_the_old_partition(self, manager):
+        store(manager, days(d1=1, d2=2), partitions=BY_DAY("2024-01-01", "2024-01-02"))
+        sources = {KEY: source(manager, KEY, BY_DAY("2024-01-01"))}
+        with pytest.raises(TableError, match="malformed JSON"):
+            store(
+                manager,
+                SQL("select day, json('abc' || n) as n from shop.orders"),
+                sources=sources,
+                partitions=BY_DAY("2024-01-01"),
+            )
+
+        assert load(manager).height == 2
+
+    @departs("the SQL of SQLite makes no dates, but text")
+    @pytest.mark.parametrize("form", ["eager", "lazy", "stream"])
+    def test_a_table_is_published_as_the_block_ends(self, manager, form):
+        super().test_a_table_is_published_as_the_block_ends(manager, form)
+
+    @departs("the SQL of SQLite makes no dates, but text")
+    @pytest.mark.parametrize("form", ["eager", "lazy", "stream"])
+    def test_a_partition_is_published_as_the_block_ends(self, manager, form):
+        super().test_a_partition_is_published_as_the_block_ends(manager, form)
+
+    def peek(self, manager, key):
         return load(manager, pl.DataFrame, key)
+
+
+class TestFile:
+    def test_another_writer_is_waited_for_and_then_reported(self, tmp_path, caplog):
+        manager = SQLAlchemyIOManager(url=f"sqlite:///{tmp_path}/w.sqlite", lock_timeout=0.8)
+        store(manager, ORDERS)
+        connection = sqlite3.connect(f"{tmp_path}/w.sqlite", isolation_level=None)
+        connection.execute("begin immediate")
+        with pytest.raises(StoreLockedError, match=r"waited 0\.8 s"):
+            store(manager, ORDERS)
+        connection.close()
+
+        assert "waiting for it up to 0.8 s" in caplog.text
+        assert store(manager, ORDERS)["row_count"] == 3
+
+    def test_columns_that_differ_in_case_only_are_refused(self, tmp_path):
+        with pytest.raises(ValueError, match="'a' and 'A', which are one to sqlite"):
+            store(SQLAlchemyIOManager(url=f"sqlite:///{tmp_path}/w.sqlite"), pl.DataFrame({"a": [1], "A": [2]}))

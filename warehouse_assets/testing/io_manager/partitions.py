@@ -292,9 +292,18 @@ class PartitionContract(Contract):
 class PartitionSQLContract(Contract):
     """SQL makes partitions, of partitions."""
 
+    DAY = "select {day}::date as day, 1 as n from range(3)"
+    """Three rows of a day that is given as text, in the SQL of the store."""
+
+    OF_DAY = "select * from {orders} where day = {day}::date"
+    """The rows of a table of a day that is given as text."""
+
+    FAILS = "select day, cast('abc' || n as bigint) as n from shop.orders"
+    """SQL that fails as it reads rows, with a message that holds "abc"."""
+
     def test_sql_makes_a_partition(self, manager: IOManager) -> None:
         for day in (MON, TUE, MON):
-            recorded = store(manager, SQL("select {day}::date as day, 1 as n from range(3)", day=day), partitions=BY_DAY(day))
+            recorded = store(manager, SQL(self.DAY, day=day), partitions=BY_DAY(day))
 
         assert (recorded["row_count"], recorded["partition_row_count"]) == (6, 3)
         assert load(manager, partitions=BY_DAY(TUE)).height == 3
@@ -312,7 +321,7 @@ class PartitionSQLContract(Contract):
         store(manager, days(d1=1, d2=2), partitions=BY_DAY(MON, TUE))
         store(
             manager,
-            SQL("select * from {orders} where day = {day}::date", orders=Table(KEY), day=TUE),
+            SQL(self.OF_DAY, orders=Table(KEY), day=TUE),
             AssetKey("made"),
             sources={KEY: source(manager, KEY)},
             partitions=BY_DAY(TUE),
@@ -347,7 +356,7 @@ class PartitionSQLContract(Contract):
         with pytest.raises(Exception, match="abc"):
             store(
                 manager,
-                SQL("select day, cast('abc' || n as bigint) as n from shop.orders"),
+                SQL(self.FAILS),
                 sources={KEY: source(manager, KEY, BY_DAY(MON))},
                 partitions=BY_DAY(MON),
             )

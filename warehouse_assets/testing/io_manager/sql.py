@@ -24,6 +24,12 @@ __all__ = ["SQLContract"]
 class SQLContract(Contract):
     """Tables are made by SQL too, from tables of this store and of others."""
 
+    RESULTS = "select interval 36 hours as span, sum(n) as total, null as nothing from range(3) t(n)"
+    """A span of 36 hours, the sum of 0, 1 and 2, and a NULL, in the SQL of the store."""
+
+    FAILS = "select cast('abc' || id as int) as id from shop.orders"
+    """SQL that fails as it reads rows, with a message that holds "abc"."""
+
     def test_sql_reads_a_table_of_the_same_store(self, manager: IOManager) -> None:
         store(manager, ORDERS)
         recorded = store(
@@ -57,7 +63,7 @@ class SQLContract(Contract):
         assert load(manager, pl.DataFrame)["id"].to_list() == [2, 3]
 
     def test_sql_results_have_types_that_frames_have(self, manager: IOManager) -> None:
-        store(manager, SQL("select interval 36 hours as span, sum(n) as total, null as nothing from range(3) t(n)"))
+        store(manager, SQL(self.RESULTS))
         [(span, total, nothing)] = load(manager, pl.DataFrame).rows()
 
         assert (span.total_seconds(), int(total), nothing) == (36 * 3600, 3, None)
@@ -72,7 +78,7 @@ class SQLContract(Contract):
         store(manager, ORDERS)
 
         with pytest.raises(Exception, match="abc"):
-            store(manager, SQL("select cast('abc' || id as int) as id from shop.orders"), sources={KEY: source(manager, KEY)})
+            store(manager, SQL(self.FAILS), sources={KEY: source(manager, KEY)})
 
         assert_frame_equal(load(manager, pl.DataFrame), ORDERS)
 

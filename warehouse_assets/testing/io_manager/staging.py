@@ -32,11 +32,13 @@ from warehouse_assets.testing.io_manager.use import (
 
 __all__ = ["AtomicStagingContract", "StagingContract"]
 
+ONE_DAY = "select date '2024-01-01' as day, 10::bigint as n"
+
 FORMS: dict[str, Any] = {
     "eager": lambda: days(d1=10),
     "lazy": lambda: days(d1=10).lazy(),
     "stream": lambda: stream(days(d1=10)),
-    "sql": lambda: SQL("select date '2024-01-01' as day, 10::bigint as n"),
+    "sql": lambda: SQL(ONE_DAY),
 }
 
 
@@ -49,6 +51,12 @@ def _load_and_break(manager: Any, context: OutputContext, value: Any) -> None:
 class StagingContract(Contract):
     """A staged table is seen inside of its block, and by others once that has ended well."""
 
+    ONE_DAY = ONE_DAY
+    """One row, of the first day of 2024 with the number 10, in the SQL of the store."""
+
+    def _made(self, form: str) -> Any:
+        return SQL(self.ONE_DAY) if form == "sql" else FORMS[form]()
+
     def peek(self, manager: IOManager, key: AssetKey) -> pl.DataFrame:
         """All rows of a table, in any order, found out behind the manager's back."""
         raise NotImplementedError
@@ -57,7 +65,7 @@ class StagingContract(Contract):
     def test_a_table_is_published_as_the_block_ends(self, manager: Any, form: str) -> None:
         store(manager, days(d1=1))
         context = OutputContext(KEY)
-        with manager.stage(context, FORMS[form]()) as staged:
+        with manager.stage(context, self._made(form)) as staged:
             seen = load(staged)
             before = numbers_of(load(manager)), dict(context.output_metadata)
 
@@ -69,7 +77,7 @@ class StagingContract(Contract):
     def test_a_partition_is_published_as_the_block_ends(self, manager: Any, form: str) -> None:
         store(manager, days(d1=1, d2=2), partitions=BY_DAY(MON, TUE))
         context = output_context(partitions=BY_DAY(MON))
-        with manager.stage(context, FORMS[form]()) as staged:
+        with manager.stage(context, self._made(form)) as staged:
             seen = [numbers_of(load(staged, partitions=BY_DAY(*keys))) for keys in ((MON,), (TUE,), ())]
             whole = numbers_of(load(staged))
             before = numbers_of(load(manager)), dict(context.output_metadata)
@@ -85,7 +93,7 @@ class StagingContract(Contract):
         store(manager, days(d1=1, d2=2), partitions=BY_DAY(MON, TUE))
         context = output_context(partitions=None if keys is None else BY_DAY(*keys))
         with pytest.raises(Broken):
-            _load_and_break(manager, context, FORMS[form]())
+            _load_and_break(manager, context, self._made(form))
 
         assert numbers_of(load(manager)) == [1, 2]
         assert numbers_of(self.peek(manager, KEY)) == [1, 2]
