@@ -6,8 +6,8 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing, nullcontext, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["DataFile", "DataFiles", "scan_places"]
 
-ROW_GROUP_ROWS = 1_048_576  # of a stream, which is gathered to this size; polars has its own
 LONGEST_STATISTIC = 256  # characters
 COMPRESSION: Literal["zstd"] = "zstd"
 
@@ -87,12 +86,14 @@ class DataFiles:
         if self.is_local:
             os.makedirs(self.uri, exist_ok=True)
         place = f"{self.uri}/{path}"
-        if stream is None:
-            options = None if self.is_local else self._options
-            obj.lazy().select(in_store(types, self.key)).sink_parquet(place, compression=COMPRESSION, storage_options=options)
-        else:
-            with nullcontext(place) if self.is_local else closing(self._fs.open_output_stream(path)) as target:
-                _write_stream(self._as_stored(stream, types), target)
+        options = None if self.is_local else self._options
+        rows = obj.lazy() if stream is None else _streamed(stream, types)
+        try:
+            rows.select(in_store(types, self.key)).sink_parquet(place, compression=COMPRESSION, storage_options=options)
+        except Exception:
+            if stream is not None and stream.error is not None:
+                raise stream.error from None  # which polars tells as one of its own
+            raise
         return self._described(path, types)
 
     def scan(self, file: DataFile) -> pl.LazyFrame:
@@ -119,21 +120,6 @@ class DataFiles:
             return DataFile(path, place, os.stat(place).st_size, pq.read_metadata(place), types)
         with self._fs.open_input_file(path) as file:
             return DataFile(path, place, file.size(), pq.read_metadata(file), types)
-
-    def _as_stored(self, stream: Stream, types: pl.Schema) -> Stream:
-        stored = stored_types(types)
-        if stored == types and not any("string_view" in str(field.type) for field in stream.schema):
-            return stream
-        columns = in_store(types, self.key)
-        schema = pl.DataFrame(schema=stored).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
-
-        def batches() -> Iterable[pa.RecordBatch]:
-            for batch in stream:
-                yield from (
-                    pl.DataFrame(batch).select(columns).to_arrow(compat_level=pl.CompatLevel.oldest()).cast(schema).to_batches()
-                )
-
-        return Stream(schema, batches())
 
 
 def scan_places(
@@ -172,19 +158,18 @@ def _flush(path: str) -> None:
         os.close(descriptor)
 
 
-def _write_stream(stream: Stream, target: Any) -> None:
-    """Write a stream, gathered to row groups of a good size."""
-    with pq.ParquetWriter(target, stream.schema, compression=COMPRESSION, store_schema=False) as writer:
-        group: list[pa.RecordBatch] = []
-        rows = 0
+def _streamed(stream: Stream, types: pl.Schema) -> pl.LazyFrame:
+    """A stream as a LazyFrame that can be read once, with as many threads as there are to write it."""
+    from polars.io.plugins import register_io_source
+
+    def rows(
+        columns: list[str] | None, predicate: pl.Expr | None, limit: int | None, size: int | None
+    ) -> Iterator[pl.DataFrame]:
         for batch in stream:
-            group.append(batch)
-            rows += batch.num_rows
-            if rows >= ROW_GROUP_ROWS:
-                writer.write_table(pa.Table.from_batches(group), row_group_size=ROW_GROUP_ROWS)
-                group, rows = [], 0
-        if group:
-            writer.write_table(pa.Table.from_batches(group), row_group_size=ROW_GROUP_ROWS)
+            frame = pl.DataFrame(batch)
+            yield frame if columns is None else frame.select(columns)
+
+    return register_io_source(rows, schema=types)
 
 
 def _statistics(footer: pq.FileMetaData) -> dict[str, Any]:
