@@ -55,6 +55,7 @@ TOPICS = [
     "storing_tables",
     "partitioned_tables",
     "writing_tables",
+    "iceberg",
     "running",
     "selections",
     "jobs",
