@@ -56,6 +56,7 @@ TOPICS = [
     "partitioned_tables",
     "writing_tables",
     "delta_lake",
+    "iceberg",
     "running",
     "selections",
     "jobs",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import polars as pl
@@ -7,11 +8,11 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from io_managers.iceberg import IcebergIOManager
-from io_managers.iceberg_catalog import IcebergCatalog
 from tests.io_managers.iceberg_tables import catalog_of
 from warehouse_assets.errors import TableNotFoundError, UnsupportedTypeError
 from warehouse_assets.io_manager import KeepsVersions, OutputContext
 from warehouse_assets.keys import AssetKey
+from warehouse_assets.sql import SQL
 from warehouse_assets.testing.io_manager import (
     KEY,
     ORDERS,
@@ -20,9 +21,11 @@ from warehouse_assets.testing.io_manager import (
     SQLContract,
     TableContract,
     load,
+    source,
     store,
+    stream,
 )
-from warehouse_assets.testing.io_manager.use import input_context
+from warehouse_assets.testing.io_manager.use import Broken, input_context
 
 
 class TestIcebergIOManager(TableContract, SQLContract, AtomicContract, ConcurrencyContract):
@@ -40,24 +43,35 @@ class TestIcebergIOManager(TableContract, SQLContract, AtomicContract, Concurren
         return set()
 
 
-class TestOnS3(TableContract, SQLContract):
-    STORE = "Iceberg on S3"
+@pytest.fixture
+def on_s3(swift, tmp_path):
+    keys = {"s3.access-key-id": swift.key, "s3.secret-access-key": swift.secret, "s3.region": swift.region}
+    properties = {"uri": f"sqlite:///{tmp_path}/catalog.db", "s3.endpoint": swift.endpoint, **keys}
+    return IcebergIOManager(warehouse=f"{swift.uri}/lake", properties=properties)
 
-    @pytest.fixture
-    def manager(self, swift, tmp_path):
-        options = swift.options
-        keys = {
-            "s3.endpoint": options["client_kwargs"]["endpoint_url"],
-            "s3.region": options["client_kwargs"].get("region_name", "us-east-1"),
-            "s3.access-key-id": options["key"],
-            "s3.secret-access-key": options["secret"],
-        }
-        uri = f"sqlite:///{tmp_path}/catalog.db"
-        return IcebergIOManager(warehouse=f"{swift.uri}/lake", properties={"uri": uri, **keys})
 
-    def byte_size(self, manager, key):
-        table = IcebergCatalog(manager.catalog, manager.warehouse, manager.properties).opened().load_table(tuple(key.path))
-        return sum(table.inspect.files()["file_size_in_bytes"].to_pylist())
+def test_a_table_on_s3_is_written_read_and_replaced(on_s3):
+    store(on_s3, ORDERS)
+    first = load(on_s3)
+    made = AssetKey("made")
+    store(on_s3, SQL("select id from shop.orders where id > 1 order by id"), made, sources={KEY: source(on_s3, KEY)})
+    store(on_s3, stream(ORDERS.select("id")))
+
+    assert_frame_equal(first, ORDERS)
+    assert_frame_equal(load(on_s3), ORDERS.select("id"))
+    assert load(on_s3, key=made)["id"].to_list() == [2, 3]
+
+
+def test_a_write_to_s3_that_fails_leaves_no_file(on_s3, swift):
+    store(on_s3, ORDERS)
+    with closing(swift.client()) as client:
+        before = [entry["Key"] for entry in client.list_objects_v2(Bucket=swift.name)["Contents"]]
+        with pytest.raises(Broken), on_s3.stage(OutputContext(KEY), ORDERS.head(1)):
+            raise Broken
+        after = [entry["Key"] for entry in client.list_objects_v2(Bucket=swift.name)["Contents"]]
+
+    assert [name for name in after if not name.endswith("/")] == before  # markers of folders are no files
+    assert_frame_equal(load(on_s3), ORDERS)
 
 
 @pytest.fixture
