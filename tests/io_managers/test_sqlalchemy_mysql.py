@@ -40,6 +40,8 @@ from warehouse_assets.testing.io_manager import (
 
 _KEPT = ("information_schema", "mysql", "performance_schema", "sys")
 
+pytestmark = pytest.mark.semantics(38, 39, 40, 41, 42, 43, 44, 45)
+
 
 @pytest.fixture
 def alone(mariadb, meeting_place):

@@ -38,6 +38,8 @@ from warehouse_assets.testing.io_manager import (
 )
 from warehouse_assets.testing.io_manager.use import input_context
 
+pytestmark = pytest.mark.semantics(38, 39, 40, 41, 42, 43, 44, 45)
+
 
 @pytest.fixture
 def manager(postgres, monkeypatch):

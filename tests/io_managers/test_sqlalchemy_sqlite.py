@@ -33,6 +33,8 @@ from warehouse_assets.testing.io_manager import (
     store,
 )
 
+pytestmark = pytest.mark.semantics(38, 39, 40, 41, 42, 43, 44, 45)
+
 
 class Store:
     STORE = "SQLite"
