@@ -19,6 +19,7 @@ from warehouse_assets.tables import Table
 from warehouse_assets.testing.contract import departs
 from warehouse_assets.testing.frames import HOSTILE_KEYS
 from warehouse_assets.testing.io_manager import (
+    BY_DAY,
     ORDERS,
     AtomicContract,
     AtomicPartitionContract,
@@ -30,11 +31,14 @@ from warehouse_assets.testing.io_manager import (
     SQLContract,
     StagingContract,
     TableContract,
+    days,
     load,
     source,
     store,
 )
 from warehouse_assets.testing.io_manager.use import input_context
+
+pytestmark = pytest.mark.semantics(38, 39, 40, 41, 42, 43, 44, 45)
 
 
 @pytest.fixture
@@ -44,23 +48,8 @@ def manager(postgres, monkeypatch):
     return SQLAlchemyIOManager(url=EnvVar("WAREHOUSE_URL"), lock_timeout=20)
 
 
-class TestPostgreSQL(
-    TableContract,
-    SQLContract,
-    AtomicContract,
-    PartitionContract,
-    PartitionSQLContract,
-    SchemaPolicyContract,
-    AtomicPartitionContract,
-    StagingContract,
-    AtomicStagingContract,
-    ConcurrencyContract,
-):
+class Store:
     STORE = "PostgreSQL"
-    RESULTS = "select interval '36 hours' as span, sum(n) as total, null as nothing from generate_series(0, 2) t(n)"
-    DAY = "select {day}::date as day, 1 as n from generate_series(1, 3)"
-    FAILS = "select day, cast('abc' || n as bigint) as n from shop.orders"
-    ONE_DAY = "select date '2024-01-01' as day, 10::bigint as n"
 
     @pytest.fixture
     def manager(self, manager):
@@ -82,6 +71,10 @@ class TestPostgreSQL(
             table,
         )
         return pl.DataFrame(ask(manager, f"select * from {table}"), schema=names, orient="row", infer_schema_length=None)
+
+
+class TestPostgreSQL(Store, TableContract, SQLContract, AtomicContract, ConcurrencyContract):
+    RESULTS = "select interval '36 hours' as span, sum(n) as total, null as nothing from generate_series(0, 2) t(n)"
 
     @departs("names are up to 63 bytes long, and longer ones are refused before anything is written")
     def test_keys_do_not_share_a_place(self, manager):
@@ -117,6 +110,28 @@ class TestPostgreSQL(
 
         assert_frame_equal(load(manager), ORDERS)
         assert self.debris(manager) == set()
+
+
+class TestPostgreSQLPartitions(
+    Store,
+    PartitionContract,
+    PartitionSQLContract,
+    SchemaPolicyContract,
+    AtomicPartitionContract,
+    StagingContract,
+    AtomicStagingContract,
+):
+    DAY = "select {day}::date as day, 1 as n from generate_series(1, 3)"
+    FAILS = "select day, cast('abc' || n as bigint) as n from shop.orders"
+    ONE_DAY = "select date '2024-01-01' as day, 10::bigint as n"
+
+    @departs("names are up to 63 bytes long, and longer ones are refused before anything is written")
+    def test_keys_do_not_share_a_place(self, manager):
+        for number, key in enumerate(SHORT_KEYS):
+            store(manager, days(d1=number), key, partitions=BY_DAY("2024-01-01"))
+
+        found = [load(manager, key=key, partitions=BY_DAY("2024-01-01"))["n"].item() for key in SHORT_KEYS]
+        assert found == list(range(len(SHORT_KEYS)))
 
 
 SHORT_KEYS = [key for key in HOSTILE_KEYS if all(len(part.encode()) < 64 for part in key.path)]

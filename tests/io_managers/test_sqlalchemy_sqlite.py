@@ -33,23 +33,11 @@ from warehouse_assets.testing.io_manager import (
     store,
 )
 
+pytestmark = pytest.mark.semantics(38, 39, 40, 41, 42, 43, 44, 45)
 
-class TestSQLite(
-    TableContract,
-    SQLContract,
-    AtomicContract,
-    PartitionContract,
-    PartitionSQLContract,
-    SchemaPolicyContract,
-    AtomicPartitionContract,
-    StagingContract,
-    AtomicStagingContract,
-    ConcurrencyContract,
-):
+
+class Store:
     STORE = "SQLite"
-    DAY = "select cast({day} as text) as day, 1 as n from (values (1), (2), (3))"
-    OF_DAY = "select * from {orders} where day = {day}"
-    ONE_DAY = "select '2024-01-01' as day, 10 as n"
 
     @pytest.fixture
     def manager(self, tmp_path):
@@ -70,6 +58,11 @@ class TestSQLite(
         connection.close()
         return names - {"shop/orders", NOTES}
 
+    def peek(self, manager, key):
+        return load(manager, pl.DataFrame, key)
+
+
+class TestSQLite(Store, TableContract, SQLContract, AtomicContract, ConcurrencyContract):
     @departs("there is no type of spans of time, in the SQL of SQLite")
     def test_sql_results_have_types_that_frames_have(self, manager):
         store(
@@ -86,6 +79,20 @@ class TestSQLite(
             store(manager, SQL("select json('abc' || id) as id from shop.orders"), sources={KEY: source(manager, KEY)})
 
         assert_frame_equal(load(manager), ORDERS)
+
+
+class TestSQLitePartitions(
+    Store,
+    PartitionContract,
+    PartitionSQLContract,
+    SchemaPolicyContract,
+    AtomicPartitionContract,
+    StagingContract,
+    AtomicStagingContract,
+):
+    DAY = "select cast({day} as text) as day, 1 as n from (values (1), (2), (3))"
+    OF_DAY = "select * from {orders} where day = {day}"
+    ONE_DAY = "select '2024-01-01' as day, 10 as n"
 
     @departs("a cast never fails in SQLite")
     def test_sql_that_fails_leaves_the_old_partition(self, manager):
@@ -110,9 +117,6 @@ class TestSQLite(
     @pytest.mark.parametrize("form", ["eager", "lazy", "stream"])
     def test_a_partition_is_published_as_the_block_ends(self, manager, form):
         super().test_a_partition_is_published_as_the_block_ends(manager, form)
-
-    def peek(self, manager, key):
-        return load(manager, pl.DataFrame, key)
 
 
 class TestFile:
