@@ -80,7 +80,7 @@ class DuckDBIOManager(TableIOManager):
 
     def place_of(self, key: AssetKey, metadata: Mapping[str, Any]) -> str:
         """The name of the table; DuckDB takes no notice of case."""
-        return str(self.table_name(key)).casefold()
+        return str(self.table_name(key, metadata)).casefold()
 
     @contextmanager
     def staging(self, context: OutputContext, table: TableSlice, obj: Any) -> Generator[_Staged]:
@@ -131,13 +131,13 @@ class DuckDBIOManager(TableIOManager):
         seen: list[str] = []
 
         def in_place(source: TableSource) -> tuple[str, Mapping[str, Any]] | None:
-            seen.append(self.place_of(source.asset_key, {}))
+            seen.append(self.place_of(source.asset_key, source.context.upstream_output.definition_metadata))
             return self._in_place(source, connection)
 
         with engine.bound(
             sql, context.sources, connection, asset_key=context.asset_key, default_schema=self.schema_, in_place=in_place
         ) as (text, parameters):
-            if context.partitions_def is None or self.place_of(context.asset_key, {}) not in seen:
+            if context.partitions_def is None or str(self.name_of(context)).casefold() not in seen:
                 yield Incoming(text, parameters)
                 return
             aside = engine.temporary_name()
@@ -179,7 +179,7 @@ class DuckDBIOManager(TableIOManager):
 
     def drop(self, context: OutputContext) -> bool:
         """Remove the table; whether there was one."""
-        name = self.table_name(context.asset_key)
+        name = self.name_of(context)
         if self._is_missing:
             return False
         with self._writing(context, name) as connection:

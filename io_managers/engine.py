@@ -93,11 +93,23 @@ def bound(
             parameters.update(more)
             if name is None and isinstance(source.io_manager, ScansInDuckDB):
                 name = source.io_manager.duckdb_scan(connection, source.context)
-            if name is None:
+            if name is not None:
+                name = _limited(name, source.context)
+            else:
                 name = stack.enter_context(_brought_in(connection, source, once=uses.count(key) == 1))
             names[key] = name
         with sql_errors(asset_key):
             yield resolved.text(names), parameters
+
+
+def _limited(name: str, context: InputContext) -> str:
+    """A table, as SQL names it, or those of its rows that its source says are to be read."""
+    if context.where is None and context.limit is None:
+        return name
+    from warehouse_assets.sql.conditions import condition_text
+
+    where = "" if context.where is None else f" where {condition_text(context.where, context.asset_key)}"
+    return f"(select * from {name}{where}{'' if context.limit is None else f' limit {context.limit}'})"
 
 
 @contextlib.contextmanager

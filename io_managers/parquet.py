@@ -23,7 +23,7 @@ from io_managers.table import StagedWrite, TableIOManager, check_columns, missin
 from warehouse_assets.io_manager import InputContext, OutputContext, TableSource
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.metadata import stats_metadata
-from warehouse_assets.tables import PartitionFilter, TableSlice, TableStats
+from warehouse_assets.tables import PartitionFilter, TableSlice, TableStats, placed_key
 
 __all__ = ["ParquetIOManager"]
 
@@ -66,7 +66,7 @@ class ParquetIOManager(TableIOManager):
 
     def place_of(self, key: AssetKey, metadata: Mapping[str, Any]) -> str:
         """The URI of the file, of a partitioned table too."""
-        return self._files.uri(self._own(key).whole)
+        return self._files.uri(self._own(placed_key(key, metadata)).whole)
 
     def check_asset(self, key: AssetKey, metadata: Mapping[str, Any], partitions_def: Any) -> None:
         """`partition_expr` may be missing: a partition is a file, and its rows are what was written to it."""
@@ -89,16 +89,16 @@ class ParquetIOManager(TableIOManager):
 
     @contextmanager
     def staging(self, context: OutputContext, table: TableSlice, obj: Any) -> Generator[_Staged]:
-        own = self._own(context.asset_key)
+        own = self._of(context)
         if context.partitions_def is not None:
             with staged_partitions(context, obj, own, self._footers, self.policy(context), self.compression) as paths:
-                staged = _Staged(self, own.key, paths)
+                staged = _Staged(self, context.asset_key, paths)
                 yield staged
             staged.stats = self._measured_partitions(context, own)
             return
         with self._files.staging(own.whole, durable=True) as path:
             write_parquet(context, obj, path, self.compression)
-            staged = _Staged(self, own.key, {own.whole: path})
+            staged = _Staged(self, context.asset_key, {own.whole: path})
             yield staged
         staged.stats = self._settled(own)
 
@@ -112,14 +112,14 @@ class ParquetIOManager(TableIOManager):
 
     def drop(self, context: OutputContext) -> bool:
         """Remove the table, or the partitions that are meant; whether there was one."""
-        return self._own(context.asset_key).drop(context)
+        return self._of(context).drop(context)
 
     def read(self, context: InputContext, table: TableSlice, kind: FrameType) -> Any:
         return _read(self.stored(context), context, table, kind)
 
     def stored(self, context: InputContext, staged: Mapping[str, str] = _NOTHING) -> ParquetFiles:
         """The files to read, where `staged` local ones take the place of others; TableNotFoundError where there is no table."""
-        own = self._own(context.asset_key)
+        own = self._of(context.upstream_output)
         if own.whole in staged or own.is_whole():
             if context.partitions_def is not None:
                 raise own.without_partitions()
@@ -134,7 +134,7 @@ class ParquetIOManager(TableIOManager):
                 return ParquetFiles(self._files, paths, staged=staged)
         found = {**own.partitions(), **dict.fromkeys(staged, _STAGED)}
         if not found:
-            raise missing_table(context, str(self.table_name(context.asset_key)), self._files.uri(own.whole))
+            raise missing_table(context, str(self.name_of(context.upstream_output)), self._files.uri(own.whole))
         meant = found if paths is None else {path: found[path] for path in paths if path in found}
         telling = found if lenient else meant or dict(islice(found.items(), 1))  # whose footers tell the columns
         footers = self._footers.of(telling, staged)
@@ -142,6 +142,9 @@ class ParquetIOManager(TableIOManager):
         files = {path: footers[path].schema for path in meant if path in footers}
         alike = all(list(each.items()) == list(schema.items()) for each in files.values())
         return ParquetFiles(self._files, list(files), schema, alike, staged)
+
+    def _of(self, output: OutputContext) -> AssetFiles:
+        return self._own(placed_key(output.asset_key, output.definition_metadata))
 
     def _own(self, key: AssetKey) -> AssetFiles:
         return AssetFiles(self._files, key, SUFFIX)
@@ -151,7 +154,7 @@ class ParquetIOManager(TableIOManager):
         return context.partitions_def is None and not self._files.is_local
 
     def _stream(self, context: OutputContext, obj: Any) -> TableStats:
-        own = self._own(context.asset_key)
+        own = self._of(context)
         with self._files.replacing(own.whole) as target:
             write_parquet(context, obj, target, self.compression)
         return self._settled(own)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Literal, TypeAlias, get_args
+from dataclasses import replace
+from typing import Any, ClassVar, get_args
 
-from io_managers.frames import FrameType, empty_frame, requested
+from io_managers.frames import FrameType, empty_frame, from_reader, requested
+from io_managers.selected_rows import selected
 from io_managers.slices import partition_columns, partition_filters
 from warehouse_assets.errors import (
     InvalidDefinitionError,
@@ -19,12 +21,13 @@ from warehouse_assets.errors import (
 from warehouse_assets.io_manager import ConfigurableIOManager, InputContext, OutputContext
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.metadata import stats_metadata
-from warehouse_assets.tables import PartitionFilter, Table, TableName, TableSlice, TableStats
+from warehouse_assets.table_options import SCHEMA_POLICY, SchemaPolicy, TableOptions, WriteModeKind
+from warehouse_assets.tables import PartitionFilter, Table, TableName, TableSlice, TableStats, placed_key
 
-__all__ = ["SchemaPolicy", "StagedWrite", "TableIOManager", "check_columns", "missing_table", "refuse_none"]
+__all__ = ["SchemaPolicy", "StagedWrite", "TableIOManager", "check_columns", "check_mode", "missing_table", "refuse_none"]
 
-SchemaPolicy: TypeAlias = Literal["fail", "append", "sync"]
-SCHEMA_POLICY = "schema_policy"
+
+_NOTHING: Mapping[str, Any] = {}
 
 
 class TableIOManager(ConfigurableIOManager):
@@ -37,6 +40,12 @@ class TableIOManager(ConfigurableIOManager):
     """
 
     schema_policy: SchemaPolicy = "fail"
+
+    write_modes: ClassVar[frozenset[WriteModeKind]] = frozenset({"replace"})
+    """The write modes that this store keeps; `delete_insert` without columns is the replacement of a partition, which all do."""
+
+    reads_rows: ClassVar[bool] = False
+    """Whether `read` takes notice of the `where` and `limit` of a slice; where not, what it gives is filtered."""
 
     @property
     @abstractmethod
@@ -60,12 +69,17 @@ class TableIOManager(ConfigurableIOManager):
     def read(self, context: InputContext, table: TableSlice, kind: FrameType) -> Any:
         """The columns and partitions of the table that `table` names, as a frame of type `kind`."""
 
-    def table_name(self, key: AssetKey) -> TableName:
-        """The table of an asset in this store."""
-        return TableName.of(key, self.default_schema)
+    def table_name(self, key: AssetKey, metadata: Mapping[str, Any] = _NOTHING) -> TableName:
+        """The table of an asset in this store; the `schema` in its metadata comes before that of its key."""
+        return TableName.of(placed_key(key, metadata), self.default_schema)
+
+    def name_of(self, output: OutputContext) -> TableName:
+        """The table that a write is of."""
+        return self.table_name(output.asset_key, output.definition_metadata)
 
     def check_asset(self, key: AssetKey, metadata: Mapping[str, Any], partitions_def: Any) -> None:
         policy_of(key, metadata, self.schema_policy)
+        check_mode(key, TableOptions.of(metadata), partitions_def, self.write_modes)
         if partitions_def is not None:
             partition_columns(key, metadata, partitions_def)
 
@@ -80,7 +94,7 @@ class TableIOManager(ConfigurableIOManager):
     @contextmanager
     def stage(self, context: OutputContext, obj: Any) -> Generator[StagedWrite]:
         refuse_none(obj, context.asset_key)
-        table = TableSlice(self.table_name(context.asset_key), None, self.filters(context, context))
+        table = TableSlice(self.name_of(context), None, self.filters(context, context))
         with self.staging(context, table, obj) as staged:
             yield staged
         context.add_output_metadata(stats_metadata(staged.stats))
@@ -91,7 +105,7 @@ class TableIOManager(ConfigurableIOManager):
 
     def run_sql(self, context: OutputContext, sql: Any) -> TableStats:
         """Make the table of `context.asset_key` from `sql`, whose tables are among `context.sources`."""
-        table = TableSlice(self.table_name(context.asset_key), None, self.filters(context, context))
+        table = TableSlice(self.name_of(context), None, self.filters(context, context))
         with self.staging(context, table, sql) as staged:
             pass
         return staged.stats
@@ -106,7 +120,11 @@ class TableIOManager(ConfigurableIOManager):
             return Table(context.asset_key)
         table = self.slice_of(context)
         try:
-            return read(context, table, kind)
+            if self.reads_rows or (table.where is None and table.limit is None):
+                return read(context, table, kind)
+            reader = read(context, replace(table, columns=None, where=None, limit=None), FrameType.READER)
+            check_columns(context, table.columns, reader.schema.names)
+            return from_reader(selected(reader, table, context.asset_key), kind)
         except TableNotFoundError:
             if table.partitions == ():
                 return empty_frame(kind)
@@ -115,7 +133,7 @@ class TableIOManager(ConfigurableIOManager):
     def slice_of(self, context: InputContext) -> TableSlice:
         """The part of the table that is to be read."""
         partitions = self.filters(context, context.upstream_output)
-        return TableSlice(self.table_name(context.asset_key), context.columns, partitions)
+        return TableSlice(self.name_of(context.upstream_output), context.columns, partitions, context.where, context.limit)
 
 
 class StagedWrite(ABC):
@@ -159,6 +177,24 @@ def policy_of(key: AssetKey, metadata: Mapping[str, Any], default: SchemaPolicy)
     raise InvalidDefinitionError(
         f"asset {key.to_user_string()!r} has the {SCHEMA_POLICY} {policy!r}", hint=f"It is one of {', '.join(known)}."
     )
+
+
+def check_mode(key: AssetKey, options: TableOptions, partitions_def: Any, kept: Collection[str]) -> None:
+    """Raise InvalidDefinitionError for a write mode that a store does not keep, or that does not go with the partitions."""
+    mode, whose = options.mode, f"asset {key.to_user_string()!r}"
+    is_partition = mode.kind == "delete_insert" and not mode.key
+    if is_partition and partitions_def is None:
+        raise InvalidDefinitionError(
+            f'{whose} has the mode "delete_insert", which replaces a partition, and no partitions',
+            hint='Write mode=delete_insert(by="column"), or give a partitions_def.',
+        )
+    if mode.kind == "snapshot" and partitions_def is not None:
+        raise InvalidDefinitionError(
+            f"{whose} is a snapshot, which is of a whole table, and has partitions", hint="Use upsert(key=…)."
+        )
+    if not is_partition and mode.kind not in kept:
+        known = ", ".join(sorted(kept))
+        raise InvalidDefinitionError(f"{whose} has the mode {mode}, which its store does not keep", hint=f"It keeps {known}.")
 
 
 def refuse_none(obj: Any, key: AssetKey) -> None:

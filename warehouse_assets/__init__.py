@@ -132,6 +132,11 @@ if TYPE_CHECKING:
     from warehouse_assets.resources import ResourceDefinition as ResourceDefinition
     from warehouse_assets.resources import resource as resource
     from warehouse_assets.sql.value import SQL as SQL
+    from warehouse_assets.table_options import TableOptions as TableOptions
+    from warehouse_assets.table_options import WriteMode as WriteMode
+    from warehouse_assets.table_options import delete_insert as delete_insert
+    from warehouse_assets.table_options import snapshot as snapshot
+    from warehouse_assets.table_options import upsert as upsert
     from warehouse_assets.tables import Table as Table
     from warehouse_assets.tables import TableColumn as TableColumn
     from warehouse_assets.tables import TableSchema as TableSchema
@@ -216,6 +221,7 @@ _HOMES = {
     "StaticPartitionsDefinition": "partitions.static",
     "Table": "tables",
     "TableColumn": "tables",
+    "TableOptions": "table_options",
     "TableSchema": "tables",
     "ThreadExecutor": "execution.executors",
     "TimeWindow": "partitions.clock",
@@ -225,6 +231,7 @@ _HOMES = {
     "UpstreamPartitions": "partitions.mapping",
     "WarehouseAssetsError": "errors",
     "WeeklyPartitionsDefinition": "partitions.periodic",
+    "WriteMode": "table_options",
     "asset": "definitions.asset",
     "asset_check": "definitions.checks",
     "build_asset_context": "execution.built_contexts",
@@ -233,6 +240,7 @@ _HOMES = {
     "build_op_context": "execution.built_contexts",
     "build_output_context": "execution.built_io_contexts",
     "define_asset_job": "definitions.job",
+    "delete_insert": "table_options",
     "graph": "definitions.graphs",
     "graph_asset": "definitions.graph_assets",
     "graph_multi_asset": "definitions.graph_assets",
@@ -254,6 +262,8 @@ _HOMES = {
     "observe": "execution.observe",
     "op": "definitions.ops",
     "resource": "resources",
+    "snapshot": "table_options",
+    "upsert": "table_options",
     "with_resources": "execution.with_resources",
 }
 

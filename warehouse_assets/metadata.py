@@ -359,6 +359,7 @@ def stats_metadata(stats: TableStats) -> dict[str, MetadataValue]:
         "column_schema": stats.schema,
         "table_name": stats.table_name,
         "uri": stats.uri,
+        "table_version": stats.version,
         **stats.extra,
     }
     return {name: MetadataValue.of(value) for name, value in measured.items() if value is not None}

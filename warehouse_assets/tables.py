@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -20,6 +20,8 @@ __all__ = [
     "TableSchema",
     "TableSlice",
     "TableStats",
+    "TableVersion",
+    "placed_key",
     "quote_identifier",
 ]
 
@@ -91,6 +93,16 @@ class TableName:
         return self.table if self.schema is None else f"{self.schema}.{self.table}"
 
 
+def placed_key(key: AssetKey, metadata: Mapping[str, Any]) -> AssetKey:
+    """The key by which the table of an asset is placed: its own, or its last segment in the `schema` that its metadata names.
+
+    >>> placed_key(AssetKey(["staging", "orders"]), {"schema": "raw"})
+    AssetKey(['raw', 'orders'])
+    """
+    schema = metadata.get("schema")
+    return AssetKey((schema, key.path[-1])) if isinstance(schema, str) and schema else key
+
+
 @dataclass(frozen=True, slots=True)
 class TableColumn:
     """One column: its name, its type as the store names it, and what people said about it."""
@@ -157,12 +169,15 @@ PartitionFilter: TypeAlias = "tuple[ColumnValues | ColumnRange, ...]"  # all of 
 class TableSlice:
     """The part of a table to read or replace: `columns` (None: all of them), and `partitions`.
 
-    `partitions` are filters of which at least one holds: none of them is a slice without rows, and None the whole table.
+    `partitions` are filters of which at least one holds: none of them is a slice without rows, and None the whole table. Of a read,
+    the SQL condition `where` holds for its rows too, and there are no more than `limit`.
     """
 
     name: TableName
     columns: tuple[str, ...] | None = None
     partitions: tuple[PartitionFilter, ...] | None = None
+    where: str | None = None
+    limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +185,8 @@ class TableStats:
     """What a store measured of a write.
 
     `row_count` and `byte_size` (bytes at rest; None where the store cannot tell) are those of the whole table after the write,
-    `partition_row_count` the rows of the slice that was written. The place is a `table_name` in a database or a `uri`.
+    `partition_row_count` the rows of the slice that was written. The place is a `table_name` in a database or a `uri`. `version` is
+    the name that the store has for the state of the table after the write, where it keeps earlier ones.
     """
 
     row_count: int
@@ -179,4 +195,15 @@ class TableStats:
     table_name: str | None = None
     uri: str | None = None
     partition_row_count: int | None = None
+    version: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TableVersion:
+    """A state of a table that the store still has: its name there, when it was published (in UTC), and by which run, if known."""
+
+    version: str
+    timestamp: datetime
+    run_id: str | None = None
+    row_count: int | None = None

@@ -16,6 +16,7 @@ from warehouse_assets.keys import AssetKey, CoercibleToAssetKey, CoercibleToKeyP
 if TYPE_CHECKING:
     from warehouse_assets.definitions.check_specs import AssetCheckSpec
     from warehouse_assets.definitions.policies import RetryPolicy
+    from warehouse_assets.table_options import TableOptions
 
 __all__ = ["asset"]
 
@@ -40,6 +41,7 @@ def asset(
     io_manager_def: Any = None,
     resource_defs: Mapping[str, Any] | None = None,
     partitions_def: Any = None,
+    table: TableOptions | None = None,
     group_name: str | None = None,
     output_required: bool = True,
     automation_condition: Any = None,
@@ -60,6 +62,7 @@ def asset(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     The key is the function's name, after `key_prefix`; or `name`, or `key`. What the function returns is stored by the I/O
     manager of the name `io_manager_key`; a function annotated `-> None` stores nothing. An argument is filled with the asset of
     its name, or as `ins` says; `deps` are tables that must be there before, and are not loaded. The docstring is the description.
+    `table` says how its table is written: replaced, or added to, sorted, with which columns.
     A `code_version` says when the table has to be made again, "auto" follows the code of the function itself; with the
     `data_version` "content" a table of the same rows counts as the same.
 
@@ -103,6 +106,7 @@ def _build(
     io_manager_def: Any = None,
     resource_defs: Mapping[str, Any] | None = None,
     partitions_def: Any = None,
+    table: TableOptions | None = None,
     group_name: str | None = None,
     output_required: bool = True,
     automation_condition: Any = None,
@@ -142,6 +146,7 @@ def _build(
         freshness_policy=freshness_policy,
         partitions_def=partitions_def,
         io_manager_key=io_manager_key,
+        table=table,
         place=function.place,
     )
     if spec is None or faults.errors:

@@ -24,6 +24,7 @@ from warehouse_assets.keys import AssetKey, CoercibleToAssetKey, CoercibleToKeyP
 if TYPE_CHECKING:
     from warehouse_assets.definitions.check_specs import AssetCheckSpec
     from warehouse_assets.definitions.policies import RetryPolicy
+    from warehouse_assets.table_options import TableOptions
 
 __all__ = ["AssetOut", "multi_asset"]
 
@@ -55,6 +56,7 @@ class AssetOut:
         automation_condition: Any = None,
         freshness_policy: Any = None,
         partitions_def: Any = None,
+        table: TableOptions | None = None,
         owners: Sequence[str] | None = None,
         tags: Mapping[str, str] | None = None,
         kinds: Iterable[str] | None = None,
@@ -73,6 +75,7 @@ class AssetOut:
             "automation_condition": automation_condition,
             "freshness_policy": freshness_policy,
             "partitions_def": partitions_def,
+            "table": table,
             "owners": owners,
             "tags": tags,
             "kinds": kinds,

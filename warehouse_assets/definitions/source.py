@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from warehouse_assets.definitions.functions import UserFunction
 from warehouse_assets.definitions.naming import Faults, Place
 from warehouse_assets.definitions.specs import DEFAULT_IO_MANAGER_KEY, AssetSpec, replace_spec
 from warehouse_assets.errors import InvalidInvocationError
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey, CoercibleToKeyPrefix, key_prefix_segments
+
+if TYPE_CHECKING:
+    from warehouse_assets.table_options import TableOptions
 
 __all__ = ["SourceAsset", "observable_source_asset"]
 
@@ -32,6 +35,7 @@ class SourceAsset:
         io_manager_def: Any = None,
         description: str | None = None,
         partitions_def: Any = None,
+        table: TableOptions | None = None,
         group_name: str | None = None,
         tags: Mapping[str, str] | None = None,
         resource_defs: Mapping[str, Any] | None = None,
@@ -44,6 +48,7 @@ class SourceAsset:
             io_manager_key=io_manager_key,
             description=description,
             partitions_def=partitions_def,
+            table=table,
             group_name=group_name,
             tags=tags,
             place=place,
@@ -145,6 +150,7 @@ def observable_source_asset(
     io_manager_def: Any = None,
     description: str | None = None,
     partitions_def: Any = None,
+    table: TableOptions | None = None,
     group_name: str | None = None,
     tags: Mapping[str, str] | None = None,
     resource_defs: Mapping[str, Any] | None = None,

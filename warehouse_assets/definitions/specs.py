@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from warehouse_assets.definitions.naming import Faults, Place, caller_place
 from warehouse_assets.definitions.partitioning import check_partition_mapping, check_partitions
+from warehouse_assets.definitions.table_parts import TABLE_OPTIONS, part_of_table, with_table_options
 from warehouse_assets.errors import InvalidDefinitionError
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey, CoercibleToKeyPrefix, key_prefix_segments
+
+if TYPE_CHECKING:
+    from warehouse_assets.table_options import TableOptions
 
 __all__ = ["AUTO", "DEFAULT_GROUP", "DEFAULT_IO_MANAGER_KEY", "AssetDep", "AssetIn", "AssetSpec", "CoercibleToDep"]
 
@@ -44,7 +48,8 @@ class AssetDep:
 class AssetIn:
     """How an argument of an asset's function is filled: from which key, as which part, by which manager.
 
-    Give `key`, or `key_prefix` before the argument's own name. `metadata={"columns": […]}` loads only those columns.
+    Give `key`, or `key_prefix` before the argument's own name. Only `columns` are loaded, of the rows for which the SQL condition
+    `where` holds, and of these no more than `limit`; the metadata "columns", "where" and "limit" say the same.
     """
 
     key: AssetKey | None = None
@@ -58,6 +63,9 @@ class AssetIn:
         key: CoercibleToAssetKey | None = None,
         *,
         key_prefix: CoercibleToKeyPrefix | None = None,
+        columns: Sequence[str] | None = None,
+        where: str | None = None,
+        limit: int | None = None,
         metadata: Mapping[str, Any] | None = None,
         input_manager_key: str | None = None,
         partition_mapping: Any = None,
@@ -71,7 +79,7 @@ class AssetIn:
         values = {
             "key": AssetKey.coerce(key) if key is not None else None,
             "key_prefix": key_prefix_segments(key_prefix),
-            "metadata": dict(metadata or {}),
+            "metadata": {**(metadata or {}), **part_of_table(columns, where, limit)},
             "input_manager_key": input_manager_key,
             "partition_mapping": partition_mapping,
         }
@@ -99,6 +107,7 @@ class AssetSpec:
     """An asset as it is known to others: its key, what it depends on, and what people say about it.
 
     The `code_version` "auto" is worked out from the function that makes it; the `data_version` "content" from the stored table.
+    What `table` says of how it is written becomes part of the metadata.
     """
 
     key: AssetKey
@@ -136,6 +145,7 @@ class AssetSpec:
         freshness_policy: Any = None,
         partitions_def: Any = None,
         io_manager_key: str | None = None,
+        table: TableOptions | None = None,
         place: Place | None = None,
     ) -> None:
         place = place or caller_place()
@@ -149,6 +159,8 @@ class AssetSpec:
             faults.check_owners(owners)
         if kinds:
             faults.check_kinds(kinds)
+        if table is not None:
+            metadata = with_table_options(metadata, table, faults)
         if partitions_def is not None and not check_partitions(partitions_def, metadata or {}, faults):
             partitions_def = None
         if data_version is not None:
@@ -172,6 +184,11 @@ class AssetSpec:
         put(self, "place", place)
         if faults.errors:
             faults.settle(f"asset {asset_key.to_user_string()!r}")
+
+    @property
+    def table(self) -> TableOptions | None:
+        """How its table is written, where that was declared; it is part of the metadata."""
+        return self.metadata.get(TABLE_OPTIONS)
 
     def with_io_manager_key(self, io_manager_key: str) -> AssetSpec:
         """The same asset, loaded by the manager of this name."""

@@ -107,6 +107,7 @@ class StoredTables:
         type_hint: Any = None,
         metadata: Mapping[str, Any] | None = None,
         partition_keys: Sequence[str] | None = None,
+        table_version: str | None = None,
     ) -> InputContext:
         """What the manager is told of the read of an asset: of these partitions, or of all there are."""
         keys = self.partition_keys(key) if partition_keys is None else partition_keys
@@ -116,7 +117,8 @@ class StoredTables:
             step_key=step_key,
             run_id=self.run_id,
             type_hint=type_hint,
-            metadata=metadata or {},
+            metadata=self._asked_of(key, metadata or {}),
+            table_version=table_version,
             upstream_output=self.output_context(key, partition_keys=keys),
             resources=NO_RESOURCES,
             log=self.log,
@@ -125,6 +127,13 @@ class StoredTables:
             partitions_def=self.graph.nodes[key].spec.partitions_def,
             made_by=_made_by(self.graph.nodes[key]),
         )
+
+    def _asked_of(self, key: AssetKey, metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What is to be read of a table: as the reader says, and as its source says."""
+        node = self.graph.nodes[key]
+        if node.definition is not None or not node.spec.metadata:
+            return metadata
+        return {**{name: node.spec.metadata[name] for name in ("where", "limit") if name in node.spec.metadata}, **metadata}
 
     def load(
         self,

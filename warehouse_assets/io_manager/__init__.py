@@ -11,6 +11,7 @@ from warehouse_assets.io_manager.contexts import InputContext, OutputContext, Ta
 from warehouse_assets.io_manager.powers import (
     ChecksAssets,
     DropsTables,
+    KeepsVersions,
     PlacesTables,
     QueriesSQL,
     RunsSQL,
@@ -30,6 +31,7 @@ __all__ = [
     "IOManager",
     "IOManagerDefinition",
     "InputContext",
+    "KeepsVersions",
     "OutputContext",
     "PlacesTables",
     "QueriesSQL",

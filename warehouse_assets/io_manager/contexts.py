@@ -15,6 +15,7 @@ from warehouse_assets.metadata import MetadataValue, normalize_metadata
 if TYPE_CHECKING:
     from warehouse_assets.io_manager.base import IOManager
     from warehouse_assets.io_manager.powers import StagedTable
+    from warehouse_assets.table_options import TableOptions
 
 __all__ = ["InputContext", "OutputContext", "TableSource", "logger"]
 
@@ -89,6 +90,13 @@ class OutputContext(ContextPartitions):
         self._metadata.update(new)
 
     @property
+    def table_options(self) -> TableOptions:
+        """How the table of the asset is to be written."""
+        from warehouse_assets.table_options import TableOptions
+
+        return TableOptions.of(self.definition_metadata)
+
+    @property
     def output_metadata(self) -> Mapping[str, MetadataValue]:
         """What was recorded so far."""
         return self._metadata
@@ -100,6 +108,7 @@ class InputContext(ContextPartitions):
     `asset_key` is the asset to load, `name` the argument it is for, `type_hint` what the argument's annotation asks for (None:
     the manager's own choice), `metadata` what `AssetIn` says, `upstream_output` the write that made the asset, as far as it is
     known: its `definition_metadata` is the metadata of the asset or source. `made_by` says what should have made the table.
+    `table_version` is the version of the table to read, as its store names it; None for the present one.
     """
 
     __slots__ = (
@@ -115,6 +124,7 @@ class InputContext(ContextPartitions):
         "resources",
         "run_id",
         "step_key",
+        "table_version",
         "type_hint",
         "upstream_output",
     )
@@ -136,6 +146,7 @@ class InputContext(ContextPartitions):
         partition_keys: Sequence[str] = (),
         partitions_def: Any = None,
         made_by: str | None = None,
+        table_version: str | None = None,
     ) -> None:
         self.asset_key = asset_key
         self.name = name
@@ -151,6 +162,7 @@ class InputContext(ContextPartitions):
         self.partition_keys = partition_keys
         self.partitions_def = partitions_def
         self.made_by = made_by
+        self.table_version = table_version
 
     @property
     def definition_metadata(self) -> Mapping[str, Any]:
@@ -164,10 +176,28 @@ class InputContext(ContextPartitions):
         if not isinstance(columns, (list, tuple)) or not all(isinstance(column, str) for column in columns):
             if columns is None:
                 return None
-            raise InvalidMetadataError(
-                f'the metadata "columns" of asset {self.asset_key.to_user_string()!r} is not a list of column names: {columns!r}'
-            )
+            raise self._refused("columns", columns, "a list of column names")
         return tuple(columns)
+
+    @property
+    def where(self) -> str | None:
+        """The SQL condition that the rows to read fulfil, from `AssetIn(where=…)` or the source's metadata."""
+        where = self.metadata.get("where")
+        if where is None or (isinstance(where, str) and where.strip()):
+            return where
+        raise self._refused("where", where, "a SQL condition")
+
+    @property
+    def limit(self) -> int | None:
+        """The most rows to read, from `AssetIn(limit=…)` or the source's metadata."""
+        limit = self.metadata.get("limit")
+        if limit is None or (type(limit) is int and limit >= 0):
+            return limit
+        raise self._refused("limit", limit, "a number of rows")
+
+    def _refused(self, name: str, value: Any, wanted: str) -> InvalidMetadataError:
+        of = self.asset_key.to_user_string()
+        return InvalidMetadataError(f'the metadata "{name}" of asset {of!r} is not {wanted}: {value!r}')
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -10,11 +10,12 @@ from warehouse_assets.keys import AssetKey
 
 if TYPE_CHECKING:
     from warehouse_assets.io_manager.contexts import InputContext, OutputContext, TableSource
-    from warehouse_assets.tables import TableStats
+    from warehouse_assets.tables import TableStats, TableVersion
 
 __all__ = [
     "ChecksAssets",
     "DropsTables",
+    "KeepsVersions",
     "PlacesTables",
     "QueriesSQL",
     "RunsSQL",
@@ -69,6 +70,17 @@ class DropsTables(Protocol):
 
     def drop(self, context: OutputContext) -> bool:
         """Remove the table; whether there was one."""
+
+
+@runtime_checkable
+class KeepsVersions(Protocol):
+    """Keeps earlier states of its tables: `InputContext.table_version` says which of them is to be read."""
+
+    def table_versions(self, context: InputContext) -> Sequence[TableVersion]:
+        """The states that are kept, the oldest first, the present one last; TableNotFoundError where there is no table."""
+
+    def roll_back(self, context: OutputContext, version: str) -> TableStats:
+        """Make an earlier state the present one, at once and as a new version; TableNotFoundError for one that is not kept."""
 
 
 @runtime_checkable
