@@ -51,9 +51,7 @@ class FileFormat(ABC):
         """Write the rows of asset `key`; UnsupportedTypeError, before anything is published, for what cannot be said."""
 
     @abstractmethod
-    def read(
-        self, source: BinaryIO, file: TableFile, columns: Sequence[str] | None, key: AssetKey
-    ) -> Iterator[pl.DataFrame]:
+    def read(self, source: BinaryIO, file: TableFile, columns: Sequence[str] | None, key: AssetKey) -> Iterator[pl.DataFrame]:
         """The rows, of these columns, a batch at a time; none for a file without rows."""
 
     @abstractmethod
@@ -82,17 +80,15 @@ class ArrowFormat(FileFormat):
         register_io_source(counted, schema=schema).sink_ipc(target, compression="lz4", record_batch_size=BATCH_ROWS)
         return TableFile(schema, rows)
 
-    def read(
-        self, source: BinaryIO, file: TableFile, columns: Sequence[str] | None, key: AssetKey
-    ) -> Iterator[pl.DataFrame]:
+    def read(self, source: BinaryIO, file: TableFile, columns: Sequence[str] | None, key: AssetKey) -> Iterator[pl.DataFrame]:
         names = file.schema.names() if columns is None else list(columns)
-        dtypes = {name: file.schema[name] for name in names}
+        dtypes = pl.Schema({name: file.schema[name] for name in names})
         if any(_is_wide(dtype) for dtype in dtypes.values()):  # only polars reads them
             yield from pl.scan_ipc(source).select(names).collect_batches(chunk_size=BATCH_ROWS)
             return
         positions = {name: number for number, name in enumerate(file.schema)}
         options = pa.ipc.IpcReadOptions(included_fields=[positions[name] for name in names])
-        with pa.ipc.open_file(source, options=options) as reader:
+        with pa.ipc.open_file(source, options=options) as reader:  # type: ignore[arg-type]
             for number in range(reader.num_record_batches):
                 yield pl.DataFrame(reader.get_batch(number)).select(names).cast(dtypes)
 
@@ -101,8 +97,8 @@ class ArrowFormat(FileFormat):
         source.seek(0)
         if any(map(_is_wide, schema.values())):
             return TableFile(schema, pl.scan_ipc(source).select(pl.len()).collect().item())
-        with pa.ipc.open_file(source) as reader:
-            return TableFile(schema, reader.count_rows())
+        with pa.ipc.open_file(source) as reader:  # type: ignore[arg-type]
+            return TableFile(schema, reader.count_rows())  # type: ignore[attr-defined]
 
 
 class TextFormat(FileFormat):
@@ -150,9 +146,7 @@ class TextFormat(FileFormat):
     def begin(self, plain: pl.DataFrame, target: BinaryIO) -> None:
         """Write what comes before the rows."""
 
-    def read(
-        self, source: BinaryIO, file: TableFile, columns: Sequence[str] | None, key: AssetKey
-    ) -> Iterator[pl.DataFrame]:
+    def read(self, source: BinaryIO, file: TableFile, columns: Sequence[str] | None, key: AssetKey) -> Iterator[pl.DataFrame]:
         schema = file.schema if columns is None else pl.Schema({name: file.schema[name] for name in columns})
         plain = self.columns(schema, key)
         types = pl.Schema({name: pl.String() if name in file.mixed else column.plain for name, column in plain.items()})
@@ -189,7 +183,7 @@ class CsvFormat(TextFormat):
                 yield pl.DataFrame(batch).cast(plain)
 
     def described(self, source: BinaryIO, known: pl.Schema) -> TableFile:
-        names = set(next(csv.reader(io.TextIOWrapper(_Kept(source), "utf-8", newline="")), ()))
+        names = set(next(csv.reader(io.TextIOWrapper(io.BufferedReader(_Kept(source)), "utf-8", newline="")), ()))
         source.seek(0)
         if not names:
             return TableFile(pl.Schema())

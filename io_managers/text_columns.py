@@ -74,7 +74,9 @@ def _plain(dtype: pl.DataType) -> PlainColumn | None:
     if dtype == pl.Float16:
         return _cast(pl.Float32(), dtype)
     if dtype == pl.Null:
-        return PlainColumn(pl.String(), lambda column: column.cast(pl.String), lambda column: column.cast(pl.Null, strict=False))
+        return PlainColumn(
+            pl.String(), lambda column: column.cast(pl.String), lambda column: column.cast(pl.Null, strict=False)
+        )
     if dtype == pl.Binary:
         return PlainColumn(
             pl.String(), lambda column: column.bin.encode("base64"), lambda column: column.str.decode("base64", strict=True)
@@ -136,15 +138,15 @@ def _list(dtype: pl.List | pl.Array) -> PlainColumn | None:
 def _struct(dtype: pl.Struct) -> PlainColumn | None:
     fields: dict[str, PlainColumn] = {}
     for field in dtype.fields:
-        if (plain := _plain(_typed(field.dtype))) is None:
+        if (inner := _plain(_typed(field.dtype))) is None:
             return None
-        fields[field.name] = plain
+        fields[field.name] = inner
 
     def turn(way: str, column: pl.Expr) -> pl.Expr:
         each = [getattr(plain, way)(column.struct.field(name)).alias(name) for name, plain in fields.items()]
         return pl.when(column.is_null()).then(None).otherwise(pl.struct(each) if each else column)
 
-    plain = pl.Struct({name: plain.plain for name, plain in fields.items()})
+    plain = pl.Struct({name: each.plain for name, each in fields.items()})
     return PlainColumn(plain, partial(turn, "lower"), partial(turn, "restore"))
 
 
