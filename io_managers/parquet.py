@@ -107,7 +107,7 @@ class ParquetIOManager(TableIOManager):
         return engine.answered(sql, sources)
 
     def duckdb_scan(self, connection: Any, context: InputContext) -> str:
-        """A `read_parquet` of the files; the connection gets their file system if it is not local."""
+        """A `read_parquet` of the files, or a scan by polars of those that are elsewhere."""
         return self.stored(context).duckdb_scan(connection)
 
     def drop(self, context: OutputContext) -> bool:

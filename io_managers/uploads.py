@@ -1,0 +1,61 @@
+"""Writing a file elsewhere: in parts, as it is made, and replacing the old one at once or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator
+from typing import Any, BinaryIO, cast
+
+from io_managers.cloud import reaching
+
+__all__ = ["upload"]
+
+
+@contextlib.contextmanager
+def upload(fs: Any, path: str, uri: str) -> Generator[BinaryIO]:
+    """An open file that takes the place of `path` as the block ends; after an exception nothing is there of it, nor of its parts."""
+    with reaching(uri):
+        handle = _uncommitted(fs, path)
+    try:
+        yield cast(BinaryIO, _Upload(handle, uri))
+        with reaching(uri):
+            handle.close()
+            handle.commit()
+    except BaseException:
+        with contextlib.suppress(Exception):  # parts that cannot be given up now are seen by no reader
+            handle.discard()
+        with contextlib.suppress(AttributeError):
+            handle.closed = True  # or collecting it would upload what it has
+        raise
+    fs.invalidate_cache(path.rpartition("/")[0])
+
+
+class _Upload:
+    """A file of fsspec whose failures to send name the place."""
+
+    def __init__(self, handle: Any, uri: str) -> None:
+        self._handle = handle
+        self._uri = uri
+
+    def write(self, data: Any) -> int:
+        with reaching(self._uri):
+            written: int = self._handle.write(data)
+        return written
+
+    def flush(self) -> None:
+        """Nothing: parts are sent as they fill, and stores refuse small ones."""
+
+    def close(self) -> None:
+        """Nothing: whoever opened the file closes it."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._handle, name)
+
+
+def _uncommitted(fs: Any, path: str) -> Any:
+    if "memory" in fs.protocol:  # its own open() publishes the file before it is written
+        from fsspec.implementations.memory import MemoryFile  # type: ignore[import-untyped]
+
+        fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+        return MemoryFile(fs, path)
+    return fs.open(path, "wb", autocommit=False)
