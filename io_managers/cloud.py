@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from warehouse_assets.errors import ExtraRequiredError, TableError
 
-__all__ = ["NativeStore", "native_store", "place_and_options", "reaching", "required_extra"]
+__all__ = ["NativeStore", "fields_of", "native_store", "place_and_options", "reaching", "required_extra"]
 
 RETRIES: Mapping[str, Any] = {"max_retries": 6, "retry_init_backoff_ms": 200, "retry_timeout_ms": 60_000}
 
@@ -48,6 +48,14 @@ def place_and_options(uri: str) -> tuple[str, dict[str, Any]]:
             inner = inner.setdefault(parent, {})
         inner[last] = {"true": True, "false": False}.get(text, int(text) if re.fullmatch(r"\d{1,9}", text) else text)
     return place, options
+
+
+def fields_of(uri: str, cls: Any) -> dict[str, Any]:
+    """What a URI says of a manager of the class `cls`: where it is, its own fields, and the options of the file system."""
+    place, options = place_and_options(uri)
+    own = {name: options.pop(name) for name in [*options] if name in {*cls.model_fields, "format"}}
+    known = {name: value for name, value in own.items() if name in cls.model_fields}  # Parquet has no other format
+    return {**known, "base_path": place, "storage_options": options}
 
 
 @contextmanager

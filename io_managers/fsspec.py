@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 from pydantic import Field
 
+from io_managers.cloud import fields_of
 from io_managers.files import Files
 from io_managers.pickles import Pickles
 from warehouse_assets.io_manager import ConfigurableIOManager, InputContext, OutputContext, StagedTable
@@ -40,8 +41,8 @@ class FsspecIOManager(ConfigurableIOManager):
 
     @classmethod
     def from_uri(cls, uri: str) -> Self:
-        """The manager for files under the URL `uri`."""
-        return cls(base_path=uri)
+        """The manager for files under the URL `uri`, whose query has fields of this class and options of the file system."""
+        return cls(**fields_of(uri, cls))
 
     @cached_property
     def _keeper(self) -> Pickles | FileTables:

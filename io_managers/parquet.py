@@ -13,6 +13,7 @@ from pydantic import Field
 
 from io_managers import engine
 from io_managers.asset_files import AssetFiles
+from io_managers.cloud import fields_of
 from io_managers.files import Files, Stamp
 from io_managers.frames import FrameType, table_schema
 from io_managers.parquet_files import Footers, ParquetFiles, joint_schema
@@ -49,8 +50,8 @@ class ParquetIOManager(TableIOManager):
 
     @classmethod
     def from_uri(cls, uri: str) -> Self:
-        """The manager for files under the URL `uri`."""
-        return cls(base_path=uri)
+        """The manager for files under the URL `uri`, whose query has fields of this class and options of the file system."""
+        return cls(**fields_of(uri, cls))
 
     @cached_property
     def _files(self) -> Files:

@@ -16,16 +16,19 @@ def upload(fs: Any, path: str, uri: str) -> Generator[BinaryIO]:
     """An open file that takes the place of `path` as the block ends; after an exception nothing is there of it, nor of its parts."""
     with reaching(uri):
         handle = _uncommitted(fs, path)
+    target = _Upload(handle, uri)
     try:
-        yield cast(BinaryIO, _Upload(handle, uri))
+        yield cast(BinaryIO, target)
         with reaching(uri):
             handle.close()
             handle.commit()
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(Exception):  # parts that cannot be given up now are seen by no reader
             handle.discard()
         with contextlib.suppress(AttributeError):
             handle.closed = True  # or collecting it would upload what it has
+        if target.failure is not None and isinstance(error, Exception):  # which polars takes for one of its own
+            raise target.failure from None
         raise
     fs.invalidate_cache(path.rpartition("/")[0])
 
@@ -36,10 +39,15 @@ class _Upload:
     def __init__(self, handle: Any, uri: str) -> None:
         self._handle = handle
         self._uri = uri
+        self.failure: Exception | None = None
 
     def write(self, data: Any) -> int:
-        with reaching(self._uri):
-            written: int = self._handle.write(data)
+        try:
+            with reaching(self._uri):
+                written: int = self._handle.write(data)
+        except Exception as error:
+            self.failure = error
+            raise
         return written
 
     def flush(self) -> None:
