@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from warehouse_assets.errors import ExtraRequiredError, TableError
 
-__all__ = ["NativeStore", "fields_of", "native_store", "place_and_options", "reaching", "required_extra"]
+__all__ = ["NativeStore", "ReplacedError", "fields_of", "native_store", "place_and_options", "reaching", "required_extra"]
 
 RETRIES: Mapping[str, Any] = {"max_retries": 6, "retry_init_backoff_ms": 200, "retry_timeout_ms": 60_000}
 
@@ -56,6 +56,15 @@ def fields_of(uri: str, cls: Any) -> dict[str, Any]:
     own = {name: options.pop(name) for name in [*options] if name in {*cls.model_fields, "format"}}
     known = {name: value for name, value in own.items() if name in cls.model_fields}  # Parquet has no other format
     return {**known, "base_path": place, "storage_options": options}
+
+
+class ReplacedError(TableError):
+    """A file was replaced while it was read; what was read is to be forgotten."""
+
+    @classmethod
+    def of(cls, uri: str) -> ReplacedError:
+        """The error for the file `uri`."""
+        return cls(f"{uri} was replaced while it was read", hint="Load it again.")
 
 
 @contextmanager

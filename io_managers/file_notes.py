@@ -125,8 +125,7 @@ class FileNotes:
 
     def _noted(self, path: str) -> list[Note]:
         try:
-            with self._files.open(_place(path)) as file:
-                return [Note.from_json(each) for each in json.load(file)["files"]]
+            return [Note.from_json(each) for each in json.loads(self._files.content(_place(path)))["files"]]
         except FileNotFoundError:
             return []
 

@@ -110,6 +110,33 @@ class Files:
         with self._reaching(self.uri(path)):
             return self.fs.open(path, "rb", **({"cache_type": "none"} if in_parts else {}))  # type: ignore[no-any-return]
 
+    @contextlib.contextmanager
+    def unchanged(self, path: str) -> Iterator[None]:
+        """Raise ReplacedError where the file is another as the block ends; a local one that is open stays what it was."""
+        if self.is_local:
+            yield
+            return
+        from io_managers.cloud import ReplacedError
+
+        before = self.stamp(path)
+        try:
+            yield
+        except Exception:
+            if before is not None and self.stamp(path) != before:
+                raise ReplacedError.of(self.uri(path)) from None
+            raise
+        if self.stamp(path) != before:
+            raise ReplacedError.of(self.uri(path))
+
+    def content(self, path: str) -> bytes:
+        """All of a small file, as it is at one time; FileNotFoundError where there is none."""
+        if self.is_local:
+            with open(path, "rb") as file:
+                return file.read()
+        with self._reaching(self.uri(path)):
+            content: bytes = self.fs.cat_file(path)
+        return content
+
     def remove(self, path: str) -> bool:
         """Remove the file; whether there was one."""
         try:

@@ -14,10 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from io_managers import engine
+from io_managers.cloud import ReplacedError
 from io_managers.database import in_memory
 from io_managers.files import Files, Stamp
 from io_managers.frames import FrameType, Stream, from_reader
-from io_managers.parquet_remote import RemoteParquet, ReplacedError
+from io_managers.parquet_remote import RemoteParquet
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.tables import quote_identifier
 

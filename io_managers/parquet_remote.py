@@ -12,16 +12,11 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from io_managers.cloud import reaching, unreachable
+from io_managers.cloud import ReplacedError, reaching, unreachable
 from io_managers.files import Files, Stamp
 from io_managers.frames import BATCH_ROWS
-from warehouse_assets.errors import TableError
 
-__all__ = ["RemoteParquet", "ReplacedError"]
-
-
-class ReplacedError(TableError):
-    """A file was replaced while it was read; what was read is to be forgotten."""
+__all__ = ["RemoteParquet"]
 
 
 @dataclass(slots=True)
@@ -97,7 +92,7 @@ class RemoteParquet:
 
     def _refuse_replaced(self) -> None:
         if self._current() != self._stamps:
-            raise ReplacedError(f"{self._uri} was replaced while it was read", hint="Load it again.")
+            raise ReplacedError.of(self._uri)
 
     @contextmanager
     def _failing(self) -> Iterator[None]:

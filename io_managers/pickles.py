@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any, BinaryIO
 
 from io_managers.asset_files import AssetFiles
+from io_managers.cloud import ReplacedError
 from io_managers.files import Files
 from io_managers.values import MissingValueError, ValueIOManager
 from warehouse_assets.errors import UnsupportedTypeError
@@ -17,6 +18,7 @@ from warehouse_assets.keys import AssetKey
 __all__ = ["Pickles"]
 
 SUFFIX = ".pickle"
+REPLACED_TRIES = 10
 
 
 class Pickles(ValueIOManager):
@@ -71,6 +73,9 @@ class Pickles(ValueIOManager):
         return AssetFiles(self._files, key, SUFFIX)
 
     def _load(self, path: str) -> Any:
+        for _ in range(REPLACED_TRIES):
+            with suppress(ReplacedError), self._files.unchanged(path), self._files.open(path) as file:
+                return pickle.load(file)
         with self._files.open(path) as file:
             return pickle.load(file)
 

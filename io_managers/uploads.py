@@ -6,7 +6,8 @@ import contextlib
 from collections.abc import Generator
 from typing import Any, BinaryIO, cast
 
-from io_managers.cloud import reaching
+from io_managers.cloud import reaching, unreachable
+from warehouse_assets.errors import TableError
 
 __all__ = ["upload"]
 
@@ -20,8 +21,7 @@ def upload(fs: Any, path: str, uri: str) -> Generator[BinaryIO]:
     try:
         yield cast(BinaryIO, target)
         with reaching(uri):
-            handle.close()
-            handle.commit()
+            _publish(fs, path, handle, uri)
     except BaseException as error:
         with contextlib.suppress(Exception):  # parts that cannot be given up now are seen by no reader
             handle.discard()
@@ -58,6 +58,27 @@ class _Upload:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._handle, name)
+
+
+def _publish(fs: Any, path: str, handle: Any, uri: str) -> None:
+    if "abfs" not in fs.protocol:
+        handle.close()
+        handle.commit()
+    elif handle.offset is None:  # nothing was sent yet, and what is sent at once meets no other writer
+        fs.pipe_file(path, handle.buffer.getvalue())
+        handle.closed = True
+    else:
+        try:
+            handle.close()
+        except RuntimeError as error:
+            raise _met_another(error, uri) from None
+
+
+def _met_another(error: RuntimeError, uri: str) -> Exception:
+    """Azure forgets the parts of everyone who is writing a file as one of them is done."""
+    if "InvalidBlockList" not in str(error):
+        return unreachable(uri, error)
+    return TableError(f"{uri} was written by someone else at the same time, and is what they wrote", hint="Run it again.")
 
 
 def _uncommitted(fs: Any, path: str) -> Any:
