@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin/python -m
 PIP := $(RUN) pip --disable-pip-version-check --quiet
+APT := DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends
 
 .PHONY: demo test lint docs bench clean
 .DELETE_ON_ERROR:
@@ -10,7 +11,7 @@ PIP := $(RUN) pip --disable-pip-version-check --quiet
 demo: $(VENV)/.demo  ## the example on real data: lineage, rows and bytes, and an answer
 	@$(RUN) examples.nyc_flights
 
-test: $(VENV)/.dev  ## every test, with branch coverage
+test: $(VENV)/.dev $(VENV)/.mariadb $(VENV)/.swift $(VENV)/.azurite  ## every test, with branch coverage
 	@$(RUN) pytest --numprocesses logical --cov --cov-report term:skip-covered
 
 lint: $(VENV)/.dev  ## style, types, the direction of imports, and whether the documentation can be built
@@ -37,7 +38,30 @@ $(VENV)/.demo: pyproject.toml | $(VENV)/.made
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/.made
 	@echo "Installing what the tests need into $(VENV)"
-	@$(PIP) install --editable '.[duckdb,pandas,parquet,s3]' --group test --group lint
+	@$(PIP) install --editable '.[all]' --group test --group lint
+	@touch $@
+
+# The packages without the service: the tests start a server of their own, and nothing runs beside them.
+$(VENV)/.mariadb: | $(VENV)/.made
+	@(PATH="$$PATH:/usr/sbin"; command -v mariadbd && command -v mariadb-install-db && command -v my_print_defaults) >/dev/null \
+		|| { test "$$(id -u)" = 0 && apt-get update -qq && $(APT) mariadb-server-core mariadb-client-core; } \
+		|| { echo "MariaDB is missing: sudo apt-get install --no-install-recommends mariadb-server-core mariadb-client-core"; exit 1; }
+	@touch $@
+
+# Swift wants releases of its own, so it lives apart.
+$(VENV)/.swift: | $(VENV)/.made
+	@echo "Installing the object store of the tests into $(VENV)/swift"
+	@$(PYTHON) -m venv --clear $(VENV)/swift
+	@$(VENV)/swift/bin/python -m pip --disable-pip-version-check --quiet install 'swift>=2.38' 'pyeclib>=1.7' 'setuptools<81'
+	@touch $@
+
+$(VENV)/.azurite: | $(VENV)/.made
+	@command -v npm >/dev/null \
+		|| { test "$$(id -u)" = 0 && apt-get update -qq && $(APT) nodejs npm; } \
+		|| { echo "npm is missing: sudo apt-get install --no-install-recommends nodejs npm"; exit 1; }
+	@echo "Installing what stands in for Azure in the tests into $(VENV)/node"
+	@mkdir -p $(VENV)/node
+	@npm install --prefix $(VENV)/node --no-audit --no-fund --loglevel error azurite@^3.35
 	@touch $@
 
 # Debian and Ubuntu ship Python without its venv module; pip older than 25.1 knows no dependency groups.

@@ -1,0 +1,88 @@
+"""The servers as fixtures: started when the first test asks, shared by all processes of one test run, stopped with the last."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers import azurite_server, gcs_server, keeper, mariadb_server, postgres_server, swift_server
+from tests.servers.bucket import AzureContainer, GCSBucket, S3Bucket
+from tests.servers.database import Database
+
+
+def pytest_configure() -> None:
+    # Read when gcsfs is imported, by whichever test: it would speak a protocol that the emulator of Google's cloud does not.
+    os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
+
+
+@pytest.fixture(scope="session")
+def meeting_place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that all processes of this test run have in common."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def postgres_address(meeting_place: Path) -> Iterator[dict[str, Any]]:
+    with keeper.use("postgres_server", meeting_place) as address:
+        yield address
+
+
+@pytest.fixture
+def postgres(postgres_address: dict[str, Any]) -> Iterator[Database]:
+    """An empty database on a PostgreSQL server."""
+    with postgres_server.fresh_database(postgres_address) as database:
+        yield database
+
+
+@pytest.fixture(scope="session")
+def mariadb_address(meeting_place: Path) -> Iterator[dict[str, Any]]:
+    with keeper.use("mariadb_server", meeting_place) as address:
+        yield address
+
+
+@pytest.fixture
+def mariadb(mariadb_address: dict[str, Any]) -> Iterator[Database]:
+    """An empty database on a MariaDB server."""
+    with mariadb_server.fresh_database(mariadb_address) as database:
+        yield database
+
+
+@pytest.fixture(scope="session")
+def swift_address(meeting_place: Path) -> Iterator[dict[str, Any]]:
+    with keeper.use("swift_server", meeting_place) as address:
+        yield address
+
+
+@pytest.fixture
+def swift(swift_address: dict[str, Any]) -> S3Bucket:
+    """An empty bucket of a real object store, OpenStack Swift, that speaks S3."""
+    return swift_server.fresh_bucket(swift_address)
+
+
+@pytest.fixture(scope="session")
+def azurite_address(meeting_place: Path) -> Iterator[dict[str, Any]]:
+    with keeper.use("azurite_server", meeting_place) as address:
+        yield address
+
+
+@pytest.fixture
+def azurite(azurite_address: dict[str, Any]) -> AzureContainer:
+    """An empty container of Azurite, which stands in for Azure's blob storage."""
+    return azurite_server.fresh_container(azurite_address)
+
+
+@pytest.fixture(scope="session")
+def gcs_address(meeting_place: Path) -> Iterator[dict[str, Any]]:
+    with keeper.use("gcs_server", meeting_place) as address:
+        yield address
+
+
+@pytest.fixture
+def gcs(gcs_address: dict[str, Any]) -> GCSBucket:
+    """An empty bucket of an emulator of Google's cloud storage."""
+    return gcs_server.fresh_bucket(gcs_address)
