@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
@@ -32,6 +33,15 @@ class Staged:
 
     note: Note
     path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A file that is open, what it is, and what tells it from its successor, if that may come while it is read."""
+
+    file: TableFile
+    source: BinaryIO
+    stamp: Stamp | None = None
 
 
 class TableFiles:
@@ -78,23 +88,25 @@ class TableFiles:
         """Files as one table; without a `schema` there is one file, which has its own."""
         if schema is not None:
             return StoredTable(self, paths, schema, staged, key)
-        file, source = self.opened(paths[0], staged)
-        return closing_with(StoredTable(self, paths, file.schema, staged, key, (file, source)), source.close)
+        opened = self.opened(paths[0], staged)
+        return closing_with(StoredTable(self, paths, opened.file.schema, staged, key, opened), opened.source.close)
 
-    def opened(self, path: str, staged: Mapping[str, Staged]) -> tuple[TableFile, BinaryIO]:
-        """A file, open to be read, and what it is."""
+    def opened(self, path: str, staged: Mapping[str, Staged]) -> Opened:
+        """A file, open to be read."""
         if path in staged:
-            return staged[path].note.file, open(staged[path].path, "rb")
-        source = self.files.open(path)
-        return self.notes.describe(path, source), source
+            return Opened(staged[path].note.file, open(staged[path].path, "rb"))
+        stamp = None if self.files.is_local else self.files.stamp(path)
+        with self.files.unchanged(path, stamp):
+            source = self.files.open(path, in_parts=self.form.says_types)
+            return Opened(self.notes.describe(path, source), source, stamp)
 
     def _described(self, path: str) -> TableFile | None:
         try:
-            file, source = self.opened(path, _NOTHING)
+            opened = self.opened(path, _NOTHING)
         except FileNotFoundError:
             return None
-        source.close()
-        return file
+        opened.source.close()
+        return opened.file
 
     def _counted(self, path: str, file: TableFile, key: AssetKey) -> TableFile:
         with self.files.open(path) as source:
@@ -113,7 +125,7 @@ class StoredTable:
     schema: pl.Schema
     staged: Mapping[str, Staged] = field(default_factory=dict)
     key: AssetKey = AssetKey("table")  # noqa: RUF009
-    open: tuple[TableFile, BinaryIO] | None = None
+    open: Opened | None = None
 
     def read(self, kind: FrameType, columns: list[str] | None) -> Any:
         """The table, of these columns, as a frame of this kind."""
@@ -130,10 +142,11 @@ class StoredTable:
         schema = self.schema if columns is None else pl.Schema({name: self.schema[name] for name in columns})
         fitting = Fitting(schema)
         for path in self.paths:
-            file, source = self.open or self.tables.opened(path, self.staged)
-            with source:
-                names = [name for name in schema if name in file.schema]
-                for frame in self.tables.form.read(source, file, names, self.key):
+            opened = self.open or self.tables.opened(path, self.staged)
+            names = [name for name in schema if name in opened.file.schema]
+            steady = nullcontext() if opened.stamp is None else self.tables.files.unchanged(path, opened.stamp)
+            with opened.source as source, steady:
+                for frame in self.tables.form.read(source, opened.file, names, self.key):
                     yield frame if fitting.fits(frame.schema) else fitting.fitted(frame.lazy()).collect()
 
     def _batches_later(self, columns: Sequence[str] | None) -> Iterator[pl.DataFrame]:
@@ -141,12 +154,12 @@ class StoredTable:
         if self.open is None:
             return self.batches(columns)
         opened = self.tables.opened(self.paths[0], {})
-        if opened[0].schema != self.schema:
+        if opened.file.schema != self.schema:
             raise SchemaChangedError(
                 f"the table of asset {self.key.to_user_string()!r} got other columns after it was asked for",
                 hint="Load it again.",
             )
-        return closing_with(replace(self, open=opened), opened[1].close).batches(columns)
+        return closing_with(replace(self, open=opened), opened.source.close).batches(columns)
 
     def _whole(self, columns: list[str] | None) -> pl.DataFrame:
         schema = self.schema if columns is None else {name: self.schema[name] for name in columns}

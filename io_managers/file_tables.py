@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Generator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -13,6 +13,7 @@ from pydantic import Field
 
 from io_managers import engine
 from io_managers.asset_files import AssetFiles
+from io_managers.cloud import ReplacedError
 from io_managers.file_formats import FORMATS, FileFormat
 from io_managers.file_partitions import staged_partitions
 from io_managers.file_reading import Staged, StoredTable, TableFiles
@@ -28,6 +29,8 @@ from warehouse_assets.metadata import stats_metadata
 from warehouse_assets.tables import PartitionFilter, TableSlice, TableStats, placed_key
 
 __all__ = ["FileTables"]
+
+REPLACED_TRIES = 10
 
 _NOTHING: Mapping[str, Staged] = {}
 
@@ -109,6 +112,9 @@ class FileTables(TableIOManager):
         return removed
 
     def read(self, context: InputContext, table: TableSlice, kind: FrameType) -> Any:
+        for _ in range(REPLACED_TRIES):
+            with suppress(ReplacedError):
+                return _read(self.stored(context), context, table, kind)
         return _read(self.stored(context), context, table, kind)
 
     def stored(self, context: InputContext, staged: Mapping[str, Staged] = _NOTHING) -> StoredTable:

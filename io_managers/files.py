@@ -111,14 +111,14 @@ class Files:
             return self.fs.open(path, "rb", **({"cache_type": "none"} if in_parts else {}))  # type: ignore[no-any-return]
 
     @contextlib.contextmanager
-    def unchanged(self, path: str) -> Iterator[None]:
-        """Raise ReplacedError where the file is another as the block ends; a local one that is open stays what it was."""
+    def unchanged(self, path: str, before: Stamp | None = None) -> Iterator[None]:
+        """Raise ReplacedError where the file is another as the block ends than it was `before`; a local one that is open stays."""
         if self.is_local:
             yield
             return
         from io_managers.cloud import ReplacedError
 
-        before = self.stamp(path)
+        before = before or self.stamp(path)
         try:
             yield
         except Exception:
