@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import warnings
-from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
-import pyarrow as pa
 import pytest
-from polars.testing import assert_frame_equal
 
 from io_managers.fsspec import FsspecIOManager
 from io_managers.parquet import ParquetIOManager
-from warehouse_assets.errors import ExtraRequiredError, TableError
-from warehouse_assets.io_manager import io_manager_from_uri
-from warehouse_assets.keys import AssetKey
-from warehouse_assets.testing.frames import HOSTILE_FRAMES, HOSTILE_KEYS
 from warehouse_assets.testing.io_manager import (
-    BY_DAY,
-    KEY,
-    ORDERS,
     FrameContract,
     PartitionContract,
     PartitionSQLContract,
@@ -29,10 +17,7 @@ from warehouse_assets.testing.io_manager import (
     SQLContract,
     StagingContract,
     TableContract,
-    days,
     load,
-    store,
-    stream,
 )
 
 # adlfs and gcsfs hand large parts to aiohttp as bytes, which warns of a moment in which it does nothing else.
