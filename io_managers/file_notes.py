@@ -116,7 +116,7 @@ class FileNotes:
         notes = self._noted(path)
         size = source.seek(0, os.SEEK_END)
         source.seek(0)
-        fitting = {note.checksum: note.file for note in notes if note.bytes == size}
+        fitting = {note.checksum: note.file for note in reversed(notes) if note.bytes == size}  # the newest of equal ones
         if len(fitting) == 1:
             return next(iter(fitting.values()))
         if fitting:

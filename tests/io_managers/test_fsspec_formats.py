@@ -183,6 +183,14 @@ class TestWithoutANote:
 
         assert load(csvs).schema == {"n": pl.Int8}
 
+    @pytest.mark.parametrize("form", ["csv", "ndjson"])
+    def test_of_two_tables_that_look_alike_the_newer_one_is_there(self, tmp_path, form):
+        manager = FsspecIOManager(base_path=str(tmp_path), format=form)
+        for dtype in (pl.Int8, pl.Int64):
+            store(manager, pl.DataFrame({"n": [1]}, schema={"n": dtype}))
+
+        assert load(manager).schema == {"n": pl.Int64}
+
     def test_rows_that_nobody_counted_are_counted(self, csvs, tmp_path):
         store(csvs, days(d1=1), partitions=BY_DAY("2024-01-01"))
         (file,) = tmp_path.rglob("data.csv")
