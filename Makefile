@@ -5,13 +5,13 @@ RUN := $(VENV)/bin/python -m
 PIP := $(RUN) pip --disable-pip-version-check --quiet
 APT := DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends
 
-.PHONY: demo test lint docs bench clean
+.PHONY: demo test lint docs bench clean mariadb
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo  ## the example on real data: lineage, rows and bytes, and an answer
 	@$(RUN) examples.nyc_flights
 
-test: $(VENV)/.dev $(VENV)/.mariadb $(VENV)/.swift $(VENV)/.azurite  ## every test, with branch coverage
+test: $(VENV)/.dev mariadb $(VENV)/.swift $(VENV)/.azurite  ## every test, with branch coverage
 	@$(RUN) pytest --numprocesses logical --cov --cov-report term:skip-covered
 
 lint: $(VENV)/.dev  ## style, types, the direction of imports, and whether the documentation can be built
@@ -42,11 +42,10 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/.made
 	@touch $@
 
 # The packages without the service: the tests start a server of their own, and nothing runs beside them.
-$(VENV)/.mariadb: | $(VENV)/.made
+mariadb:
 	@(PATH="$$PATH:/usr/sbin"; command -v mariadbd && command -v mariadb-install-db && command -v my_print_defaults) >/dev/null \
 		|| { test "$$(id -u)" = 0 && apt-get update -qq && $(APT) mariadb-server-core mariadb-client-core; } \
 		|| { echo "MariaDB is missing: sudo apt-get install --no-install-recommends mariadb-server-core mariadb-client-core"; exit 1; }
-	@touch $@
 
 # Swift wants releases of its own, so it lives apart.
 $(VENV)/.swift: | $(VENV)/.made

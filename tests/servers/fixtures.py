@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 from tests.servers import azurite_server, gcs_server, keeper, mariadb_server, postgres_server, swift_server
 from tests.servers.bucket import AzureContainer, GCSBucket, S3Bucket
 from tests.servers.database import Database
+from tests.servers.http_proxy import HttpProxy
+from tests.servers.wire import Wire
 
 
 def pytest_configure() -> None:
@@ -86,3 +89,17 @@ def gcs_address(meeting_place: Path) -> Iterator[dict[str, Any]]:
 def gcs(gcs_address: dict[str, Any]) -> GCSBucket:
     """An empty bucket of an emulator of Google's cloud storage."""
     return gcs_server.fresh_bucket(gcs_address)
+
+
+@pytest.fixture
+def counted(swift_address: dict[str, Any]) -> Iterator[HttpProxy]:
+    """A proxy in front of Swift that counts requests and bytes: `swift.at(counted.endpoint)` goes through it."""
+    with HttpProxy(swift_address["endpoint"]) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def wire_to() -> Iterator[Callable[[int], Wire]]:
+    """Makes a wire to a port, which can be cut: `postgres.at(wire_to(postgres.port).port)` goes through it."""
+    with ExitStack() as stack:
+        yield lambda port: stack.enter_context(Wire(port))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import subprocess
 from collections.abc import Iterator
@@ -32,16 +33,16 @@ def running(folder: Path) -> Iterator[dict[str, Any]]:
         f"create or replace user '{user}'@'127.0.0.1' identified by '{password}';\n"
         f"grant all on *.* to '{user}'@'127.0.0.1';\n"
     )
-    identity = unprivileged(folder, statements)
+    options: dict[str, Any] = {"cwd": folder, "env": {**os.environ, "TMPDIR": str(folder)}, **unprivileged(folder, statements)}
     install = [program("mariadb-install-db", PACKAGES), "--no-defaults", f"--datadir={data}", "--skip-test-db"]
     install += ["--auth-root-authentication-method=normal"]
-    subprocess.run(install, cwd=folder, check=True, stdout=subprocess.DEVNULL, **identity)
+    subprocess.run(install, check=True, stdout=subprocess.DEVNULL, **options)
 
     def start(stack: ExitStack, port: int) -> None:
         places = {"datadir": data, "socket": folder / "socket", "pid-file": folder / "pid", "init-file": statements}
         settings = [f"--{name}={value}" for name, value in {**SETTINGS, **places, "port": port}.items()]
         command = [program("mariadbd", PACKAGES), "--no-defaults", *settings]
-        server = stack.enter_context(process(command, folder / "log", cwd=folder, **identity))
+        server = stack.enter_context(process(command, folder / "log", **options))
         wait_until(lambda: _connect("127.0.0.1", port, user, password).close(), server)
 
     with on_free_port(start, folder / "log") as port:
