@@ -47,13 +47,9 @@ def staged_partitions(
         fit = fitting(joint, schema, policy, own.key)
         if fit.rewrites:
             parts = {**{path: tables.stored([path], None, {}, own.key).batches(None) for path in stored}, **parts}
+        places = stack.enter_context(own.files.staging_many(parts, beside=own.whole))
         staged = {
-            path: tables.write_locally(
-                (fit.schema, _fitted(part, fit)),
-                stack.enter_context(own.files.staging(path, durable=True, beside=own.whole)),
-                own.key,
-            )
-            for path, part in parts.items()
+            path: tables.write_locally((fit.schema, _fitted(part, fit)), places[path], own.key) for path, part in parts.items()
         }
         yield staged
         for path, written in staged.items():

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import socket
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from typing import Any, BinaryIO, TypeAlias
 from urllib.parse import quote
 
@@ -18,6 +18,7 @@ __all__ = ["Files", "Stamp", "encoded", "file_path"]
 
 LONGEST_NAME = 200  # bytes; most file systems take 255, and a staged name is longer
 COPIED_BYTES = 1 << 22  # at a time, from a staged file into the store
+UPLOADS = 4  # at a time, each of which may have a part of 50 MB in memory
 
 Stamp: TypeAlias = tuple[int, str]
 """The bytes of a file, and what is another text after each write of it, as far as the file system tells."""
@@ -209,9 +210,38 @@ class Files:
             return
         with self.scratch(path) as staged:
             yield staged
-            with open(staged, "rb") as source, self.replacing(path) as target:
-                assert not isinstance(target, str)
-                shutil.copyfileobj(source, target, COPIED_BYTES)
+            self._upload(staged, path)
+
+    @contextlib.contextmanager
+    def staging_many(self, paths: Collection[str], *, beside: str) -> Generator[dict[str, str]]:
+        """Local files that take the place of several as the block ends; after an exception all are as they were.
+
+        Those of a local store are on the disk before the first of them does, so that little time is between it and the last; others
+        are uploaded some at a time.
+        """
+        with contextlib.ExitStack() as stack:
+            if self.is_local:
+                staged = {path: stack.enter_context(self.scratch(beside)) for path in paths}
+                yield staged
+                for new in staged.values():
+                    _flush(new)
+                for path, new in staged.items():
+                    os.makedirs(path.rpartition("/")[0], exist_ok=True)
+                    os.replace(new, path)
+                return
+            folder = stack.enter_context(self.scratch(beside))
+            os.mkdir(folder)
+            staged = {path: f"{folder}/{number}" for number, path in enumerate(paths)}
+            yield staged
+            from concurrent.futures import ThreadPoolExecutor
+
+            with ThreadPoolExecutor(UPLOADS) as threads:
+                list(threads.map(self._upload, staged.values(), staged))
+
+    def _upload(self, source: str, path: str) -> None:
+        with open(source, "rb") as file, self.replacing(path) as target:
+            assert not isinstance(target, str)
+            shutil.copyfileobj(file, target, COPIED_BYTES)
 
     @contextlib.contextmanager
     def scratch(self, path: str) -> Generator[str]:

@@ -47,7 +47,7 @@ def staged_partitions(
         fit = fitting(schema, frame.collect_schema(), policy, own.key)
         if fit.rewrites:
             parts = {**{path: ParquetFiles(own.files, [path]).scan() for path in stored}, **parts}
-        staged = {path: stack.enter_context(own.files.staging(path, durable=True, beside=own.whole)) for path in parts}
+        staged = stack.enter_context(own.files.staging_many(parts, beside=own.whole))
         for path, part in parts.items():
             if part is frame and fit.fits(frame.collect_schema()):
                 os.replace(written, staged[path])

@@ -11,6 +11,8 @@ from warehouse_assets.errors import TableError
 
 __all__ = ["upload"]
 
+SENDS_AT_ONCE = {"s3", "gs", "abfs"}  # the protocols that replace a file by one request
+
 
 @contextlib.contextmanager
 def upload(fs: Any, path: str, uri: str) -> Generator[BinaryIO]:
@@ -61,12 +63,13 @@ class _Upload:
 
 
 def _publish(fs: Any, path: str, handle: Any, uri: str) -> None:
-    if "abfs" not in fs.protocol:
-        handle.close()
-        handle.commit()
-    elif handle.offset is None:  # nothing was sent yet, and what is sent at once meets no other writer
+    protocols = {fs.protocol} if isinstance(fs.protocol, str) else {*fs.protocol}
+    if protocols & SENDS_AT_ONCE and handle.offset is None:  # nothing was sent yet: one request does
         fs.pipe_file(path, handle.buffer.getvalue())
         handle.closed = True
+    elif "abfs" not in protocols:
+        handle.close()
+        handle.commit()
     else:
         try:
             handle.close()
