@@ -5,13 +5,15 @@ RUN := $(VENV)/bin/python -m
 PIP := $(RUN) pip --disable-pip-version-check --quiet
 APT := DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends
 
-.PHONY: demo test lint docs bench clean mariadb
+SERVERS := mariadb $(VENV)/.swift $(VENV)/.azurite
+
+.PHONY: demo test lint docs promises bench clean mariadb
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo  ## the example on real data: lineage, rows and bytes, and an answer
 	@$(RUN) examples.nyc_flights
 
-test: $(VENV)/.dev mariadb $(VENV)/.swift $(VENV)/.azurite  ## every test, with branch coverage
+test: $(VENV)/.dev $(SERVERS)  ## every test, with branch coverage
 	@$(RUN) pytest --numprocesses logical --cov --cov-report term:skip-covered
 
 lint: $(VENV)/.dev  ## style, types, the direction of imports, and whether the documentation can be built
@@ -25,7 +27,10 @@ docs: $(VENV)/.dev  ## the documentation as a site, from the pages in docs/ and 
 	@$(RUN) sphinx --quiet --fresh-env --fail-on-warning --keep-going docs build/docs
 	@echo "The documentation is in build/docs/index.html"
 
-bench: $(VENV)/.demo  ## every benchmark, some ten minutes
+promises: $(VENV)/.dev $(SERVERS)  ## the table of promises and stores in the documentation, from the results of all tests
+	@$(RUN) pytest --numprocesses logical --promises
+
+bench: $(VENV)/.dev  ## every benchmark, on stores that are files and on PostgreSQL
 	@$(RUN) benchmarks all
 
 clean:

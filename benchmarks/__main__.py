@@ -12,6 +12,7 @@ from benchmarks import io as io_benchmark
 from benchmarks import load as load_benchmark
 from benchmarks import overhead as overhead_benchmark
 from benchmarks import startup as startup_benchmark
+from benchmarks import turns as turns_benchmark
 from benchmarks.harness import Report, write_json
 
 ROWS = 10_000_000
@@ -74,6 +75,14 @@ def startup(repeat: int, file: Path | None) -> None:
 def io(repeat: int, rows: int, data: Path | None, manager: str | None, file: Path | None) -> None:
     """Writing and reading tables through I/O managers, against polars and DuckDB called directly."""
     finish([show(io_benchmark.io(rows, repeat, data, manager))], file)
+
+
+@main.command()
+@click.option("--seconds", type=click.FloatRange(min=1), default=60.0, help="For how long.")
+@click.option("--json", "file", type=FILE, help="Also write the numbers to this file.")
+def turns(seconds: float, file: Path | None) -> None:
+    """Two runs and a reader, each in a process of its own, on one DuckDB file; it fails where one does, or a row is lost."""
+    finish([show(turns_benchmark.turns(seconds))], file)
 
 
 @main.command("all")

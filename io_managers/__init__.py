@@ -6,15 +6,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from io_managers.delta import DeltaLakeIOManager
     from io_managers.duckdb import DuckDBIOManager
     from io_managers.fsspec import FsspecIOManager
     from io_managers.memory import InMemoryIOManager
     from io_managers.parquet import ParquetIOManager
     from io_managers.table import TableIOManager
 
-__all__ = ["DuckDBIOManager", "FsspecIOManager", "InMemoryIOManager", "ParquetIOManager", "TableIOManager"]
+__all__ = [
+    "DeltaLakeIOManager",
+    "DuckDBIOManager",
+    "FsspecIOManager",
+    "InMemoryIOManager",
+    "ParquetIOManager",
+    "TableIOManager",
+]
 
 _MODULES = {
+    "DeltaLakeIOManager": "delta",
     "DuckDBIOManager": "duckdb",
     "FsspecIOManager": "fsspec",
     "InMemoryIOManager": "memory",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from io_managers.turns import Turns
 from warehouse_assets.errors import StoreLockedError
 
 if TYPE_CHECKING:
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Database", "Lease", "in_memory"]
 
-FIRST_RETRY, LONGEST_RETRY = 0.02, 0.5  # seconds
+FIRST_RETRY, LONGEST_RETRY = 0.02, 0.2  # seconds
+TURN = 0.5  # seconds that a process may go on with a file that others wait for
+LONGEST_YIELD = 2.0  # seconds that new leases wait for the old ones to end
 
 _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 
@@ -39,8 +42,9 @@ def _prepared(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnectio
 class Lease:
     """The use of a database by one thread, on a connection of its own, until `close`."""
 
-    def __init__(self, database: Database, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, database: Database, connection: duckdb.DuckDBPyConnection, own: list[int]) -> None:
         self.connection = connection
+        self.own = own
         self._database: Database | None = database
 
     def close(self) -> None:
@@ -48,7 +52,7 @@ class Lease:
         database, self._database = self._database, None
         if database is not None:
             self.connection.close()
-            database.release()
+            database.release(self.own)
 
 
 class Database:
@@ -61,6 +65,11 @@ class Database:
         self.path = path
         self.writers = 0
         self.lock = threading.RLock()
+        self._closed = threading.Condition(self.lock)
+        self._turns = Turns(path) if path is not None else None
+        self._turn_began: float | None = None
+        self._yields_until = self._asks_at = self._paused_until = 0.0
+        self._own = threading.local()
         self.commit_lock = threading.Lock()
         self._tables: dict[str, threading.RLock] = {}
         self._root: duckdb.DuckDBPyConnection | None = None
@@ -95,6 +104,7 @@ class Database:
         While another program holds the file it waits, up to `lock_timeout` seconds, and says so once; then StoreLockedError.
         `reads_only` can use a file that may not be written, or that others only read.
         """
+        self._let_others_in()
         deadline = time.monotonic() + lock_timeout
         with contextlib.ExitStack() as waiting:
             said = False
@@ -112,16 +122,20 @@ class Database:
                 if not said:
                     said = True
                     waiting.enter_context(self._said_once(log, who, lock_timeout))
+                    if self._turns is not None:
+                        waiting.enter_context(self._turns.waiting())
                 time.sleep(delay)
         raise AssertionError("unreachable")
 
-    def release(self) -> None:
+    def release(self, own: list[int]) -> None:
         """Count one user less, and let the file go after the last."""
         with self.lock:
             self._users -= 1
+            own[0] -= 1
             if self._users == 0 and self._root is not None and self.path is not None:
                 self._root.close()
                 self._root = None
+                self._closed.notify_all()
 
     def close(self) -> None:
         """Let go of a database in memory, and of what it holds."""
@@ -134,11 +148,48 @@ class Database:
         with self.lock:
             if self._root is None:
                 self._root, self._read_only = self._open(reads_only)
+                self._turn_began = self._turn_began or time.monotonic()
             elif self._read_only and not reads_only:
                 raise duckdb.ConnectionException(_READ_HERE)
-            lease = Lease(self, _prepared(self._root.cursor()))
+            lease = Lease(self, _prepared(self._root.cursor()), self._own_leases)
             self._users += 1
+            lease.own[0] += 1
             return lease
+
+    def _let_others_in(self) -> None:
+        """Where other processes wait for a file that this one had for its turn: have it closed, and wait until they had it.
+
+        It is closed once no lease is left. Who holds one does not wait here, as others may wait for that one to end; a lease that
+        outlives the wait, of a stream that is read later for example, keeps the file.
+        """
+        if self._turns is None or self._own_leases[0]:
+            return
+        self._pause()
+        with self._closed:
+            now = time.monotonic()
+            if now >= self._yields_until:
+                over = self._turn_began is not None and now - self._turn_began > TURN
+                if self._waiting or not over or now < self._asks_at or not self._turns.someone_waits():
+                    return
+                self._yields_until = now + LONGEST_YIELD
+            if not self._closed.wait_for(lambda: self._root is None, timeout=self._yields_until - now):
+                self._asks_at = time.monotonic() + 5 * LONGEST_YIELD
+                return
+            if self._yields_until:
+                self._turn_began, self._yields_until = None, 0.0
+                self._paused_until = time.monotonic() + 2 * LONGEST_RETRY
+        self._pause()
+
+    def _pause(self) -> None:
+        """Leave the file to those who wait for it, for as long as it takes them to see that it is free."""
+        while time.monotonic() < self._paused_until and self._turns is not None and self._turns.someone_waits():
+            time.sleep(FIRST_RETRY)
+
+    @property
+    def _own_leases(self) -> list[int]:
+        """How many leases this thread has taken that are not closed: one number, which whoever closes one counts down."""
+        count: list[int] = self._own.__dict__.setdefault("leases", [0])
+        return count
 
     def _open(self, reads_only: bool) -> tuple[duckdb.DuckDBPyConnection, bool]:
         if self.path is None:

@@ -101,7 +101,7 @@ class ParquetFiles:
         """The footer of the one file."""
 
         if (source := self._local(self.paths[0])) is None:
-            return self._steadily(lambda: Footer(*self._elsewhere.footer()))
+            return self.steadily(lambda: Footer(*self._elsewhere.footer()))
         schema = self._scan([source]).collect_schema()
         try:
             return Footer(pq.read_metadata(source).num_rows, schema)
@@ -112,7 +112,7 @@ class ParquetFiles:
         """The table, of these columns, as a frame of this kind."""
         match kind:
             case FrameType.POLARS:
-                return self._steadily(lambda: self._whole(columns))
+                return self.steadily(lambda: self._whole(columns))
             case FrameType.LAZY:
                 return self.scan(columns)
             case FrameType.RELATION if not self.staged:
@@ -122,7 +122,7 @@ class ParquetFiles:
                 return engine.closing_with(relation, connection.close)
             case FrameType.READER:
                 return self._reader(columns)
-        return self._steadily(lambda: from_reader(self._reader(columns), kind))
+        return self.steadily(lambda: from_reader(self._reader(columns), kind))
 
     @cached_property
     def _elsewhere(self) -> RemoteParquet:
@@ -177,7 +177,7 @@ class ParquetFiles:
         batches = (batch.select(names) for batch in file.iter_batches(BATCH_ROWS, columns=columns))
         return engine.owned_reader(pa.RecordBatchReader.from_batches(schema, batches), file.close)
 
-    def _steadily(self, read: Callable[[], T]) -> T:
+    def steadily(self, read: Callable[[], T]) -> T:
         """What `read` returns, tried again where a file was replaced meanwhile: object stores do not keep the old one."""
         for _ in range(REPLACED_TRIES):
             try:

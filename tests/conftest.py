@@ -15,7 +15,7 @@ from hypothesis import settings
 
 from warehouse_assets import AssetKey, InputContext, Instance, IOManager, OutputContext
 
-pytest_plugins = ["tests.servers.fixtures"]
+pytest_plugins = ["tests.promises", "tests.servers.fixtures"]
 
 settings.register_profile("warehouse_assets", deadline=None)  # machines that run tests are shared
 settings.load_profile("warehouse_assets")

@@ -18,7 +18,9 @@ WarehouseAssetsError
 │   ├── TableNotFoundError (LookupError)
 │   ├── UnsupportedTypeError (TypeError)
 │   ├── SchemaChangedError (ValueError)
+│   ├── ColumnContractError (ValueError)            columns that are not those that were promised
 │   ├── OutsidePartitionError (ValueError)          rows that are not of the partition that is written
+│   ├── RowKeyError (ValueError)                    rows whose key is NULL, or that share one
 │   ├── InvalidSQLError (ValueError)
 │   └── StoreLockedError (TimeoutError)
 ├── InstanceError (RuntimeError)                the record of runs cannot be read or written
@@ -39,6 +41,7 @@ from typing import Any
 
 __all__ = [
     "AssetCheckFailedError",
+    "ColumnContractError",
     "ExecutionError",
     "ExtraRequiredError",
     "Failure",
@@ -55,6 +58,7 @@ __all__ = [
     "PartitionNotFoundError",
     "ResourceError",
     "RetryRequested",
+    "RowKeyError",
     "RunCanceledError",
     "RunNotFoundError",
     "SchemaChangedError",
@@ -185,8 +189,16 @@ class SchemaChangedError(TableError, ValueError):
     """A frame whose columns do not fit the stored table, under a policy that does not allow the change."""
 
 
+class ColumnContractError(TableError, ValueError):
+    """A table that has other columns or types than its asset promises, or NULLs where it promises none; lists all of them."""
+
+
 class OutsidePartitionError(TableError, ValueError):
     """A row that is not of the partition that is written: names the column, a value and the partition."""
+
+
+class RowKeyError(TableError, ValueError):
+    """New rows whose key is NULL, or that share one, where their key says which rows they replace."""
 
 
 class InvalidSQLError(TableError, ValueError):

@@ -8,6 +8,7 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from warehouse_assets.errors import InvalidMetadataError
@@ -282,7 +283,13 @@ class TableSchemaMetadataValue(MetadataValue):
 
     @classmethod
     def from_json(cls, value: Any) -> MetadataValue:
-        return cls(TableSchema(tuple(TableColumn(*column) for column in value)))
+        return cls(_schema(tuple(map(tuple, value))))
+
+
+@lru_cache(maxsize=1_024)
+def _schema(columns: tuple[tuple[Any, ...], ...]) -> TableSchema:
+    """These columns, once: the thousands of partitions of a table have the same."""
+    return TableSchema(tuple(TableColumn(*column) for column in columns))
 
 
 class ColumnLineageMetadataValue(MetadataValue):

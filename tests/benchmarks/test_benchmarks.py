@@ -9,6 +9,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from benchmarks.turns import turns
+
 
 def benchmark(folder: Path, *arguments: str) -> list[dict[str, Any]]:
     file = folder / "numbers.json"
@@ -66,3 +68,11 @@ def test_io_takes_data_and_a_manager_of_ones_own(tmp_path: Path, data: Path) -> 
     rows = benchmark(tmp_path, "io", "--data", str(data), "--manager", "tests.benchmarks.managers:lake")
 
     assert [row["store"] for row in rows] == ["tests.benchmarks.managers:lake"] * 6
+
+
+def test_two_runs_and_a_reader_take_turns_on_one_file(tmp_path: Path) -> None:
+    rows = turns(8, tmp_path).rows
+
+    assert [row["process"] for row in rows] == ["first", "second", "reader"]
+    assert all(row["rounds"] > 1 for row in rows)
+    assert sum(row["waits told"] for row in rows) > 0

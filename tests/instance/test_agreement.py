@@ -53,6 +53,7 @@ def told(log: EventLog, question: EventFilter) -> list[Any]:
         log.get_runs(statuses=["QUEUED", "SUCCESS"], limit=1),
         [list(log.get_latest(kind, KEYS, partition).items()) for kind in kinds for partition in (None, *PARTITIONS)],
         [list(log.get_latest(kinds[2], KEYS, partition, name).items()) for name in CHECKS for partition in (None, "mon")],
+        [log.get_latest_by_partition(kind, KEYS, partitions) for kind in kinds for partitions in (None, ["tue", "wed"], [])],
         [log.get_partitions(kind, key) for kind in kinds for key in KEYS],
         log.get_dynamic_partitions("days"),
     ]

@@ -36,6 +36,8 @@ def manager(tmp_path):
 
 
 class TestDuckDBIOManager(TableContract, SQLContract, AtomicContract):
+    STORE = "DuckDB"
+
     @pytest.fixture
     def manager(self, tmp_path):
         return DuckDBIOManager(database=str(tmp_path / "w.duckdb"))
@@ -56,6 +58,8 @@ class TestDuckDBIOManager(TableContract, SQLContract, AtomicContract):
 
 
 class TestInMemory(TableContract, SQLContract):
+    STORE = "DuckDB in memory"
+
     @pytest.fixture
     def manager(self):
         return DuckDBIOManager()

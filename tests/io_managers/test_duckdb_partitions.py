@@ -44,6 +44,8 @@ class TestPartitions(
     StagingContract,
     AtomicStagingContract,
 ):
+    STORE = "DuckDB"
+
     @pytest.fixture
     def manager(self, tmp_path):
         return DuckDBIOManager(database=str(tmp_path / "w.duckdb"))
@@ -54,6 +56,8 @@ class TestPartitions(
 
 
 class TestPartitionsInMemory(PartitionContract, PartitionSQLContract, SchemaPolicyContract, StagingContract):
+    STORE = "DuckDB in memory"
+
     @pytest.fixture
     def manager(self):
         return DuckDBIOManager()

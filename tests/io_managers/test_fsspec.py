@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 
 from io_managers.fsspec import FsspecIOManager
-from warehouse_assets.testing.io_manager import AtomicContract, FrameContract, SQLContract, ValueContract
+from warehouse_assets.testing.io_manager import AtomicContract, FrameContract, SelectionContract, SQLContract, ValueContract
 
 
-class TestFsspecIOManager(FrameContract, ValueContract, SQLContract, AtomicContract):
+class TestFsspecIOManager(FrameContract, ValueContract, SQLContract, AtomicContract, SelectionContract):
+    STORE = "pickle"
+
     @pytest.fixture
     def manager(self, tmp_path):
         return FsspecIOManager(base_path=str(tmp_path / "values"))

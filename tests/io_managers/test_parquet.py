@@ -16,6 +16,8 @@ from warehouse_assets.testing.io_manager import FORMS, ORDERS, AtomicContract, S
 
 
 class TestParquetIOManager(TableContract, SQLContract, AtomicContract):
+    STORE = "Parquet"
+
     @pytest.fixture
     def manager(self, tmp_path):
         return ParquetIOManager(base_path=str(tmp_path / "lake [1]*"))
@@ -29,6 +31,8 @@ class TestParquetIOManager(TableContract, SQLContract, AtomicContract):
 
 
 class TestInMemoryFiles(TableContract, SQLContract):
+    STORE = "Parquet in memory"
+
     @pytest.fixture
     def manager(self):
         yield ParquetIOManager(base_path="memory://lake")
@@ -39,6 +43,8 @@ class TestInMemoryFiles(TableContract, SQLContract):
 
 
 class TestOnS3(TableContract, SQLContract):
+    STORE = "Parquet on S3"
+
     @pytest.fixture
     def manager(self, bucket):
         return ParquetIOManager(base_path=f"{bucket.uri}/tables", storage_options=bucket.options)

@@ -49,6 +49,8 @@ class TestPartitions(
     StagingContract,
     AtomicStagingContract,
 ):
+    STORE = "Parquet"
+
     @pytest.fixture
     def manager(self, tmp_path):
         return ParquetIOManager(base_path=str(tmp_path / "lake [1]*"))
@@ -58,6 +60,8 @@ class TestPartitions(
 
 
 class TestPartitionsInMemory(PartitionContract, PartitionSQLContract, SchemaPolicyContract, StagingContract):
+    STORE = "Parquet in memory"
+
     @pytest.fixture
     def manager(self):
         yield ParquetIOManager(base_path="memory://lake")
@@ -69,6 +73,8 @@ class TestPartitionsInMemory(PartitionContract, PartitionSQLContract, SchemaPoli
 
 
 class TestPartitionsOnS3(PartitionContract, PartitionSQLContract, SchemaPolicyContract, StagingContract):
+    STORE = "Parquet on S3"
+
     @pytest.fixture
     def manager(self, bucket):
         return ParquetIOManager(base_path=f"{bucket.uri}/tables", storage_options=bucket.options)

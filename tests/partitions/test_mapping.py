@@ -94,6 +94,13 @@ def test_a_table_without_partitions_has_none_to_give(mapping: PartitionMapping) 
     assert mapping.get_upstream_keys(["b"], PartitionsPair(None, SOME)).keys == ()
 
 
+@given(st.sampled_from(MAPPINGS), st.lists(st.sampled_from(SOME.get_partition_keys()), unique=True))
+def test_many_keys_are_mapped_as_each_of_them(mapping: PartitionMapping, keys: list[str]) -> None:
+    pair = PartitionsPair(LETTERS, SOME)
+
+    assert mapping.get_upstream_keys_of_each(keys, pair) == {key: mapping.get_upstream_keys([key], pair) for key in keys}
+
+
 def test_nothing_upstream_changes_nothing_downstream() -> None:
     pair = PartitionsPair(LETTERS, SOME)
 

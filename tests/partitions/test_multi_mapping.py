@@ -70,6 +70,20 @@ def test_there_and_back_leads_to_where_it_began(
     assert all(upstream.has_partition_key(found) for found in mapping.get_upstream_keys([key], pair).keys)
 
 
+@given(st.sampled_from(CASES), st.data())
+def test_many_keys_are_mapped_as_each_of_them(
+    case: tuple[PartitionMapping, PartitionsDefinition, PartitionsDefinition], data: st.DataObject
+) -> None:
+    mapping, upstream, downstream = case
+    pair = PartitionsPair(upstream, downstream)
+    keys = data.draw(st.lists(st.sampled_from(downstream.get_partition_keys()), unique=True))
+    apart = [mapping.get_upstream_keys([key], pair) for key in keys]
+    together = mapping.get_upstream_keys(keys, pair)
+
+    assert mapping.get_upstream_keys_of_each(keys, pair) == dict(zip(keys, apart, strict=True))
+    assert {*together.keys} == {key for answer in apart for key in answer.keys}
+
+
 @pytest.mark.semantics(8, 37)
 def test_a_table_may_depend_on_the_day_before_in_each_region() -> None:
     pair = PartitionsPair(BY_REGION, BY_REGION)

@@ -84,6 +84,7 @@ def test_many_keys_are_mapped_as_each_of_them(
     apart = [mapping.get_upstream_keys([key], pair) for key in keys]
     back = mapping.get_downstream_keys(sources, pair)
 
+    assert mapping.get_upstream_keys_of_each(keys, pair) == dict(zip(keys, apart, strict=True))
     assert set(together.keys) == {key for each in apart for key in each.keys}
     assert set(together.nonexistent) == {key for each in apart for key in each.nonexistent}
     assert set(back) == {key for source in sources for key in mapping.get_downstream_keys([source], pair)}

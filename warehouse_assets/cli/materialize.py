@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import traceback
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,10 +63,13 @@ def materialize(
     job = definitions.get_job_def(job_name) if job_name is not None else None
     selected = job.select(selection) if job is not None else select_executable(definitions.graph, selection)
     checks = job.select_checks(selection) if job is not None else select_checks(definitions.graph, selection)
+    partitions = chosen_partitions(partition, partition_range)
     if only_stale:
-        if not (selected := _to_refresh(definitions, set(selected))):
+        if not (selected := _to_refresh(definitions, selected, partitions)):
             return 0
         checks &= definitions.graph.checks_of(selected)
+        if not any(definitions.graph[key].spec.partitions_def for key in selected):
+            partitions = {}  # all that is partitioned is fresh
     plan = Plan.build(definitions.graph, selected, checks)
     alone = [step.key for step in plan.steps if not step.outputs]
     declared = job.executor if job is not None else definitions.executor
@@ -84,7 +88,7 @@ def materialize(
             result = execute(
                 instance=instance,
                 run_config=_read_config(config),
-                **chosen_partitions(partition, partition_range),
+                **partitions,
                 raise_on_error=False,
                 executor=executor,
                 only_stale=only_stale,
@@ -100,16 +104,21 @@ def materialize(
     return 0 if result.success else 1
 
 
-def _to_refresh(definitions: Definitions, selected: set[AssetKey]) -> set[AssetKey]:
+def _to_refresh(definitions: Definitions, selected: Collection[AssetKey], partitions: dict[str, Any]) -> set[AssetKey]:
     """The selected assets that may have to be made; where there are none, that is said."""
     from warehouse_assets.cli.status import nothing_to_do
-    from warehouse_assets.graph.staleness import keys_to_run
+    from warehouse_assets.execution.partitions import choose_partitions
+    from warehouse_assets.execution.plan import Plan
+    from warehouse_assets.execution.status import asset_statuses
+    from warehouse_assets.execution.versions import keys_to_refresh
 
+    graph = definitions.graph
     with open_instance() as instance:
-        found = definitions.status(list(selected), instance=instance)
-    wanted = keys_to_run(definitions.graph, selected, found)
-    if not wanted:
-        console().print(nothing_to_do(found), style="bold green", soft_wrap=True)
+        chosen = choose_partitions(graph, Plan.build(graph, selected), **partitions, store=instance)
+        wanted = keys_to_refresh(graph, selected, instance, chosen)
+        if not wanted:
+            found = asset_statuses(graph, selected, instance, chosen.keys if chosen is not None else None)
+            console().print(nothing_to_do(found), style="bold green", soft_wrap=True)
     return wanted
 
 

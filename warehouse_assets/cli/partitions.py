@@ -33,7 +33,7 @@ def chosen_partitions(partition: str | None, partition_range: str | None) -> dic
     if partition is not None and partition_range is not None:
         raise click.UsageError("--partition and --partition-range are both given.")
     if partition_range is None:
-        return {"partition_key": partition}
+        return {"partition_key": partition, "partition_key_range": None}
     from warehouse_assets.partitions.definition import PartitionKeyRange
 
     start, joint, end = partition_range.partition(_JOINT)
@@ -41,7 +41,7 @@ def chosen_partitions(partition: str | None, partition_range: str | None) -> dic
         raise click.UsageError(
             f"--partition-range is {partition_range!r}. Write START{_JOINT}END, such as 2024-01-01{_JOINT}2024-01-31."
         )
-    return {"partition_key_range": PartitionKeyRange(start, end)}
+    return {"partition_key": None, "partition_key_range": PartitionKeyRange(start, end)}
 
 
 def partition_facts(node: AssetNode, instance: Instance) -> dict[str, Any] | None:

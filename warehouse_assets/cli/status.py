@@ -5,21 +5,21 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from warehouse_assets.cli.format import console, new_table
+from warehouse_assets.cli.format import console, count_text, new_table
 from warehouse_assets.cli.options import json_option, load, module_option, open_instance, verbose_option
-from warehouse_assets.cli.partitions import partition_facts
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from warehouse_assets.graph.staleness import AssetStatus, StaleCause
+    from warehouse_assets.graph.staleness import AssetStatus, PartitionCounts, StaleCause
     from warehouse_assets.keys import AssetKey
 
-__all__ = ["cause_text", "nothing_to_do", "status"]
+__all__ = ["cause_text", "counts_text", "nothing_to_do", "status"]
 
 SHOWN_CAUSES = 3
 SHOWN_OF_A_VERSION = 8  # characters of one that is long, as hashes are
@@ -30,46 +30,68 @@ _STYLES = {"missing": "red", "stale": "yellow", "fresh": "green"}
 @click.command()
 @module_option
 @click.option("-s", "--select", "selection", metavar="SELECTION", help='Which assets, such as "group:marts".')
+@click.option("--partition", metavar="KEY", help="Which partition of partitioned assets; all of them unless given.")
 @json_option
 @verbose_option
-def status(module: str, selection: str | None, as_json: bool, verbose: bool) -> None:
+def status(module: str, selection: str | None, partition: str | None, as_json: bool, verbose: bool) -> None:
     """Say which assets of MODULE are missing, stale or fresh, and why they are stale. Nothing is made.
 
     An asset is stale when its code, its dependencies, or the data it was made from changed since, or when something upstream is
-    missing or stale. `wa materialize --stale` makes what is not fresh. A partitioned asset is judged by the partition made last;
-    how many there are is told too.
+    missing or stale. Of a partitioned asset that is told of all its partitions together, or of one. `wa materialize --stale` makes
+    what is not fresh.
     """
     definitions = load(module, verbose=verbose)
     with open_instance() as instance:
-        found = definitions.status(selection, instance=instance)
-        partitions = {key: facts for key in found if (facts := partition_facts(definitions.graph[key], instance)) is not None}
+        found = definitions.status(selection, instance=instance, partition_key=partition)
     if as_json:
-        told = [_as_json(key, found[key]) | ({"partitions": partitions[key]} if key in partitions else {}) for key in found]
-        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        click.echo(json.dumps([_as_json(key, found[key]) for key in found], indent=2, ensure_ascii=False))
     else:
-        _print(console(), found, partitions)
+        _print(console(), found)
 
 
-def _print(out: Console, found: Mapping[AssetKey, AssetStatus], partitions: Mapping[AssetKey, Mapping[str, Any]]) -> None:
+def _print(out: Console, found: Mapping[AssetKey, AssetStatus]) -> None:
     from rich.text import Text
 
     table = new_table("asset", "status", "why")
     for key, asset in found.items():
-        causes = [cause_text(cause, key) for cause in asset.causes[:SHOWN_CAUSES]]
-        if more := len(asset.causes) - len(causes):
-            causes.append(f"and {more} more")
-        if (facts := partitions.get(key)) and facts["materialized"] < facts["total"]:
-            causes.append(f"{facts['materialized']:,} of {facts['total']:,} partitions were made")
-        table.add_row(key.to_user_string(), Text(asset.state, _STYLES[asset.state]), "\n".join(causes))
+        why = [cause_text(cause, key) for cause in asset.causes[:SHOWN_CAUSES]]
+        if more := len(asset.causes) - len(why):
+            why.append(f"and {more} more")
+        if asset.partitions is not None and asset.state != "fresh":
+            why.insert(0, counts_text(asset.partitions))
+        table.add_row(key.to_user_string(), Text(asset.state, _STYLES[asset.state]), "\n".join(why))
     out.print(table)
     counts = Counter(str(asset.state) for asset in found.values())
     told = ", ".join(f"{counts[state]} {state}" for state in _STYLES if counts[state])
     out.print(f"\n{len(found)} {'asset' if len(found) == 1 else 'assets'}: {told or 'none to make'}", style="bold")
 
 
+def counts_text(partitions: PartitionCounts) -> str:
+    """How many partitions are not fresh.
+
+    >>> from warehouse_assets.graph.staleness import PartitionCounts
+    >>> counts_text(PartitionCounts(missing=3, stale=1, fresh=2))
+    '3 of 6 partitions missing, 1 stale'
+    """
+    if not partitions.total:
+        return "there are no partitions yet"
+    of = f" of {count_text(partitions.total)} partitions"
+    if not partitions.missing:
+        return f"{count_text(partitions.stale)}{of} stale"
+    stale = f", {count_text(partitions.stale)} stale" if partitions.stale else ""
+    return f"{count_text(partitions.missing)}{of} missing{stale}"
+
+
 def cause_text(cause: StaleCause, of: AssetKey | None = None) -> str:
-    """Why the asset `of` is stale, in a few words."""
+    """Why the asset `of` is stale, in a few words; where that is so for some of its partitions, after these."""
+    if cause.of is not None:
+        one = cause if cause.of.count == 1 else replace(cause, partitions=None, old=None if cause.kind == "data" else cause.old)
+        if one.partitions == cause.of:
+            one = replace(one, partitions=None)
+        return f"{cause.of}: {cause_text(replace(one, of=None), of)}"
     name = cause.key.to_user_string()
+    if cause.partitions is not None and cause.kind != "code":
+        name = f"{name} {cause.partitions}"
     match cause.kind:
         case "code":
             return f"{'its code' if cause.key == of else f'the code of {name}'} changed{_from_to(cause)}"
@@ -96,16 +118,18 @@ def _short(version: str | None) -> str:
 
 
 def _as_json(key: AssetKey, asset: AssetStatus) -> dict[str, Any]:
-    return {
-        "key": key.to_user_string(),
-        "status": asset.state,
-        "causes": [_cause_as_json(cause) for cause in asset.causes],
-    }
+    causes = [_cause_as_json(cause) for cause in asset.causes]
+    told = {"key": key.to_user_string(), "status": asset.state, "causes": causes}
+    if (counts := asset.partitions) is None:
+        return told
+    return {**told, "partitions": {"total": counts.total, "materialized": counts.stale + counts.fresh, **asdict(counts)}}
 
 
 def _cause_as_json(cause: StaleCause) -> dict[str, Any]:
     root = _cause_as_json(cause.root) if cause.root is not None else None
-    return {"kind": cause.kind, "key": cause.key.to_user_string(), "old": cause.old, "new": cause.new, "root": root}
+    told = {"kind": cause.kind, "key": cause.key.to_user_string(), "old": cause.old, "new": cause.new, "root": root}
+    some = {"partitions": cause.partitions, "of": cause.of}
+    return told | {name: asdict(partitions) for name, partitions in some.items() if partitions is not None}
 
 
 def nothing_to_do(found: Mapping[AssetKey, AssetStatus]) -> str:

@@ -167,16 +167,25 @@ class Definitions:
         return execute_run(self.graph, selected, checks=checks, resources=resources, instance=instance, **options)
 
     def status(
-        self, selection: CoercibleToAssetSelection | None = None, *, instance: Instance | None = None
+        self,
+        selection: CoercibleToAssetSelection | None = None,
+        *,
+        instance: Instance | None = None,
+        partition_key: str | None = None,
     ) -> dict[AssetKey, AssetStatus]:
-        """Whether each selected asset, or each of all, is missing, stale or fresh, and why, as the instance remembers it."""
-        from warehouse_assets.execution.versions import statuses
+        """Whether each selected asset, or each of all, is missing, stale or fresh, and why, as the instance remembers it.
+
+        Of partitioned assets it is that of all their partitions together; or that of one partition, for those that have it.
+        """
+        from warehouse_assets.execution.status import asset_statuses, asset_statuses_for
         from warehouse_assets.graph.selection import select_executable
         from warehouse_assets.instance import Instance
 
         selected = select_executable(self.graph, selection)
-        found = statuses(self.graph, instance if instance is not None else Instance.get(create=False))
-        return {key: status for key, status in found.items() if key in selected}
+        record = instance if instance is not None else Instance.get(create=False)
+        if partition_key is not None:
+            return asset_statuses_for(partition_key, self.graph, selected, record)
+        return asset_statuses(self.graph, selected, record)
 
     def load_asset_value(
         self,
@@ -185,14 +194,19 @@ class Definitions:
         as_type: Any = None,
         instance: Instance | None = None,
         columns: Iterable[str] | None = None,
+        where: str | None = None,
+        limit: int | None = None,
         partition_key: str | None = None,
     ) -> Any:
         """The stored value of an asset or source, as `as_type` (a class such as `pl.LazyFrame`), or as the manager chooses.
 
-        Of a partitioned one it is all partitions there are, or the one of `partition_key`.
+        Of a partitioned one it is all partitions there are, or the one of `partition_key`; of a table only `columns`, the rows
+        for which the SQL condition `where` holds, and no more than `limit`.
         """
         with self.get_asset_value_loader(instance=instance) as loader:
-            return loader.load_asset_value(key, as_type=as_type, columns=columns, partition_key=partition_key)
+            return loader.load_asset_value(
+                key, as_type=as_type, columns=columns, where=where, limit=limit, partition_key=partition_key
+            )
 
     @contextmanager
     def get_asset_value_loader(self, *, instance: Instance | None = None) -> Iterator[AssetValueLoader]:
@@ -232,6 +246,12 @@ class Definitions:
         return f"<Definitions: {len(self.graph.executable_keys)} assets, {len(self.graph) - len(self.graph.executable_keys)} sources>"
 
 
+def part_asked_for(columns: Iterable[str] | None, where: str | None, limit: int | None) -> dict[str, Any]:
+    """The part of a table that a person asks for, as an input has it in its metadata."""
+    given = {"columns": None if columns is None else list(columns), "where": where, "limit": limit}
+    return {name: value for name, value in given.items() if value is not None}
+
+
 class AssetValueLoader:
     """Loads stored values of assets, outside of any run."""
 
@@ -244,10 +264,15 @@ class AssetValueLoader:
         *,
         as_type: Any = None,
         columns: Iterable[str] | None = None,
+        where: str | None = None,
+        limit: int | None = None,
         partition_key: str | None = None,
     ) -> Any:
-        """The stored value of an asset or source, as `as_type`, of these `columns`, of one partition or the whole."""
-        metadata = {"columns": list(columns)} if columns is not None else None
+        """The stored value of an asset or source, as `as_type`, of one partition or the whole.
+
+        Of a table it is only these `columns`, the rows for which the SQL condition `where` holds, and no more than `limit`.
+        """
+        metadata = part_asked_for(columns, where, limit)
         return self._tables.load(AssetKey.coerce(key), as_type, metadata=metadata, partition_key=partition_key)
 
 

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 __all__ = ["content_version"]
 
 
-def content_version(tables: StoredTables, told: OutputContext) -> str:
-    """The fingerprint of what was just written: of the table, of the partitions of it, or of a value that is no table."""
+def content_version(tables: StoredTables, told: OutputContext, partition: str | None = None) -> str:
+    """The fingerprint of what was just written: of the table, of one partition of it, or of a value that is no table."""
     key = told.asset_key
     manager = tables.manager_of(key)
     context = tables.input_context(key, step_key=told.step_key)
-    context.partition_keys, context.partitions_def = told.partition_keys, told.partitions_def
+    context.partition_keys, context.partitions_def = (() if partition is None else (partition,)), told.partitions_def
     if not isinstance(manager, (QueriesSQL, ScansInDuckDB)):
         value = manager.load_input(context)
         if not hasattr(value, "__arrow_c_stream__"):

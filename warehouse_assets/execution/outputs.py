@@ -217,12 +217,13 @@ class OutputTaker:
         spec = output.spec
         merged = {**metadata, **self.context.metadata_for(spec.key), **(told.output_metadata if told is not None else {})}
         given = data_version or self.context.data_version_for(spec.key)
-        if given is None and told is not None and spec.data_version is not None:
-            given = content_version(self.session.tables, told)
-        versions = self.session.versions.tags(spec.key, given)
-        if tags:
-            versions = {**tags, **versions}
-        for partition in self.session.partitions.made(self.step.definition) or (None,):
+        for partition in self.session.versions.made(spec.key):
+            version = given
+            if given is None and told is not None and spec.data_version is not None:
+                version = content_version(self.session.tables, told, partition)
+            versions = self.session.versions.tags(spec.key, version, partition)
+            if tags:
+                versions = {**tags, **versions}
             made = AssetMaterialization(spec.key, metadata=merged, partition=partition, tags=versions)
             self.events.append(self.session.event("ASSET_MATERIALIZATION", self.step, data=made))
         if told is None and self.step.checks is not NO_CHECKS:

@@ -150,10 +150,12 @@ def execute_run(
     from warehouse_assets.instance import Instance
 
     record = instance if instance is not None else Instance.ephemeral()
-    if only_stale:
-        every, selected = selected, keys_to_refresh(graph, selected, record)
-        checks = None if checks is None else [key for key in checks if key.asset_key in selected or key.asset_key not in every]
     plan = Plan.build(graph, selected, checks)
+    partitions = choose_partitions(graph, plan, partition_key, partition_key_range, record)
+    if only_stale:
+        every, selected = selected, keys_to_refresh(graph, selected, record, partitions)
+        checks = None if checks is None else [key for key in checks if key.asset_key in selected or key.asset_key not in every]
+        plan = Plan.build(graph, selected, checks)
     config = RunConfig.of(run_config)
     definitions = [step.definition for step in plan.steps if step.outputs]
     nodes = _nodes_touched(graph, plan)
@@ -165,7 +167,6 @@ def execute_run(
     check_table_names(graph, given)
     check_stores(graph, given)
     given.setdefault(DEFAULT_IO_MANAGER_KEY, DefaultIOManager(lambda: record))
-    partitions = choose_partitions(graph, plan, partition_key, partition_key_range, record)
     run = RunRecord(
         run_id=os.urandom(8).hex(),
         status="QUEUED",

@@ -60,7 +60,7 @@ class RunSession:
         self._pending: list[Event] = []
         self.partitions = RunPartitions(graph, partitions, instance)
         self.tables = StoredTables(graph, pool, run_id=run.run_id, instance=instance, log=log)
-        self.versions = RunVersions(graph, run, instance, only_stale=only_stale)
+        self.versions = RunVersions(graph, run.asset_keys, instance, self.partitions, run_id=run.run_id, only_stale=only_stale)
 
     # the record
 

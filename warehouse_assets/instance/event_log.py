@@ -72,6 +72,15 @@ class EventLog(ABC):
         """
 
     @abstractmethod
+    def get_latest_by_partition(
+        self, event_type: EventType, keys: Iterable[AssetKey], partitions: Collection[str] | None = None
+    ) -> dict[AssetKey, dict[str, Event]]:
+        """The latest event of this type for each partition of each asset that has one, or for those of `partitions` alone.
+
+        The assets are in the order of `keys`, their partitions in none.
+        """
+
+    @abstractmethod
     def get_partitions(self, event_type: EventType, key: AssetKey) -> dict[str, int]:
         """Each partition of the asset that has an event of this type, with the storage id of the latest."""
 

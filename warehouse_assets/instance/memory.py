@@ -64,6 +64,20 @@ class MemoryEventLog(EventLog):
             ids = [latest[name] for latest in known if name in latest]
             return {key: replace(event, storage_id=i) for i, event in self._numbered(ids) if (key := event.asset_key)}
 
+    def get_latest_by_partition(
+        self, event_type: EventType, keys: Iterable[AssetKey], partitions: Collection[str] | None = None
+    ) -> dict[AssetKey, dict[str, Event]]:
+        with self._lock:
+            self._file_new_events()
+            found: dict[AssetKey, dict[str, Event]] = {}
+            for key in dict.fromkeys(keys):
+                latest = self._latest.get(key, {})
+                names = partitions if partitions is not None else [name for _, name in latest if name is not None]
+                ids = {i: name for name in names if (i := latest.get((event_type, name)))}
+                if ids:
+                    found[key] = {ids[i]: replace(event, storage_id=i) for i, event in self._numbered(ids)}
+            return found
+
     def get_partitions(self, event_type: EventType, key: AssetKey) -> dict[str, int]:
         with self._lock:
             self._file_new_events()

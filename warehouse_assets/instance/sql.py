@@ -36,6 +36,12 @@ class SQLEventLog(EventLog):
             .where(latest.c.asset_key.in_(self._strings("keys")))
             .where(latest.c.event_type == sa.bindparam("type"), latest.c.partition == sa.bindparam("part"))
         )
+        self._by_partition = (
+            _EVENT.add_columns(latest.c.asset_key, latest.c.partition)
+            .join_from(latest, events, latest.c.event_id == events.c.id)
+            .where(latest.c.asset_key.in_(self._strings("keys")))
+            .where(latest.c.event_type == sa.bindparam("type"), latest.c.partition != "")
+        )
         self._resources = ExitStack()
         self._resources.callback(engine.dispose)
         self._dispose = weakref.finalize(self, self._resources.close)
@@ -82,6 +88,19 @@ class SQLEventLog(EventLog):
         rows = self._read(self._latest, {"keys": list(by_text), "type": name, "part": partition or ""})
         found = {row[-1]: event_from_body(*row[:-1]) for row in rows}
         return {key: found[text] for text, key in by_text.items() if text in found}
+
+    def get_latest_by_partition(
+        self, event_type: EventType, keys: Iterable[AssetKey], partitions: Collection[str] | None = None
+    ) -> dict[AssetKey, dict[str, Event]]:
+        by_text = {key_text(key): key for key in keys}
+        query, parameters = self._by_partition, {"keys": list(by_text), "type": event_type}
+        if partitions is not None:
+            query = query.where(latest.c.partition.in_(self._strings("parts")))
+            parameters["parts"] = list(partitions)
+        found: dict[str, dict[str, Event]] = {text: {} for text in by_text}
+        for *event, text, partition in self._read(query, parameters):
+            found[text][partition] = event_from_body(*event)
+        return {key: found[text] for text, key in by_text.items() if found[text]}
 
     def get_partitions(self, event_type: EventType, key: AssetKey) -> dict[str, int]:
         query = sa.select(latest.c.partition, latest.c.event_id).where(

@@ -88,6 +88,13 @@ class PartitionMapping(ABC):
     def get_upstream_keys(self, downstream_keys: Sequence[str], pair: PartitionsPair) -> UpstreamPartitions:
         """The upstream partitions that these downstream partitions are made from."""
 
+    def get_upstream_keys_of_each(self, downstream_keys: Sequence[str], pair: PartitionsPair) -> dict[str, UpstreamPartitions]:
+        """The same for each downstream partition by itself, where a mapping may know a shorter way for many.
+
+        Equal answers had better be one object: what follows from it is then found once.
+        """
+        return {key: self.get_upstream_keys([key], pair) for key in downstream_keys}
+
     @abstractmethod
     def get_downstream_keys(self, upstream_keys: Sequence[str], pair: PartitionsPair) -> Sequence[str]:
         """The existing downstream partitions that are made from any of these upstream partitions."""
@@ -106,12 +113,27 @@ class IdentityPartitionMapping(PartitionMapping):
     def get_upstream_keys(self, downstream_keys: Sequence[str], pair: PartitionsPair) -> UpstreamPartitions:
         return UpstreamPartitions.split(downstream_keys, pair)
 
+    def get_upstream_keys_of_each(self, downstream_keys: Sequence[str], pair: PartitionsPair) -> dict[str, UpstreamPartitions]:
+        existing = set(pair.existing(pair.upstream, downstream_keys))
+        return {
+            key: UpstreamPartitions((key,)) if key in existing else UpstreamPartitions((), (key,)) for key in downstream_keys
+        }
+
     def get_downstream_keys(self, upstream_keys: Sequence[str], pair: PartitionsPair) -> Sequence[str]:
         return pair.existing(pair.downstream, upstream_keys)
 
 
+class _OneAnswerMapping(PartitionMapping):
+    """All downstream partitions are made from the same upstream partitions."""
+
+    __slots__ = ()
+
+    def get_upstream_keys_of_each(self, downstream_keys: Sequence[str], pair: PartitionsPair) -> dict[str, UpstreamPartitions]:
+        return dict.fromkeys(downstream_keys, self.get_upstream_keys(downstream_keys, pair)) if downstream_keys else {}
+
+
 @dataclass(frozen=True, slots=True)
-class AllPartitionMapping(PartitionMapping):
+class AllPartitionMapping(_OneAnswerMapping):
     """Each partition, or a table without partitions, is made from all upstream partitions."""
 
     def get_upstream_keys(self, downstream_keys: Sequence[str], pair: PartitionsPair) -> UpstreamPartitions:
@@ -122,7 +144,7 @@ class AllPartitionMapping(PartitionMapping):
 
 
 @dataclass(frozen=True, slots=True)
-class LastPartitionMapping(PartitionMapping):
+class LastPartitionMapping(_OneAnswerMapping):
     """Each partition, or a table without partitions, is made from the last upstream partition."""
 
     def get_upstream_keys(self, downstream_keys: Sequence[str], pair: PartitionsPair) -> UpstreamPartitions:
@@ -139,7 +161,7 @@ class LastPartitionMapping(PartitionMapping):
 
 
 @dataclass(frozen=True, slots=True)
-class SpecificPartitionsPartitionMapping(PartitionMapping):
+class SpecificPartitionsPartitionMapping(_OneAnswerMapping):
     """Each partition, or a table without partitions, is made from these upstream partitions."""
 
     partition_keys: Sequence[str]
@@ -187,6 +209,15 @@ class StaticPartitionMapping(PartitionMapping):
         wanted = set(downstream_keys)
         links = self.downstream_partition_keys_by_upstream_partition_key
         return UpstreamPartitions.split([key for key, to in links.items() if wanted.intersection(to)], pair)
+
+    def get_upstream_keys_of_each(self, downstream_keys: Sequence[str], pair: PartitionsPair) -> dict[str, UpstreamPartitions]:
+        links = self.downstream_partition_keys_by_upstream_partition_key
+        existing = set(pair.existing(pair.upstream, links))
+        found: dict[str, tuple[list[str], list[str]]] = {key: ([], []) for key in downstream_keys}
+        for upstream, to in links.items():
+            for key in found.keys() & to:
+                found[key][upstream not in existing].append(upstream)
+        return {key: UpstreamPartitions(tuple(there), tuple(missing)) for key, (there, missing) in found.items()}
 
     def get_downstream_keys(self, upstream_keys: Sequence[str], pair: PartitionsPair) -> Sequence[str]:
         links = self.downstream_partition_keys_by_upstream_partition_key

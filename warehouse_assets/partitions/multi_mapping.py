@@ -52,12 +52,19 @@ class _DimensionsMapping(PartitionMapping):
             raise InvalidDefinitionError("two upstream dimensions are mapped to one downstream dimension")
 
     def get_upstream_keys(self, downstream_keys: Sequence[str], pair: PartitionsPair) -> UpstreamPartitions:
+        return self._upstream(pair).together(downstream_keys)
+
+    def get_upstream_keys_of_each(self, downstream_keys: Sequence[str], pair: PartitionsPair) -> dict[str, UpstreamPartitions]:
+        upstream = self._upstream(pair)
+        return {key: upstream.of(upstream.asked(key)) for key in downstream_keys}
+
+    def _upstream(self, pair: PartitionsPair) -> _Combined:
         upstream, downstream = _dimensions(pair.upstream), _dimensions(pair.downstream)
         asks: dict[str, tuple[str, _Ask]] = {}
         for name, link in self._links(pair.upstream, pair.downstream).items():
             dimensions = pair.of(upstream[name], downstream[link.dimension_name])
             asks[name] = (link.dimension_name, partial(_ask_upstream, link.partition_mapping, dimensions))
-        return _combined(downstream_keys, pair.downstream, pair.upstream, asks, pair)
+        return _Combined(pair.downstream, pair.upstream, asks, pair)
 
     def get_downstream_keys(self, upstream_keys: Sequence[str], pair: PartitionsPair) -> Sequence[str]:
         upstream, downstream = _dimensions(pair.upstream), _dimensions(pair.downstream)
@@ -65,7 +72,7 @@ class _DimensionsMapping(PartitionMapping):
         for name, link in self._links(pair.upstream, pair.downstream).items():
             dimensions = pair.of(upstream[name], downstream[link.dimension_name])
             asks[link.dimension_name] = (name, partial(_ask_downstream, link.partition_mapping, dimensions))
-        return _combined(upstream_keys, pair.upstream, pair.downstream, asks, pair).keys
+        return _Combined(pair.upstream, pair.downstream, asks, pair).together(upstream_keys).keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,30 +167,48 @@ def _ask_downstream(mapping: PartitionMapping, pair: PartitionsPair, key: str) -
     return UpstreamPartitions(tuple(mapping.get_downstream_keys([key], pair)))
 
 
-def _combined(
-    keys: Sequence[str],
-    source: PartitionsDefinition | None,
-    target: PartitionsDefinition | None,
-    asks: Mapping[str, tuple[str, _Ask]],
-    pair: PartitionsPair,
-) -> UpstreamPartitions:
-    """The keys of the target that belong to keys of the source.
+class _Combined:
+    """The keys of the target that belong to keys of the source, combined from those along each dimension.
 
     `asks` has, for a target dimension, the source dimension that it belongs to, and what answers for one key along it.
     """
-    names, places = tuple(_dimensions(target)), list(_dimensions(source))
-    linked = [(name, places.index(place), cache(ask)) for name, (place, ask) in asks.items()]
-    free = {name: UpstreamPartitions(tuple(pair.keys_of(d))) for name, d in _dimensions(target).items() if name not in asks}
-    join = partial(MultiPartitionKey._of, names) if isinstance(target, MultiPartitionsDefinition) else "".join
-    found: dict[str, None] = {}
-    missing: dict[str, None] = {}
-    for parts in dict.fromkeys(tuple(_parts(source, key)[place] for _, place, _ in linked) for key in keys):
-        answers = free | {name: ask(part) for (name, _, ask), part in zip(linked, parts, strict=True)}
-        along = [answers[name] for name in names]
-        found.update(dict.fromkeys(map(join, product(*(answer.keys for answer in along)))))
-        if any(answer.nonexistent for answer in along):
-            missing.update(dict.fromkeys(map(join, product(*((*answer.keys, *answer.nonexistent) for answer in along)))))
-    return UpstreamPartitions(tuple(found), tuple(key for key in missing if key not in found))
+
+    def __init__(
+        self,
+        source: PartitionsDefinition | None,
+        target: PartitionsDefinition | None,
+        asks: Mapping[str, tuple[str, _Ask]],
+        pair: PartitionsPair,
+    ) -> None:
+        self._source = source
+        self._names, places = tuple(_dimensions(target)), list(_dimensions(source))
+        self._linked = [(name, places.index(place), cache(ask)) for name, (place, ask) in asks.items()]
+        self._free = {
+            name: UpstreamPartitions(tuple(pair.keys_of(d))) for name, d in _dimensions(target).items() if name not in asks
+        }
+        self._join = partial(MultiPartitionKey._of, self._names) if isinstance(target, MultiPartitionsDefinition) else "".join
+        self.of = cache(self._of)
+
+    def asked(self, key: str) -> tuple[str, ...]:
+        """The parts of a source key along the dimensions that matter."""
+        parts = _parts(self._source, key)
+        return tuple(parts[place] for _, place, _ in self._linked)
+
+    def together(self, keys: Sequence[str]) -> UpstreamPartitions:
+        """What belongs to any of these keys."""
+        answers = [self.of(parts) for parts in dict.fromkeys(map(self.asked, keys))]
+        found = dict.fromkeys(key for answer in answers for key in answer.keys)
+        missing = dict.fromkeys(key for answer in answers for key in answer.nonexistent if key not in found)
+        return UpstreamPartitions(tuple(found), tuple(missing))
+
+    def _of(self, parts: tuple[str, ...]) -> UpstreamPartitions:
+        answers = self._free | {name: ask(part) for (name, _, ask), part in zip(self._linked, parts, strict=True)}
+        along = [answers[name] for name in self._names]
+        found = dict.fromkeys(map(self._join, product(*(answer.keys for answer in along))))
+        if not any(answer.nonexistent for answer in along):
+            return UpstreamPartitions(tuple(found))
+        every = map(self._join, product(*((*answer.keys, *answer.nonexistent) for answer in along)))
+        return UpstreamPartitions(tuple(found), tuple(key for key in every if key not in found))
 
 
 def _parts(partitions_def: PartitionsDefinition | None, key: str) -> Sequence[str]:

@@ -203,15 +203,23 @@ class TimeWindowPartitionsDefinition(PartitionsDefinition):
         """The keys of the windows that begin at `start` or later and before `stop`."""
         return tuple(map(self._key, self.ticks.between(start, stop)))
 
+    def starts(self, partition_keys: Sequence[str]) -> Sequence[int]:
+        """The ticks at which the windows of these keys begin, in the order of the keys."""
+        if len(partition_keys) > 1:
+            start, end = self.tick(partition_keys[0]), self.tick(partition_keys[-1]) + 1
+            if self.ticks.count(start, end) == len(partition_keys) and self.keys_between(start, end) == tuple(partition_keys):
+                return [*self.ticks.between(start, end)]  # most often they follow each other, and to read keys takes long
+        return [self.tick(key) for key in partition_keys]
+
     def spans(self, partition_keys: Sequence[str]) -> list[tuple[int, int]]:
         """The time that the windows of these keys cover: starts and ends in order, of which none touches another."""
         if not partition_keys:
             return []
-        start, end = self.tick(partition_keys[0]), self.tick(partition_keys[-1]) + 1
-        if self.ticks.count(start, end) == len(partition_keys) and self.keys_between(start, end) == tuple(partition_keys):
-            return [(start, self.ticks.ceil(end))]  # most often they follow each other, and to read keys takes long
+        starts = sorted(set(self.starts(partition_keys)))
+        if self.ticks.count(starts[0], starts[-1] + 1) == len(starts):
+            return [(starts[0], self.ticks.ceil(starts[-1] + 1))]
         spans: list[tuple[int, int]] = []
-        for tick in sorted({self.tick(key) for key in partition_keys}):
+        for tick in starts:
             begun = spans.pop()[0] if spans and spans[-1][1] == tick else tick
             spans.append((begun, self.ticks.ceil(tick + 1)))
         return spans

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -57,6 +58,27 @@ class TimeWindowPartitionMapping(PartitionMapping):
         if self.allow_nonexistent_upstream_partitions:
             missing = []
         return UpstreamPartitions(_keys(upstream, existing), _keys(upstream, missing))
+
+    def get_upstream_keys_of_each(self, downstream_keys: Sequence[str], pair: PartitionsPair) -> dict[str, UpstreamPartitions]:
+        if len(downstream_keys) < 2:
+            return PartitionMapping.get_upstream_keys_of_each(self, downstream_keys, pair)
+        upstream, downstream = _windows(pair.upstream, "upstream"), _windows(pair.downstream, "downstream")
+        starts = downstream.starts(downstream_keys)
+        low = downstream.ticks.shift(min(starts), min(self.start_offset, 0))
+        high = downstream.ticks.shift(max(starts), max(self.end_offset + 1, 0))
+        own = [*downstream.ticks.between(low, high), high]  # in which an offset is one of places
+        ticks = [*upstream.ticks.between(upstream.ticks.floor(low), high)]
+        keys = upstream.keys_between(ticks[0], high) if ticks else ()
+        first, stop = bisect_left(ticks, upstream.first), bisect_left(ticks, upstream.stop(pair.current_time))
+        found = {}
+        for key, tick in zip(downstream_keys, starts, strict=True):
+            place = bisect_left(own, tick)
+            start = bisect_right(ticks, own[place + self.start_offset]) - 1
+            end = max(start, bisect_left(ticks, own[place + self.end_offset + 1]))
+            missing = (*keys[start : min(end, first)], *keys[max(start, stop, first) : end])
+            existing = keys[max(start, first) : min(end, stop)]
+            found[key] = UpstreamPartitions(existing, () if self.allow_nonexistent_upstream_partitions else missing)
+        return found
 
     def get_downstream_keys(self, upstream_keys: Sequence[str], pair: PartitionsPair) -> Sequence[str]:
         upstream, downstream = _windows(pair.upstream, "upstream"), _windows(pair.downstream, "downstream")

@@ -27,6 +27,7 @@ from warehouse_assets.metadata import ColumnLineage, MetadataValue
 from warehouse_assets.tables import TableColumn, TableSchema
 from warehouse_assets.testing.check_events import CheckEventsContract
 from warehouse_assets.testing.dynamic_partitions import DynamicPartitionsPromises
+from warehouse_assets.testing.partition_events import PartitionEventsContract
 
 __all__ = ["EventLogContract", "OpenLog", "PersistentEventLogContract", "materialization", "observation", "unnumbered"]
 
@@ -87,7 +88,7 @@ def unnumbered(events: list[Event]) -> list[Event]:
     return [replace(event, storage_id=None) for event in events]
 
 
-class EventLogContract(CheckEventsContract, DynamicPartitionsPromises):
+class EventLogContract(CheckEventsContract, PartitionEventsContract, DynamicPartitionsPromises):
     """What every event log promises. A subclass gives the fixture `open_log`: a call without arguments that opens the log."""
 
     @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from warehouse_assets.testing.io_manager.columns import ColumnsContract
+from warehouse_assets.testing.io_manager.concurrency import ConcurrencyContract
 from warehouse_assets.testing.io_manager.frames import FrameContract, ValueContract
 from warehouse_assets.testing.io_manager.partitions import (
     BY_DAY,
@@ -11,10 +13,23 @@ from warehouse_assets.testing.io_manager.partitions import (
     days,
 )
 from warehouse_assets.testing.io_manager.schema_policies import SchemaPolicyContract
+from warehouse_assets.testing.io_manager.selection import SelectionContract
 from warehouse_assets.testing.io_manager.sql import SQLContract
 from warehouse_assets.testing.io_manager.staging import AtomicStagingContract, StagingContract
 from warehouse_assets.testing.io_manager.tables import AtomicContract, TableContract
-from warehouse_assets.testing.io_manager.use import FORMS, KEY, ORDERS, Partitions, load, output_context, source, store, stream
+from warehouse_assets.testing.io_manager.use import (
+    FORMS,
+    KEY,
+    ORDERS,
+    Partitions,
+    load,
+    options,
+    output_context,
+    source,
+    store,
+    stream,
+)
+from warehouse_assets.testing.io_manager.write_modes import AtomicWriteModeContract, WriteModeContract
 
 __all__ = [
     "BY_DAY",
@@ -24,17 +39,23 @@ __all__ = [
     "AtomicContract",
     "AtomicPartitionContract",
     "AtomicStagingContract",
+    "AtomicWriteModeContract",
+    "ColumnsContract",
+    "ConcurrencyContract",
     "FrameContract",
     "PartitionContract",
     "PartitionSQLContract",
     "Partitions",
     "SQLContract",
     "SchemaPolicyContract",
+    "SelectionContract",
     "StagingContract",
     "TableContract",
     "ValueContract",
+    "WriteModeContract",
     "days",
     "load",
+    "options",
     "output_context",
     "source",
     "store",

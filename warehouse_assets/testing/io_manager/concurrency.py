@@ -1,0 +1,101 @@
+"""The promises of managers that are called by several threads and processes at once."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+
+import polars as pl
+
+from warehouse_assets.io_manager import IOManager
+from warehouse_assets.keys import AssetKey
+from warehouse_assets.partitions.periodic import HourlyPartitionsDefinition
+from warehouse_assets.testing.contract import Contract
+from warehouse_assets.testing.io_manager.use import KEY, Partitions, load, program, store
+
+__all__ = ["ConcurrencyContract"]
+
+THREADS = 8
+HOURS = [f"2024-01-01-{hour:02}:00" for hour in range(24)]
+BY_HOUR = Partitions(HourlyPartitionsDefinition("2024-01-01-00:00"), "at")
+
+
+class ConcurrencyContract(Contract):
+    """Threads and processes write at once, and none loses what another wrote; the manager's repr builds it again elsewhere."""
+
+    def test_a_day_of_partitions_written_twice_in_random_order_is_exactly_the_second(self, manager: IOManager) -> None:
+        def write(work: tuple[int, int]) -> None:
+            number, hour = work
+            start = dt.datetime.combine(dt.date(2024, 1, 1), dt.time(hour))
+            moments = [start + dt.timedelta(minutes=minute) for minute in range(number, 60)]
+            frame = pl.DataFrame({"at": moments, "round": [number] * len(moments)})
+            store(manager, frame, partitions=BY_HOUR(HOURS[hour]))
+
+        order = random.Random(24)
+        with ThreadPoolExecutor(THREADS) as threads:
+            for number in (1, 2):
+                list(threads.map(write, order.sample([(number, hour) for hour in range(24)], 24)))
+        found = load(manager, pl.DataFrame, partitions=BY_HOUR(*HOURS)).sort("at")
+
+        assert found.group_by("round").len().rows() == [(2, 24 * 58)]
+        assert found["at"].n_unique() == 24 * 58
+
+    def test_threads_make_tables_in_new_schemas(self, manager: IOManager) -> None:
+        keys = [AssetKey([f"schema {number % 3}", f"table {number}"]) for number in range(16)]
+
+        def write(number: int) -> None:
+            for length in (500, 1000 + number):
+                store(manager, pl.DataFrame({"n": range(length)}), keys[number])
+
+        with ThreadPoolExecutor(THREADS) as threads:
+            list(threads.map(write, range(16)))
+
+        assert [load(manager, key=key).height for key in keys] == [1000 + number for number in range(16)]
+
+    def test_threads_read_a_table_while_one_replaces_it(self, manager: IOManager) -> None:
+        store(manager, _round(0))
+        done = False
+
+        def read(_: int) -> set[int]:
+            seen = set()
+            while not done:
+                frame = load(manager)
+                assert frame.height == 1000
+                [number] = frame["round"].unique()
+                seen.add(number)
+            return seen
+
+        with ThreadPoolExecutor(4) as threads:
+            reading = [threads.submit(read, number) for number in range(3)]
+            try:
+                for number in range(1, 8):
+                    store(manager, _round(number))
+            finally:
+                done = True
+            seen = set().union(*(reader.result() for reader in reading))
+
+        assert seen <= set(range(8))
+        assert load(manager)["round"].unique().to_list() == [7]
+
+    def test_two_processes_replace_tables_beside_each_other(self, manager: IOManager) -> None:
+        script = """
+            import sys
+            from warehouse_assets.keys import AssetKey
+
+            for number in range(3):
+                store(manager, pl.DataFrame({"n": [number] * 1000}), AssetKey(["shop", sys.argv[1]]))
+                store(manager, pl.DataFrame({"n": [sys.argv[1]] * 1000}))
+        """
+        command = program(manager, script)
+        running = [subprocess.Popen([*command, name], stderr=subprocess.PIPE, text=True) for name in ("a", "b")]
+        said = [process.communicate(timeout=120)[1] for process in running]
+
+        assert [process.returncode for process in running] == [0, 0], said
+        assert [load(manager, key=AssetKey(["shop", name]))["n"].unique().item() for name in ("a", "b")] == [2, 2]
+        assert load(manager, key=KEY)["n"].unique().item() in ("a", "b")
+
+
+def _round(number: int) -> pl.DataFrame:
+    return pl.DataFrame({"round": [number] * 1000})
