@@ -58,7 +58,7 @@ class TestParquet(SQLContract, PartitionSQLContract, StagingContract):
         return pl.concat([pl.read_parquet(files.cat(path)) for path in files.find(manager._files.root)], how="diagonal_relaxed")
 
 
-@pytest.fixture(params=["parquet", "arrow", "csv", "ndjson"])
+@pytest.fixture(params=["parquet", "csv"])
 def manager(request, cloud):
     if request.param == "parquet":
         return parquet(cloud)
