@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cached_property
 from itertools import islice
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -42,6 +42,8 @@ class FileTables(TableIOManager):
     form: str
     storage_options: Mapping[str, Any] = Field(default_factory=dict, repr=False)
 
+    needs_partition_expr: ClassVar[bool] = False
+
     @cached_property
     def _files(self) -> Files:
         return Files(self.base_path, self.storage_options)
@@ -61,10 +63,6 @@ class FileTables(TableIOManager):
     def place_of(self, key: AssetKey, metadata: Mapping[str, Any]) -> str:
         """The URI of the file, of a partitioned table too."""
         return self._files.uri(self._own(placed_key(key, metadata)).whole)
-
-    def check_asset(self, key: AssetKey, metadata: Mapping[str, Any], partitions_def: Any) -> None:
-        """`partition_expr` may be missing: a partition is a file, and its rows are what was written to it."""
-        super().check_asset(key, metadata, partitions_def if PARTITION_EXPR in metadata else None)
 
     def filters(self, context: InputContext | OutputContext, output: OutputContext) -> tuple[PartitionFilter, ...] | None:
         if PARTITION_EXPR in output.definition_metadata:
@@ -149,7 +147,8 @@ class FileTables(TableIOManager):
 
     def _streams(self, context: OutputContext) -> bool:
         """Whether a write that nobody looks at before it is published goes to its place in one go, without a local file."""
-        return context.partitions_def is None and not self._files.is_local
+        options = context.table_options
+        return not (options.columns or options.descriptions or context.partitions_def is not None or self._files.is_local)
 
     def _stream(self, context: OutputContext, obj: Any) -> TableStats:
         own = self._of(context)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any, TypeAlias
 
@@ -12,7 +12,9 @@ from io_managers import engine
 from io_managers.database import in_memory
 from io_managers.duckdb_types import Column
 from io_managers.frames import BATCH_ROWS, Stream, is_lazy, is_polars
+from warehouse_assets.errors import SchemaChangedError, close_matches
 from warehouse_assets.io_manager import OutputContext
+from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql import SQL
 
 __all__ = ["Batches", "batches_of"]
@@ -23,7 +25,27 @@ Batches: TypeAlias = tuple[pl.Schema, Iterable[pl.DataFrame]]
 
 @contextmanager
 def batches_of(context: OutputContext, obj: Any) -> Generator[Batches]:
-    """The rows of what an asset returned, inside the block; UnsupportedTypeError for a value that is no table."""
+    """The rows of what an asset returned, sorted as it says, inside the block; UnsupportedTypeError for a value that is no table."""
+    by = context.table_options.sort_by
+    with _batches(context, obj) as (schema, frames):
+        yield schema, _sorted(schema, frames, by, context.asset_key) if by else frames
+
+
+def _sorted(schema: pl.Schema, frames: Iterable[pl.DataFrame], by: Sequence[str], key: AssetKey) -> Iterable[pl.DataFrame]:
+    from polars.io.plugins import register_io_source
+
+    for column in by:
+        if column not in schema:
+            raise SchemaChangedError(
+                f"asset {key.to_user_string()!r} is sorted by {column!r}, and its rows have no such column",
+                hint=close_matches(column, schema.names()),
+            )
+    rows = register_io_source(lambda *_: iter(frames), schema=schema)
+    return rows.sort(by, maintain_order=True, nulls_last=True).collect_batches(chunk_size=BATCH_ROWS, lazy=True)
+
+
+@contextmanager
+def _batches(context: OutputContext, obj: Any) -> Iterator[Batches]:
     if isinstance(obj, SQL):
         with _answer(context, obj) as found:
             yield found

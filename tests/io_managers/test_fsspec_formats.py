@@ -23,9 +23,12 @@ from warehouse_assets.testing.io_manager import (
     AtomicContract,
     AtomicPartitionContract,
     AtomicStagingContract,
+    ColumnsContract,
+    ConcurrencyContract,
     PartitionContract,
     PartitionSQLContract,
     SchemaPolicyContract,
+    SelectionContract,
     SQLContract,
     StagingContract,
     TableContract,
@@ -51,7 +54,7 @@ def manager(request, tmp_path):
     return FsspecIOManager(base_path=str(tmp_path / "files [1]*"), format=request.param)
 
 
-class TestTables(TableContract, SQLContract, AtomicContract):
+class TestTables(TableContract, SQLContract, SelectionContract, ColumnsContract, ConcurrencyContract, AtomicContract):
     @pytest.fixture
     def manager(self, manager):
         return manager
