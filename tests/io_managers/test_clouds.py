@@ -48,6 +48,8 @@ def found(manager: Any) -> dict[str, int]:
 
 
 class TestParquet(SQLContract, PartitionSQLContract, StagingContract):
+    STORE = "Parquet in the clouds"
+
     @pytest.fixture
     def manager(self, cloud):
         return parquet(cloud)

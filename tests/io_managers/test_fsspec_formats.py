@@ -55,6 +55,8 @@ def manager(request, tmp_path):
 
 
 class TestTables(TableContract, SQLContract, SelectionContract, ColumnsContract, ConcurrencyContract, AtomicContract):
+    STORE = "Arrow, CSV, JSON"
+
     @pytest.fixture
     def manager(self, manager):
         return manager
@@ -74,6 +76,8 @@ class TestPartitions(
     StagingContract,
     AtomicStagingContract,
 ):
+    STORE = "Arrow, CSV, JSON"
+
     @pytest.fixture
     def manager(self, manager):
         return manager
