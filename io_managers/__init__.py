@@ -9,16 +9,20 @@ if TYPE_CHECKING:
     from io_managers.delta import DeltaLakeIOManager
     from io_managers.duckdb import DuckDBIOManager
     from io_managers.fsspec import FsspecIOManager
+    from io_managers.iceberg import IcebergIOManager
     from io_managers.memory import InMemoryIOManager
     from io_managers.parquet import ParquetIOManager
+    from io_managers.sqlalchemy import SQLAlchemyIOManager
     from io_managers.table import TableIOManager
 
 __all__ = [
     "DeltaLakeIOManager",
     "DuckDBIOManager",
     "FsspecIOManager",
+    "IcebergIOManager",
     "InMemoryIOManager",
     "ParquetIOManager",
+    "SQLAlchemyIOManager",
     "TableIOManager",
 ]
 
@@ -26,8 +30,10 @@ _MODULES = {
     "DeltaLakeIOManager": "delta",
     "DuckDBIOManager": "duckdb",
     "FsspecIOManager": "fsspec",
+    "IcebergIOManager": "iceberg",
     "InMemoryIOManager": "memory",
     "ParquetIOManager": "parquet",
+    "SQLAlchemyIOManager": "sqlalchemy",
     "TableIOManager": "table",
 }
 

@@ -63,7 +63,7 @@ def _sorted(context: OutputContext, file: DataFile, files: DataFiles) -> DataFil
         if column not in file.types:
             raise SchemaChangedError(
                 f"asset {context.asset_key.to_user_string()!r} is sorted by {column!r}, and its rows have no such column",
-                hint=close_matches(column, file.types) or f"They have {', '.join(map(repr, file.types))}.",
+                hint=close_matches(column, list(file.types)) or f"They have {', '.join(map(repr, file.types))}.",
             )
     return files.write(files.scan(file).sort(by, nulls_last=True, maintain_order=True)) if by else file
 

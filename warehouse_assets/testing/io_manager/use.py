@@ -175,6 +175,7 @@ def program(manager: IOManager, script: str) -> list[str]:
         import polars as pl
         import pyarrow as pa
         from {type(manager).__module__} import {type(manager).__name__}
+        from warehouse_assets.resources import EnvVar
         from warehouse_assets.testing.io_manager import *
 
         manager = {manager!r}

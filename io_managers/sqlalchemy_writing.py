@@ -1,0 +1,161 @@
+"""Writing a table of a SQL database, or some of its partitions: rows are staged beside it, and put in its place at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from io_managers.duckdb_types import decode, encode
+from io_managers.slices import missing_partition_column, outside_partition, partition_columns
+from io_managers.sqlalchemy_columns import Fitting, fitting
+from io_managers.sqlalchemy_conditions import condition, own_name
+from io_managers.sqlalchemy_dialect import Dialect, Session
+from io_managers.sqlalchemy_types import Kind, default_dtype, kind_of
+from io_managers.table import SchemaPolicy
+from warehouse_assets.io_manager import OutputContext
+from warehouse_assets.tables import PartitionFilter, TableName
+
+__all__ = ["Columns", "Writing", "noted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The columns of a table: the types that the database has for them, their kinds, and their polars types."""
+
+    types: dict[str, str]
+    kinds: dict[str, Kind]
+    dtypes: dict[str, pl.DataType]
+
+    @classmethod
+    def of(cls, dialect: Dialect, session: Session, table: TableName) -> Columns | None:
+        """Those of a stored table; None where there is none."""
+        if (types := dialect.describe(session, table)) is None:
+            return None
+        kinds = dialect.stored_kinds(session, table, types)
+        dtypes = {name: default_dtype(kind) for name, kind in kinds.items()}
+        for name, note in dialect.notes(session, table).items():
+            try:
+                if types.get(name) == note[1]:
+                    dtypes[name] = decode(note[0])
+                    if dialect.noted_type(own := kind_of(dtypes[name])) == types[name]:
+                        kinds[name] = own
+            except (ValueError, TypeError, LookupError):  # of somebody else
+                continue
+        return cls(types, kinds, dtypes)
+
+
+def noted(dialect: Dialect, dtypes: Mapping[str, pl.DataType]) -> dict[str, Any]:
+    """What has to be noted of columns so that they come back as these types."""
+    notes = {}
+    for name, dtype in dtypes.items():
+        sql_type = dialect.noted_type(kind_of(dtype))
+        if default_dtype(dialect.kind(sql_type)) != dtype:
+            notes[name] = [encode(dtype), sql_type]
+    return notes
+
+
+@dataclass
+class Writing:
+    """One write on its way. `target` is the table that holds what will be published, on the session of the write."""
+
+    dialect: Dialect
+    session: Session
+    context: OutputContext
+    table: TableName
+    staged: TableName
+    target: TableName
+    leftovers: list[TableName] = field(default_factory=list)
+
+    def partitions(
+        self, partitions: tuple[PartitionFilter, ...], dtypes: Mapping[str, pl.DataType] | None, policy: SchemaPolicy
+    ) -> int:
+        """Put the staged rows in the place of the partitions; how many they are. `dtypes` are None for rows that SQL gave.
+
+        A row of another partition is an OutsidePartitionError.
+        """
+        dialect, session, key = self.dialect, self.session, self.context.asset_key
+        new = Columns.of(dialect, session, self.staged)
+        assert new is not None
+        self._judge(partitions, new)
+        [(rows,)] = session.execute(f"select count(*) from {dialect.full(self.staged)}")
+        if (old := Columns.of(dialect, session, self.table)) is None:
+            return int(rows)
+        fit = fitting(old.dtypes, dtypes or new.dtypes, policy, key, from_sql=dtypes is None, folds_case=dialect.folds_case)
+        holds = condition(dialect, partitions, old.kinds, key)
+        if fit.retyped or ((fit.added or fit.dropped) and not dialect.transactional_ddl):
+            self._rebuild(fit, old, f"case when {holds.sql} then 1 else 0 end = 0", holds.parameters)
+            return int(rows)
+        full = dialect.full(self.table)
+        for name in fit.added:
+            session.run(f"alter table {full} add column {dialect.quote(name)} {dialect.sql_type(kind_of(fit.dtypes[name]))}")
+        session.run(f"delete from {full} where {holds.sql}", holds.parameters)
+        self._insert(self.table, fit, dialect.describe(session, self.table) or {})
+        for name in fit.dropped:
+            session.run(f"alter table {full} drop column {dialect.quote(name)}")
+        dialect.note(session, self.table, noted(dialect, fit.dtypes))
+        dialect.discard(session, self.staged)
+        self.target = self.table
+        return int(rows)
+
+    def publish(self) -> None:
+        """Let others see it."""
+        if self.target != self.table:
+            self.dialect.swap(self.session, self.target, self.table)
+        self.session.commit()
+        self.dialect.clean(self.session, [self.staged, *self.leftovers])
+
+    def undo(self) -> None:
+        """Leave all as it was; a connection that is gone has undone it by itself."""
+        with suppress(Exception):
+            self.session.rollback()
+        with suppress(Exception):
+            self.dialect.clean(self.session, [self.staged, *self.leftovers])
+
+    def _judge(self, partitions: tuple[PartitionFilter, ...], new: Columns) -> None:
+        dialect, context = self.dialect, self.context
+        columns = dict.fromkeys(partition_columns(context.asset_key, context.definition_metadata, context.partitions_def))
+        own = []
+        for column in columns:
+            if (name := own_name(new.types, column, folds_case=dialect.folds_case)) is None:
+                raise missing_partition_column(context.asset_key, column, list(new.types))
+            own.append(name)
+        holds = condition(dialect, partitions, new.kinds, context.asset_key)
+        texts = ", ".join(dialect.as_text(dialect.quote(name)) for name in own)
+        found = self.session.execute(
+            f"select {texts} from {dialect.full(self.staged)} where case when {holds.sql} then 1 else 0 end = 0 limit 1",
+            holds.parameters,
+        )
+        if found:
+            row = dict(zip(own, (value if value is None else str(value) for value in found[0]), strict=True))
+            raise outside_partition(context.asset_key, row, context.partition_keys)
+
+    def _insert(self, into: TableName, fit: Fitting, types: Mapping[str, str]) -> None:
+        """Add the staged rows."""
+        dialect = self.dialect
+        names = ", ".join(map(dialect.quote, fit.filled))
+        values = ", ".join(dialect.cast(dialect.quote(name), types[own]) for own, name in fit.filled.items())
+        self.session.run(f"insert into {dialect.full(into)} ({names}) select {values} from {dialect.full(self.staged)}")
+
+    def _rebuild(self, fit: Fitting, old: Columns, kept: str, parameters: Mapping[str, Any]) -> None:
+        """Make the whole table anew, of the old rows that are kept and the staged ones."""
+        dialect, session = self.dialect, self.session
+        rebuilt = TableName(f"{self.staged.table}_2", self.staged.schema)
+        self.leftovers.append(rebuilt)
+        dialect.create(
+            session, rebuilt, {name: kind_of(dtype) for name, dtype in fit.dtypes.items()}, noted(dialect, fit.dtypes)
+        )
+        types = dialect.describe(session, rebuilt) or {}
+        stay = [name for name in old.types if name in fit.dtypes]
+        names = ", ".join(map(dialect.quote, stay))
+        values = ", ".join(dialect.cast(dialect.quote(name), types[name]) for name in stay)
+        session.run(
+            f"insert into {dialect.full(rebuilt)} ({names}) select {values} from {dialect.full(self.table)} where {kept}",
+            parameters,
+        )
+        self._insert(rebuilt, fit, types)
+        dialect.discard(session, self.staged)
+        self.target = rebuilt
