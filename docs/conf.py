@@ -54,6 +54,8 @@ TOPICS = [
     "io_managers",
     "storing_tables",
     "partitioned_tables",
+    "file_formats",
+    "clouds",
     "writing_tables",
     "delta_lake",
     "iceberg",

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import socket
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from typing import Any, BinaryIO, TypeAlias
 from urllib.parse import quote
 
@@ -18,6 +18,7 @@ __all__ = ["Files", "Stamp", "encoded", "file_path"]
 
 LONGEST_NAME = 200  # bytes; most file systems take 255, and a staged name is longer
 COPIED_BYTES = 1 << 22  # at a time, from a staged file into the store
+UPLOADS = 4  # at a time, each of which may have a part of 50 MB in memory
 
 Stamp: TypeAlias = tuple[int, str]
 """The bytes of a file, and what is another text after each write of it, as far as the file system tells."""
@@ -64,10 +65,15 @@ class Files:
         if "://" in base_path or "::" in base_path:
             from fsspec.core import url_to_fs  # type: ignore[import-untyped]
 
-            self.fs, self.root = url_to_fs(base_path, **(storage_options or {}))
+            from io_managers.cloud import native_store, reaching, required_extra
+
+            with required_extra(base_path):
+                self.fs, self.root = url_to_fs(base_path, **(storage_options or {}))
             self.is_local = "file" in self.fs.protocol
+            self._reaching = reaching
+            self.native = native_store(self.fs, storage_options or {}) if "::" not in base_path else None
         else:  # without fsspec, which takes a while to import
-            self.fs, self.root, self.is_local = None, os.path.abspath(base_path), True
+            self.fs, self.root, self.is_local, self.native = None, os.path.abspath(base_path), True, None
 
     def path(self, key: AssetKey, suffix: str) -> str:
         """The full path of an asset's file, without the protocol."""
@@ -79,20 +85,67 @@ class Files:
 
     def exists(self, path: str) -> bool:
         """Whether there is such a file."""
-        return os.path.isfile(path) if self.is_local else bool(self.fs.isfile(path))
+        return os.path.isfile(path) if self.is_local else self.stamp(path) is not None
 
     def size(self, path: str) -> int:
         """The bytes of the file, as the file system knows them."""
-        return os.stat(path).st_size if self.is_local else int(self.fs.info(path, refresh=True)["size"])
+        if self.is_local:
+            return os.stat(path).st_size
+        if (stamp := self.stamp(path)) is None:
+            raise FileNotFoundError(self.uri(path))
+        return stamp[0]
 
-    def open(self, path: str) -> BinaryIO:
-        """The file, for reading; FileNotFoundError where there is none."""
-        return open(path, "rb") if self.is_local else self.fs.open(path, "rb")
+    def stamp(self, path: str) -> Stamp | None:
+        """What tells a file of a store elsewhere from those that it replaces; None where there is none."""
+        with self._reaching(self.uri(path)):
+            try:
+                info = self.fs.info(path, refresh=True)
+            except FileNotFoundError:
+                return None
+        return None if info["type"] == "directory" else (int(info["size"]), _version(info))
+
+    def open(self, path: str, *, in_parts: bool = False) -> BinaryIO:
+        """The file, for reading; FileNotFoundError where there is none. One that is read `in_parts` gives what is asked for only."""
+        if self.is_local:
+            return open(path, "rb")
+        with self._reaching(self.uri(path)):
+            return self.fs.open(path, "rb", **({"cache_type": "none"} if in_parts else {}))  # type: ignore[no-any-return]
+
+    @contextlib.contextmanager
+    def unchanged(self, path: str, before: Stamp | None = None) -> Iterator[None]:
+        """Raise ReplacedError where the file is another as the block ends than it was `before`; a local one that is open stays."""
+        if self.is_local:
+            yield
+            return
+        from io_managers.cloud import ReplacedError
+
+        before = before or self.stamp(path)
+        try:
+            yield
+        except Exception:
+            if before is not None and self.stamp(path) != before:
+                raise ReplacedError.of(self.uri(path)) from None
+            raise
+        if self.stamp(path) != before:
+            raise ReplacedError.of(self.uri(path))
+
+    def content(self, path: str) -> bytes:
+        """All of a small file, as it is at one time; FileNotFoundError where there is none."""
+        if self.is_local:
+            with open(path, "rb") as file:
+                return file.read()
+        with self._reaching(self.uri(path)):
+            content: bytes = self.fs.cat_file(path)
+        return content
 
     def remove(self, path: str) -> bool:
         """Remove the file; whether there was one."""
         try:
-            os.remove(path) if self.is_local else self.fs.rm_file(path)
+            if self.is_local:
+                os.remove(path)
+            else:
+                with self._reaching(self.uri(path)):
+                    self.fs.rm_file(path)
         except FileNotFoundError:
             return False
         return True
@@ -102,7 +155,8 @@ class Files:
         if self.is_local:
             return dict(sorted(_found_locally(folder, suffix)))
         self.fs.invalidate_cache()  # others may have written, and what a listing keeps is asked for by open() too
-        infos = self.fs.find(folder, detail=True)
+        with self._reaching(self.uri(folder)):
+            infos = self.fs.find(folder, detail=True)
         self.fs.invalidate_cache()
         root = "/" if folder.startswith("/") else ""
         named = ((root + path.lstrip("/"), info) for path, info in infos.items() if path.endswith(suffix))
@@ -113,7 +167,8 @@ class Files:
         if not self.is_local:
             if not self.found(folder, ""):
                 return False
-            self.fs.rm(folder, recursive=True)
+            with self._reaching(self.uri(folder)):
+                self.fs.rm(folder, recursive=True)
             self.fs.invalidate_cache()
             return True
         if not os.path.isdir(folder):
@@ -137,17 +192,10 @@ class Files:
             with _staged_locally(path, durable, beside or path) as staged:
                 yield staged
             return
-        handle = self._uncommitted(path)
-        try:
+        from io_managers.uploads import upload
+
+        with upload(self.fs, path, self.uri(path)) as handle:
             yield handle
-            handle.close()
-        except BaseException:
-            handle.discard()
-            with contextlib.suppress(AttributeError):
-                handle.closed = True  # or collecting it would upload what it has
-            raise
-        handle.commit()
-        self.fs.invalidate_cache(path.rpartition("/")[0])
 
     @contextlib.contextmanager
     def staging(self, path: str, *, durable: bool = False, beside: str | None = None) -> Generator[str]:
@@ -162,9 +210,38 @@ class Files:
             return
         with self.scratch(path) as staged:
             yield staged
-            with open(staged, "rb") as source, self.replacing(path) as target:
-                assert not isinstance(target, str)
-                shutil.copyfileobj(source, target, COPIED_BYTES)
+            self._upload(staged, path)
+
+    @contextlib.contextmanager
+    def staging_many(self, paths: Collection[str], *, beside: str) -> Generator[dict[str, str]]:
+        """Local files that take the place of several as the block ends; after an exception all are as they were.
+
+        Those of a local store are on the disk before the first of them does, so that little time is between it and the last; others
+        are uploaded some at a time.
+        """
+        with contextlib.ExitStack() as stack:
+            if self.is_local:
+                staged = {path: stack.enter_context(self.scratch(beside)) for path in paths}
+                yield staged
+                for new in staged.values():
+                    _flush(new)
+                for path, new in staged.items():
+                    os.makedirs(path.rpartition("/")[0], exist_ok=True)
+                    os.replace(new, path)
+                return
+            folder = stack.enter_context(self.scratch(beside))
+            os.mkdir(folder)
+            staged = {path: f"{folder}/{number}" for number, path in enumerate(paths)}
+            yield staged
+            from concurrent.futures import ThreadPoolExecutor
+
+            with ThreadPoolExecutor(UPLOADS) as threads:
+                list(threads.map(self._upload, staged.values(), staged))
+
+    def _upload(self, source: str, path: str) -> None:
+        with open(source, "rb") as file, self.replacing(path) as target:
+            assert not isinstance(target, str)
+            shutil.copyfileobj(file, target, COPIED_BYTES)
 
     @contextlib.contextmanager
     def scratch(self, path: str) -> Generator[str]:
@@ -182,14 +259,6 @@ class Files:
         finally:
             with contextlib.suppress(FileNotFoundError):
                 os.remove(staged)
-
-    def _uncommitted(self, path: str) -> Any:
-        if "memory" in self.fs.protocol:  # its own open() publishes the file before it is written
-            from fsspec.implementations.memory import MemoryFile  # type: ignore[import-untyped]
-
-            self.fs.makedirs(path.rpartition("/")[0], exist_ok=True)
-            return MemoryFile(self.fs, path)
-        return self.fs.open(path, "wb", autocommit=False)
 
 
 @contextlib.contextmanager

@@ -1,105 +1,88 @@
-"""`FsspecIOManager`: any Python value as one file, in any file system that fsspec knows. The default I/O manager."""
+"""`FsspecIOManager`: a file for each asset, in any file system that fsspec knows. The default I/O manager."""
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from functools import cached_property
-from typing import Any, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 from pydantic import Field
 
-from io_managers.asset_files import AssetFiles
+from io_managers.cloud import fields_of
 from io_managers.files import Files
-from io_managers.values import MissingValueError, ValueIOManager
-from warehouse_assets.errors import UnsupportedTypeError
-from warehouse_assets.io_manager import ConfigurableIOManager, InputContext, OutputContext
+from io_managers.pickles import Pickles
+from warehouse_assets.io_manager import ConfigurableIOManager, InputContext, OutputContext, StagedTable
 from warehouse_assets.keys import AssetKey
+from warehouse_assets.table_options import SchemaPolicy
+from warehouse_assets.tables import TableStats
+
+if TYPE_CHECKING:
+    from io_managers.file_tables import FileTables
 
 __all__ = ["FsspecIOManager"]
 
-SUFFIX = ".pickle"
+Format: TypeAlias = Literal["pickle", "arrow", "csv", "ndjson"]
 
 
-class FsspecIOManager(ValueIOManager, ConfigurableIOManager):
-    """Keeps each value as a pickle file under `base_path`, a folder or a URL such as `s3://bucket/prefix`; one for each partition.
+class FsspecIOManager(ConfigurableIOManager):
+    """Keeps each asset as a file under `base_path`, a folder or a URL such as `s3://bucket/prefix`; one for each partition.
 
-    `storage_options` go to the file system. Lazy frames and streams are read once and kept whole, and come back as the frame that
-    an annotation asks for. Load only what you or people you trust have stored: reading a pickle can run any code.
+    `format` says what is in it. A "pickle", the default, holds any value; lazy frames and streams are read once and kept whole, and
+    come back as the frame that an annotation asks for. Load only what you or people you trust have stored: reading a pickle can run
+    any code. "arrow" (Arrow IPC, or Feather), "csv" and "ndjson" (JSON by lines) hold tables, of which no more than some rows are in
+    memory on the way; `schema_policy` is that of their partitions. `storage_options` go to the file system.
     """
 
     base_path: str
+    format: Format = "pickle"
     storage_options: Mapping[str, Any] = Field(default_factory=dict, repr=False)
+    schema_policy: SchemaPolicy = "fail"
 
     @classmethod
     def from_uri(cls, uri: str) -> Self:
-        """The manager for files under the URL `uri`."""
-        return cls(base_path=uri)
+        """The manager for files under the URL `uri`, whose query has fields of this class and options of the file system."""
+        return cls(**fields_of(uri, cls))
 
     @cached_property
-    def _files(self) -> Files:
-        return Files(self.base_path, self.storage_options)
+    def _keeper(self) -> Pickles | FileTables:
+        if self.format == "pickle":
+            return Pickles(Files(self.base_path, self.storage_options))
+        from io_managers.file_tables import FileTables
+
+        return FileTables(
+            base_path=self.base_path,
+            form=self.format,
+            storage_options=self.storage_options,
+            schema_policy=self.schema_policy,
+        )
 
     @property
     def store_id(self) -> str:
-        return f"pickle:{self._files.uri(self._files.root)}"
+        return self._keeper.store_id
 
     def place_of(self, key: AssetKey, metadata: Mapping[str, Any]) -> str:
-        """The URI of the file."""
-        return self._files.uri(self._own(key).whole)
+        """The URI of the file, or of what would be one if the asset had no partitions."""
+        return self._keeper.place_of(key, metadata)
 
-    def keep(self, context: OutputContext, values: Mapping[str | None, Any]) -> Mapping[str, Any]:
-        own = self._own(context.asset_key)
-        if None not in values and own.is_whole():
-            raise own.without_partitions()
-        with ExitStack() as stack:
-            for partition, value in values.items():
-                path = own.whole if partition is None else own.partition(context.partitions_def, partition)
-                target = stack.enter_context(self._files.replacing(path, beside=own.whole))
-                _dump(value, target, context.asset_key)
-        if None in values:
-            self._files.remove_folder(own.folder)
-            return {"byte_size": self._files.size(own.whole), "uri": self._files.uri(own.whole)}
-        return {"byte_size": sum(size for size, _ in own.partitions().values()), "uri": self._files.uri(own.folder)}
+    def check_asset(self, key: AssetKey, metadata: Mapping[str, Any], partitions_def: Any) -> None:
+        """`partition_expr` may be missing: then the rows of a partition are what was returned for it."""
+        self._keeper.check_asset(key, metadata, partitions_def)
 
-    def kept(self, context: InputContext, partition: str | None) -> Any:
-        own = self._own(context.asset_key)
-        if partition is not None and own.is_whole():
-            raise own.without_partitions()
-        path = own.whole if partition is None else own.partition(context.partitions_def, partition)
-        try:
-            return self._load(path)
-        except FileNotFoundError:
-            what = f"for partition {partition!r} there" if partition is not None else "there"
-            raise MissingValueError(f"{what} is no file {self._files.uri(path)}") from None
+    def handle_output(self, context: OutputContext, obj: Any) -> None:
+        self._keeper.handle_output(context, obj)
 
-    def kept_partitions(self, context: InputContext, staging: OutputContext | None) -> Iterator[Any]:
-        own = self._own(context.asset_key)
-        replaced = () if staging is None else own.meant(staging).values()
-        return (self._load(path) for path in own.partitions() if path not in replaced)
+    def stage(self, context: OutputContext, obj: Any) -> AbstractContextManager[StagedTable]:
+        """Write `obj`, and publish it as the block ends."""
+        return self._keeper.stage(context, obj)
+
+    def run_sql(self, context: OutputContext, sql: Any) -> TableStats:
+        """Keep the answer to `sql`, from an embedded DuckDB."""
+        return self._keeper.run_sql(context, sql)
+
+    def load_input(self, context: InputContext) -> Any:
+        return self._keeper.load_input(context)
 
     def drop(self, context: OutputContext) -> bool:
         """Remove the file, or those of the partitions that are meant; whether there was one."""
-        return self._own(context.asset_key).drop(context)
-
-    def _own(self, key: AssetKey) -> AssetFiles:
-        return AssetFiles(self._files, key, SUFFIX)
-
-    def _load(self, path: str) -> Any:
-        with self._files.open(path) as file:
-            return pickle.load(file)
-
-
-def _dump(value: Any, target: str | BinaryIO, key: AssetKey) -> None:
-    try:
-        if isinstance(target, str):
-            with open(target, "wb") as file:
-                pickle.dump(value, file, pickle.HIGHEST_PROTOCOL)
-        else:
-            pickle.dump(value, target, pickle.HIGHEST_PROTOCOL)
-    except (pickle.PicklingError, TypeError, AttributeError) as error:
-        raise UnsupportedTypeError(
-            f"the value of asset {key.to_user_string()!r}, of type {type(value).__qualname__}, cannot be pickled: {error}",
-            hint="Return plain data, or give the asset an I/O manager that knows the type.",
-        ) from error
+        return self._keeper.drop(context)

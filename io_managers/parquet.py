@@ -14,6 +14,7 @@ from pydantic import Field
 
 from io_managers import engine
 from io_managers.asset_files import AssetFiles
+from io_managers.cloud import fields_of
 from io_managers.files import Files, Stamp
 from io_managers.frames import FrameType, is_polars, table_schema
 from io_managers.parquet_files import Footers, ParquetFiles, joint_schema
@@ -58,8 +59,8 @@ class ParquetIOManager(TableIOManager):
 
     @classmethod
     def from_uri(cls, uri: str) -> Self:
-        """The manager for files under the URL `uri`."""
-        return cls(base_path=uri)
+        """The manager for files under the URL `uri`, whose query has fields of this class and options of the file system."""
+        return cls(**fields_of(uri, cls))
 
     @cached_property
     def _files(self) -> Files:
@@ -115,7 +116,7 @@ class ParquetIOManager(TableIOManager):
         return engine.answered(sql, sources)
 
     def duckdb_scan(self, connection: Any, context: InputContext) -> str:
-        """A `read_parquet` of the files; the connection gets their file system if it is not local."""
+        """A `read_parquet` of the files, or a scan by polars of those that are elsewhere."""
         return self.stored(context).duckdb_scan(connection)
 
     def drop(self, context: OutputContext) -> bool:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeVar
 
-import duckdb
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from io_managers import engine
+from io_managers.cloud import ReplacedError
 from io_managers.database import in_memory
 from io_managers.files import Files, Stamp
 from io_managers.frames import FrameType, Stream, from_reader
+from io_managers.parquet_remote import RemoteParquet
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.tables import quote_identifier
 
@@ -77,7 +79,7 @@ class Footers:
             return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ParquetFiles:
     """Some files as one table.
 
@@ -98,17 +100,13 @@ class ParquetFiles:
     def footer(self) -> Footer:
         """The footer of the one file."""
 
-        def read() -> Footer:
-            with self._source(self.paths[0]) as source:
-                schema = self._scan([source]).collect_schema()
-                if not isinstance(source, str):
-                    source.seek(0)
-                try:
-                    return Footer(pq.read_metadata(source).num_rows, schema)
-                except pa.ArrowNotImplementedError:  # 128-bit integers
-                    return Footer(self.scan().select(pl.len()).collect().item(), schema)
-
-        return self.steadily(read)
+        if (source := self._local(self.paths[0])) is None:
+            return self.steadily(lambda: Footer(*self._elsewhere.footer()))
+        schema = self._scan([source]).collect_schema()
+        try:
+            return Footer(pq.read_metadata(source).num_rows, schema)
+        except pa.ArrowNotImplementedError:  # 128-bit integers
+            return Footer(self.scan().select(pl.len()).collect().item(), schema)
 
     def read(self, kind: FrameType, columns: list[str] | None) -> Any:
         """The table, of these columns, as a frame of this kind."""
@@ -126,25 +124,25 @@ class ParquetFiles:
                 return self._reader(columns)
         return self.steadily(lambda: from_reader(self._reader(columns), kind))
 
-    def scan(self, columns: list[str] | None = None) -> pl.LazyFrame:
+    @cached_property
+    def _elsewhere(self) -> RemoteParquet:
+        return RemoteParquet(self.files, [path for path in self.paths if path not in self.staged], self.schema)
+
+    def scan(self, columns: list[str] | None = None, *, at_once: bool = False) -> pl.LazyFrame:
         """The table as a LazyFrame; files that are staged, or elsewhere, are open from now on."""
         stored = [path for path in self.paths if path not in self.staged]
         with ExitStack() as closing:  # polars keeps a descriptor of its own, whatever becomes of the path
-            groups: list[list[Any]] = [
-                list(stored) if self.files.is_local else [self.files.open(path) for path in stored],
-                [closing.enter_context(open(self.staged[path], "rb")) for path in self.paths if path in self.staged],
-            ]
-            scans = [self._scan(group) for group in groups if group]
+            staged = [closing.enter_context(open(self.staged[path], "rb")) for path in self.paths if path in self.staged]
+            here: list[list[Any]] = [[*stored] if self.files.is_local else [], staged]
+            scans = [self._scan(group) for group in here if group]
+        if stored and not self.files.is_local:
+            scans.insert(0, self._elsewhere.scan(at_once=at_once))
         lazy = pl.concat(scans) if len(scans) > 1 else scans[0] if scans else pl.LazyFrame(schema=self.schema)
         return lazy if columns is None else lazy.select(columns)
 
     def duckdb_scan(self, connection: Any) -> str:
-        """A SQL expression that reads the table; the connection gets the file system if it is not local.
-
-        A connection takes one file system for each protocol. Where it has one, which may be of another account, polars scans, as
-        it does files that are not alike.
-        """
-        if self.paths and self.alike and (self.files.is_local or self._lends_file_system(connection)):
+        """A SQL expression that reads the table; polars scans files that are elsewhere, or not alike, by the columns it is asked for."""
+        if self.paths and self.alike and self.files.is_local:
             places = (self.staged.get(path) or self.files.uri(path) for path in self.paths)
             quoted = ", ".join("'" + place.replace("'", "''") + "'" for place in places)
             return f"read_parquet([{quoted}], hive_partitioning = false)"
@@ -152,37 +150,26 @@ class ParquetFiles:
         connection.register(name, self.scan())
         return name
 
-    def _lends_file_system(self, connection: Any) -> bool:
-        try:
-            connection.register_filesystem(self.files.fs)
-        except duckdb.InvalidInputException:
-            return False
-        return True
-
     def _scan(self, sources: list[Any]) -> pl.LazyFrame:
         if self.schema is None:
             return pl.scan_parquet(sources, glob=False, hive_partitioning=False)
         return pl.scan_parquet(sources, glob=False, hive_partitioning=False, schema=self.schema, missing_columns="insert")
 
     def _whole(self, columns: list[str] | None) -> pl.DataFrame:
-        if self.schema is not None:
-            return self.scan(columns).collect()
-        with self._source(self.paths[0]) as source:
-            return pl.read_parquet(source, columns=columns, glob=False, hive_partitioning=False)
-
-    def _source(self, path: str) -> AbstractContextManager[Any]:
-        local = self._local(path)
-        return self.files.open(path) if local is None else nullcontext(local)
+        source = None if self.schema is not None else self._local(self.paths[0])
+        if source is None:
+            return self.scan(columns, at_once=True).collect()
+        return pl.read_parquet(source, columns=columns, glob=False, hive_partitioning=False)
 
     def _local(self, path: str) -> str | None:
         return self.staged.get(path) or (path if self.files.is_local else None)
 
     def _reader(self, columns: list[str] | None) -> pa.RecordBatchReader:
-        if self.schema is not None:
-            return Stream.of(self.scan(columns), AssetKey("partitions")).reader()
-        path = self.paths[0]
+        source = None if self.schema is not None else self._local(self.paths[0])
+        if source is None:
+            return Stream.of(self.scan(columns), AssetKey("files")).reader()
         try:
-            file = pq.ParquetFile(self._local(path) or self.files.open(path))
+            file = pq.ParquetFile(source)
         except pa.ArrowNotImplementedError:  # 128-bit integers
             return Stream.of(self.scan(columns), AssetKey("file")).reader()
         names = file.schema_arrow.names if columns is None else columns
@@ -191,11 +178,10 @@ class ParquetFiles:
         return engine.owned_reader(pa.RecordBatchReader.from_batches(schema, batches), file.close)
 
     def steadily(self, read: Callable[[], T]) -> T:
-        """What `read` returns, tried again when a file was replaced meanwhile: object stores do not keep the old one."""
+        """What `read` returns, tried again where a file was replaced meanwhile: object stores do not keep the old one."""
         for _ in range(REPLACED_TRIES):
             try:
                 return read()
-            except BaseException as error:  # polars panics when the file handle that it reads fails
-                if self.files.is_local or "FileExpired" not in str(error):
-                    raise
+            except ReplacedError:
+                vars(self).pop("_elsewhere", None)
         return read()

@@ -56,7 +56,7 @@ def staged_partitions(
         changed = set(parts)
         if fit.rewrites:
             parts = {**{path: ParquetFiles(own.files, [path]).scan() for path in stored}, **parts}
-        staged = {path: stack.enter_context(own.files.staging(path, durable=True, beside=own.whole)) for path in parts}
+        staged = stack.enter_context(own.files.staging_many(parts, beside=own.whole))
         for path, part in parts.items():
             is_merged = keeps and path in changed and path in stored
             if part is frame and fit.fits(frame.collect_schema()) and not (is_merged or options.sort_by):

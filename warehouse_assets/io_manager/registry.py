@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from typing import Any
 
 from warehouse_assets.errors import InvalidConfigError, ResourceError, close_matches
@@ -11,6 +12,8 @@ from warehouse_assets.io_manager.base import IOManager
 __all__ = ["default_io_manager", "io_manager_from_uri"]
 
 ENTRY_POINTS = "warehouse_assets.io_managers"
+
+_FILES = {"file": "file", "s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "az": "az", "abfs": "az", "abfss": "az"}
 
 
 @functools.cache
@@ -34,12 +37,20 @@ def default_io_manager(base_path: str) -> IOManager:
 
 
 def io_manager_from_uri(uri: str) -> IOManager:
-    """The I/O manager for a place: `duckdb:///path/to/file.duckdb`, `s3://bucket/prefix`, `postgresql://user@host/database`.
+    """The I/O manager for a place: `duckdb:///path/to/file.duckdb`, `s3://bucket/prefix`, `postgresql://user@host/database`, `./folder`.
 
     What comes before `://`, or before a `+` in it (`delta+s3://…`), is looked up among the entry points of
-    `warehouse_assets.io_managers`; each names a class with a class method `from_uri`.
+    `warehouse_assets.io_managers`; each names a class with a class method `from_uri`. A `format` in the query of files, other than
+    that of Parquet, is one of the default manager: `s3://lake?format=csv`.
     """
     scheme, separator, _ = uri.partition("://")
+    if not separator and "/" in uri:
+        scheme, separator = "file", "://"
+    if scheme in _FILES:
+        form = re.search(r"[?&]format=([^&]*)", uri)
+        name = "default" if form and form[1] != "parquet" else _FILES[scheme]
+        files: IOManager = registered()[name].load().from_uri(uri)
+        return files
     known = registered().keys() - {"default"}
     scheme = scheme if scheme in known else scheme.partition("+")[0]
     if not separator or scheme not in known:
