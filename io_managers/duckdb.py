@@ -7,7 +7,7 @@ import time
 from collections import ChainMap
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 from urllib.parse import parse_qsl, unquote
@@ -23,6 +23,7 @@ from io_managers.duckdb_incoming import Incoming, IncomingFrame
 from io_managers.duckdb_merging import describe_columns, merge_rows, sorted_rows
 from io_managers.duckdb_partitions import write_partitions
 from io_managers.duckdb_types import Column, remember, remembered, restored
+from io_managers.duckdb_versions import History, forget, is_tracked, listed, place_of_version, restore
 from io_managers.frames import FrameType
 from io_managers.selected_rows import wrong_condition
 from io_managers.slices import condition
@@ -33,13 +34,22 @@ from warehouse_assets.io_manager import InputContext, OutputContext, TableSource
 from warehouse_assets.io_manager.contexts import logger
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql import SQL
-from warehouse_assets.tables import TableName, TableSlice, TableStats, quote_identifier
+from warehouse_assets.tables import TableName, TableSlice, TableStats, TableVersion, quote_identifier
 
 __all__ = ["DuckDBIOManager"]
 
 CHECKPOINT_WAIT = 1.0  # seconds that a small write waits for others to end before it is measured in the write-ahead log
 
 _OF_A_VIEW = ("is of type View", "Can only delete from base table", "Can only modify view")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a transaction wrote: the rows of the table, those of the partitions where some were written, and the version if any."""
+
+    rows: int
+    partition_rows: int | None
+    version: str | None
 
 
 class DuckDBIOManager(TableIOManager):
@@ -109,36 +119,77 @@ class DuckDBIOManager(TableIOManager):
 
     def _begin(
         self, connection: duckdb.DuckDBPyConnection, context: OutputContext, table: TableSlice, incoming: Incoming
-    ) -> tuple[int, int | None]:
-        """Write in a transaction that stays open; the rows of the table, and those of the partitions where some are written."""
-        quoted = full_name(connection, table.name)
+    ) -> Written:
+        """Write in a transaction that stays open."""
         with self._database.writing():
             try:
+                history = self._history(connection, context, context.table_options.keep_versions)
                 connection.begin()
-                options = context.table_options
-                words = descriptions(options, context.asset_key)
-                incoming = sorted_rows(connection, incoming, options.sort_by, context.asset_key)
-                if keeps_rows(options.mode):
-                    written = merge_rows(connection, context, table, quoted, incoming, self.policy(context), self.now())
-                    describe_columns(connection, quoted, words)
-                    [(rows,)] = connection.execute(f"select count(*) from {quoted}").fetchall()
-                    return rows, written
-                if table.partitions is not None:
-                    written = write_partitions(connection, context, table, quoted, incoming, self.policy(context))
-                    describe_columns(connection, quoted, words)
-                    [(rows,)] = connection.execute(f"select count(*) from {quoted}").fetchall()
-                    return rows, written
-                statement = f"create or replace table {quoted} as {incoming.query}"
-                [(rows,)] = connection.execute(statement, incoming.parameters).fetchall()
-                remember(connection, quoted, incoming.dtypes or {})
-                describe_columns(connection, quoted, words)
+                history.begin()
+                rows, partition_rows = self._put(connection, context, table, incoming)
+                return Written(rows, partition_rows, history.end(rows))
             except BaseException as error:
                 _roll_back(connection)
                 if isinstance(error, duckdb.Error) and any(text in str(error) for text in _OF_A_VIEW):
                     hint = f"Drop it first: drop view {table.name.quoted}"
                     raise TableError(f"{table.name} in {self.database} is a view, not a table", hint=hint) from None
                 raise
-        return rows, None
+
+    def _put(
+        self, connection: duckdb.DuckDBPyConnection, context: OutputContext, table: TableSlice, incoming: Incoming
+    ) -> tuple[int, int | None]:
+        """Write the rows; how many the table has, and the partitions where some are written."""
+        quoted, options = full_name(connection, table.name), context.table_options
+        words = descriptions(options, context.asset_key)
+        incoming = sorted_rows(connection, incoming, options.sort_by, context.asset_key)
+        if not keeps_rows(options.mode) and table.partitions is None:
+            statement = f"create or replace table {quoted} as {incoming.query}"
+            [(rows,)] = connection.execute(statement, incoming.parameters).fetchall()
+            remember(connection, quoted, incoming.dtypes or {})
+            describe_columns(connection, quoted, words)
+            return rows, None
+        if keeps_rows(options.mode):
+            written = merge_rows(connection, context, table, quoted, incoming, self.policy(context), self.now())
+        else:
+            written = write_partitions(connection, context, table, quoted, incoming, self.policy(context))
+        describe_columns(connection, quoted, words)
+        [(rows,)] = connection.execute(f"select count(*) from {quoted}").fetchall()
+        return rows, written
+
+    def _history(self, connection: duckdb.DuckDBPyConnection, context: OutputContext, keep: int | None) -> History:
+        with self._database.lock:
+            return History.of(connection, self.name_of(context), keep or 1, self.now(), context.run_id)
+
+    def table_versions(self, context: InputContext) -> Sequence[TableVersion]:
+        """The versions of a table that are kept, since it was declared with `keep_versions`."""
+        name = self.name_of(context.upstream_output)
+        if self._is_missing:
+            raise missing_table(context, str(name), self.database)
+        with closing(self._database.lease(lock_timeout=self.lock_timeout, log=context.log, reads_only=True)) as lease:
+            if not exists(lease.connection, name):
+                raise missing_table(context, str(name), self.database)
+            return listed(lease.connection, name) if is_tracked(lease.connection) else []
+
+    def roll_back(self, context: OutputContext, version: str) -> TableStats:
+        """Make an earlier version of the table the present one, as a new version; what it is now is kept too."""
+        name = self.name_of(context)
+        with self._writing(context, name) as connection:
+            place_of_version(connection, name, version)
+            keep = max(context.table_options.keep_versions or 1, len(listed(connection, name)))
+            history = self._history(connection, context, max(keep, 2))
+            with self._database.writing():
+                try:
+                    connection.begin()
+                    history.begin()
+                    rows = restore(connection, name, version)
+                    described = descriptions(context.table_options, context.asset_key)
+                    describe_columns(connection, full_name(connection, name), described)
+                    written = Written(rows, None, history.end(rows))
+                    logged = self._commit(connection, context)
+                except BaseException:
+                    _roll_back(connection)
+                    raise
+            return self._measured(connection, TableSlice(name), written, logged)
 
     @contextmanager
     def _from_sql(self, context: OutputContext, sql: SQL, connection: duckdb.DuckDBPyConnection) -> Generator[Incoming]:
@@ -205,10 +256,14 @@ class DuckDBIOManager(TableIOManager):
         with self._writing(context, name) as connection:
             found = exists(connection, name)
             connection.execute(f"drop table if exists {full_name(connection, name)}")
+            if is_tracked(connection):
+                forget(connection, name)
             return found
 
     def _frame(self, lease: Lease, context: InputContext, table: TableSlice, kind: FrameType) -> Any:
         """A frame that keeps the lease as long as it may read."""
+        if context.table_version is not None:
+            table = replace(table, name=place_of_version(lease.connection, table.name, context.table_version))
         relation, columns = self.select(lease.connection, context, table, kind)
         casts = [column.expression for column in columns if column.casts]
         match kind:
@@ -277,17 +332,16 @@ class DuckDBIOManager(TableIOManager):
                 lease.connection.execute(f"create schema if not exists {quote_identifier(name.schema or 'main')}")
             yield lease.connection
 
-    def _measured(
-        self, connection: duckdb.DuckDBPyConnection, table: TableSlice, written: tuple[int, int | None], logged: int
-    ) -> TableStats:
+    def _measured(self, connection: duckdb.DuckDBPyConnection, table: TableSlice, written: Written, logged: int) -> TableStats:
         """What was published."""
         quoted = full_name(connection, table.name)
         return TableStats(
-            row_count=written[0],
+            row_count=written.rows,
             byte_size=self._bytes_at_rest(connection, quoted, logged),
             schema=schema_of(connection, quoted),
             table_name=str(table.name),
-            partition_row_count=written[1],
+            partition_row_count=written.partition_rows,
+            version=written.version,
         )
 
     def _commit(self, connection: duckdb.DuckDBPyConnection, context: OutputContext) -> int:

@@ -29,6 +29,7 @@ from warehouse_assets.testing.io_manager.use import (
     store,
     stream,
 )
+from warehouse_assets.testing.io_manager.versions import VersionsContract
 from warehouse_assets.testing.io_manager.write_modes import AtomicWriteModeContract, WriteModeContract
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "StagingContract",
     "TableContract",
     "ValueContract",
+    "VersionsContract",
     "WriteModeContract",
     "days",
     "load",
