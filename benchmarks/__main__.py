@@ -12,10 +12,13 @@ from benchmarks import io as io_benchmark
 from benchmarks import load as load_benchmark
 from benchmarks import overhead as overhead_benchmark
 from benchmarks import startup as startup_benchmark
+from benchmarks import stream as stream_benchmark
 from benchmarks import turns as turns_benchmark
 from benchmarks.harness import Report, write_json
+from benchmarks.served import served
 
 ROWS = 10_000_000
+ALL = ("duckdb", "parquet", "delta", "iceberg", "postgresql")
 FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -32,6 +35,19 @@ def repeated(default: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]
         return click.option("--repeat", type=click.IntRange(min=1), default=default, help="How often to measure.")(command)
 
     return decorate
+
+
+def chosen_stores(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option that says which stores are measured."""
+    option = click.option(
+        "--store",
+        "stores",
+        type=click.Choice(ALL),
+        multiple=True,
+        default=ALL,
+        help="Only this store; it can be given several times.",
+    )
+    return option(command)
 
 
 def finish(reports: Sequence[Report], file: Path | None) -> None:
@@ -72,9 +88,24 @@ def startup(repeat: int, file: Path | None) -> None:
 @click.option("--rows", type=click.IntRange(min=1), default=ROWS, help="How many rows to make up.")
 @click.option("--data", type=click.Path(exists=True, path_type=Path, dir_okay=False), help="A Parquet file to use instead.")
 @click.option("--manager", help="module:factory, called with a folder, of an I/O manager to measure against plain Parquet.")
-def io(repeat: int, rows: int, data: Path | None, manager: str | None, file: Path | None) -> None:
-    """Writing and reading tables through I/O managers, against polars and DuckDB called directly."""
-    finish([show(io_benchmark.io(rows, repeat, data, manager))], file)
+@chosen_stores
+def io(repeat: int, rows: int, data: Path | None, manager: str | None, stores: Sequence[str], file: Path | None) -> None:
+    """Writing and reading tables through I/O managers, against the library of each store called directly."""
+    with served(() if manager is not None else stores):
+        reports = [show(io_benchmark.io(rows, repeat, data, manager, stores))]
+        if "postgresql" in stores and manager is None:
+            reports.append(show(io_benchmark.by_rows(min(rows, 200_000), repeat)))
+    finish(reports, file)
+
+
+@main.command()
+@repeated(1)
+@click.option("--rows", type=click.IntRange(min=1), default=10 * ROWS, help="How many rows to make up.")
+@chosen_stores
+def stream(repeat: int, rows: int, stores: Sequence[str], file: Path | None) -> None:
+    """The memory that a stream of many rows takes on its way into each store."""
+    with served(stores):
+        finish([show(stream_benchmark.stream(rows, repeat, stores))], file)
 
 
 @main.command()
@@ -93,8 +124,9 @@ def every(file: Path | None) -> None:
         show(startup_benchmark.startup(15)),
         show(load_benchmark.load(5)),
         show(overhead_benchmark.overhead(5)),
-        show(io_benchmark.io(ROWS, 5, None, None)),
     ]
+    with served(ALL):
+        reports.append(show(io_benchmark.io(ROWS, 5, None, None, ALL)))
     finish(reports, file)
 
 

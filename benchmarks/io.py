@@ -24,9 +24,9 @@ NOTE = (
 )
 
 
-def io(rows: int, repeat: int, data: Path | None, manager: str | None) -> Report:
-    """Measure both stores, or only `manager` (`module:factory`, against plain Parquet), with made-up rows or those of `data`."""
-    stores = [("duckdb", "duckdb"), ("parquet", "parquet")] if manager is None else [(YARDSTICK, manager)]
+def io(rows: int, repeat: int, data: Path | None, manager: str | None, stores: Sequence[str]) -> Report:
+    """Measure some stores, or only `manager` (`module:factory`, against plain Parquet), with made-up rows or those of `data`."""
+    pairs = [(store, store) for store in stores] if manager is None else [(YARDSTICK, manager)]
     Path("build").mkdir(exist_ok=True)
     with TemporaryDirectory(dir="build", prefix="benchmark-") as name:
         folder = Path(name)
@@ -36,7 +36,7 @@ def io(rows: int, repeat: int, data: Path | None, manager: str | None) -> Report
         size = work(task="measure", data=data)
         report = [
             row
-            for direct, managed in stores
+            for direct, managed in pairs
             for frame in FRAMES
             for row in compare(folder, data, direct, managed, frame, size["megabytes"], repeat)
         ]
@@ -44,12 +44,30 @@ def io(rows: int, repeat: int, data: Path | None, manager: str | None) -> Report
     return Report(title, report, NOTE)
 
 
+def by_rows(rows: int, repeat: int) -> Report:
+    """A write to PostgreSQL, against SQLAlchemy's executemany of the same rows."""
+    with TemporaryDirectory(dir="build", prefix="benchmark-") as name:
+        folder = Path(name)
+        work(task="make", data=folder / "data.parquet", rows=rows)
+        size = work(task="measure", data=folder / "data.parquet")
+        paths = folder, folder / "data.parquet"
+        report = compare(*paths, "executemany", "postgresql", "eager", size["megabytes"], repeat, operations=("write",))
+    return Report(f"{rows:,} rows of {size['columns']} columns, against executemany, median of {repeat}", report)
+
+
 def compare(
-    folder: Path, data: Path, direct: str, managed: str, frame: str, megabytes: float, repeat: int
+    folder: Path,
+    data: Path,
+    direct: str,
+    managed: str,
+    frame: str,
+    megabytes: float,
+    repeat: int,
+    operations: Sequence[str] = OPERATIONS,
 ) -> Sequence[dict[str, Any]]:
     """One row for each operation: the direct calls and the manager by turns, each in a process of its own."""
     report = []
-    for operation in OPERATIONS:
+    for operation in operations:
         sides = {
             side: partial(once, folder / side, task=operation, data=data, frame=frame, store=store, managed=side == "manager")
             for side, store in (("direct", direct), ("manager", managed))

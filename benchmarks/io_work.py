@@ -5,121 +5,18 @@ from __future__ import annotations
 import json
 import resource
 import sys
-from abc import ABC, abstractmethod
-from collections.abc import Callable
-from importlib import import_module
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import duckdb
+import numpy as np
 import polars as pl
-import pyarrow as pa  # noqa: F401 - loaded here, so that no side pays for it while it is measured
+import pyarrow as pa
 
 from benchmarks.harness import seconds
-from io_managers import DuckDBIOManager, ParquetIOManager
-from warehouse_assets import AssetKey, InputContext, IOManager, OutputContext
+from benchmarks.stores import DIRECT, OTHER_TABLE, TABLE, Frame, Managed, Store, manager
 
-Frame: TypeAlias = "pl.DataFrame | pl.LazyFrame"
 Outcome: TypeAlias = "dict[str, float]"
-
-KEY = AssetKey(["bench", "trips"])
-
-
-class Store(ABC):
-    """Somewhere to keep one table."""
-
-    @abstractmethod
-    def write(self, frame: Frame) -> None:
-        """Replace the table."""
-
-    @abstractmethod
-    def read(self) -> pl.DataFrame:
-        """The whole table."""
-
-    @abstractmethod
-    def greatest(self) -> pl.DataFrame:
-        """The greatest values of its first two columns, read lazily."""
-
-
-class DuckDB(Store):
-    """DuckDB as one would call it directly; a lazy frame goes in by batches, which is its fastest way in."""
-
-    def __init__(self, folder: Path) -> None:
-        self.file = folder / "direct.duckdb"
-
-    def write(self, frame: Frame) -> None:
-        with duckdb.connect(self.file) as connection:
-            connection.register(
-                "frame", frame if isinstance(frame, pl.DataFrame) else frame.collect_batches(chunk_size=200_000)
-            )
-            connection.execute("create or replace table trips as from frame")
-
-    def read(self) -> pl.DataFrame:
-        with duckdb.connect(self.file) as connection:
-            frame: pl.DataFrame = connection.sql("from trips").pl()
-            return frame
-
-    def greatest(self) -> pl.DataFrame:
-        with duckdb.connect(self.file) as connection:
-            return greatest(connection.sql("from trips").pl(lazy=True))
-
-
-class Parquet(Store):
-    """A Parquet file written and read by polars."""
-
-    def __init__(self, folder: Path) -> None:
-        self.file = folder / "direct.parquet"
-
-    def write(self, frame: Frame) -> None:
-        if isinstance(frame, pl.DataFrame):
-            frame.write_parquet(self.file)
-        else:
-            frame.sink_parquet(self.file)
-
-    def read(self) -> pl.DataFrame:
-        return pl.read_parquet(self.file)
-
-    def greatest(self) -> pl.DataFrame:
-        return greatest(pl.scan_parquet(self.file))
-
-
-class Managed(Store):
-    """Any I/O manager, called as a run calls it."""
-
-    def __init__(self, manager: IOManager) -> None:
-        self.manager = manager
-
-    def write(self, frame: Frame) -> None:
-        for _ in self.manager.handle_output(OutputContext(KEY), frame) or ():
-            pass
-
-    def read(self) -> pl.DataFrame:
-        frame: pl.DataFrame = self.manager.load_input(InputContext(KEY, type_hint=pl.DataFrame))
-        return frame
-
-    def greatest(self) -> pl.DataFrame:
-        return greatest(self.manager.load_input(InputContext(KEY, type_hint=pl.LazyFrame)))
-
-
-DIRECT: dict[str, Callable[[Path], Store]] = {"duckdb": DuckDB, "parquet": Parquet}
-MANAGERS: dict[str, Callable[[str], IOManager]] = {
-    "duckdb": lambda folder: DuckDBIOManager(database=f"{folder}/managed.duckdb"),
-    "parquet": lambda folder: ParquetIOManager(base_path=folder),
-}
-
-
-def manager(name: str, folder: str) -> IOManager:
-    """The I/O manager of that name, or the one that `module:factory` makes for a folder."""
-    if name in MANAGERS:
-        return MANAGERS[name](folder)
-    module, _, factory = name.partition(":")
-    made: IOManager = getattr(import_module(module), factory)(folder)
-    return made
-
-
-def greatest(frame: pl.LazyFrame) -> pl.DataFrame:
-    """The greatest values of the first two columns."""
-    return frame.select(pl.nth(0, 1).max()).collect()
 
 
 def make(data: str, rows: int) -> Outcome:
@@ -144,8 +41,13 @@ def measure(data: str) -> Outcome:
 
 
 def operate(task: str, data: str, folder: str, frame: str, store: str, *, managed: bool) -> Outcome:
-    """One operation on one store: its seconds, and the peak memory of this process in MB."""
-    target = Managed(manager(store, folder)) if managed else DIRECT[store](Path(folder))
+    """One operation on one store: its seconds, and the peak memory of this process in MB.
+
+    What the store needs is imported before, by keeping another, small table.
+    """
+    target, other = (opened(store, folder, table, managed=managed) for table in (TABLE, OTHER_TABLE))
+    other.write(pl.scan_parquet(data).head(10))
+    other.greatest()
     if task == "read":
         taken = seconds(target.read if frame == "eager" else target.greatest)
     else:
@@ -154,10 +56,42 @@ def operate(task: str, data: str, folder: str, frame: str, store: str, *, manage
     return {"seconds": taken, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
+def opened(store: str, folder: str, table: str, *, managed: bool) -> Store:
+    """A table of a store, by its manager or directly."""
+    return Managed(manager(store, folder), table) if managed else DIRECT[store](Path(folder), table)
+
+
+def stream(rows: int, folder: str, store: str, *, managed: bool) -> Outcome:
+    """Write a stream of four columns of eight bytes; its seconds, and by how many MB the peak of this process grew."""
+    target, other = (opened(store, folder, table, managed=managed) for table in (TABLE, OTHER_TABLE))
+    other.write(batches(100_000))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    taken = seconds(lambda: target.write(batches(rows)))
+    return {"seconds": taken, "extra": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024}
+
+
+def batches(rows: int) -> pa.RecordBatchReader:
+    """Made-up rows, a hundred thousand at a time, which do not compress to nothing."""
+    size = 100_000
+    noise = np.random.default_rng(1).integers(0, 2**62, size)
+
+    def made() -> Iterator[pa.RecordBatch]:
+        for start in range(0, rows, size):
+            ids = np.arange(start, min(start + size, rows))
+            mixed = noise[: len(ids)] ^ (start * 2_654_435_761)
+            yield pa.record_batch([pa.array(each) for each in (ids, mixed, mixed / 3.0, mixed % 1000)], names=list(kinds))
+
+    kinds: dict[str, pa.DataType] = {"trip": pa.int64(), "hash": pa.int64(), "amount": pa.float64(), "group": pa.int64()}
+    return pa.RecordBatchReader.from_batches(pa.schema(kinds), made())
+
+
 def main(task: dict[str, Any]) -> Outcome:
     """Do the task."""
     if task["task"] == "make":
         return make(task["data"], task["rows"])
+    if task["task"] == "stream":
+        task.pop("task")
+        return stream(**task)
     return measure(task["data"]) if task["task"] == "measure" else operate(**task)
 
 

@@ -54,6 +54,9 @@ TOPICS = [
     "io_managers",
     "storing_tables",
     "partitioned_tables",
+    "writing_tables",
+    "delta_lake",
+    "iceberg",
     "running",
     "selections",
     "jobs",
@@ -68,7 +71,7 @@ TOPICS = [
 # The sections of the reference, and the modules whose public names stand in each; "more" has what no other section has.
 SECTIONS = {
     "assets": ("keys", "definitions.asset", "definitions.assets", "definitions.specs", "definitions.source", "definitions.multi_asset"),
-    "functions": ("execution.context", "definitions.outputs", "definitions.policies", "events", "metadata", "tables", "sql"),
+    "functions": ("execution.context", "definitions.outputs", "definitions.policies", "events", "metadata", "tables", "table_options", "sql"),
     "ops": ("definitions.ops", "definitions.graphs", "definitions.graph_assets"),
     "partitions": ("partitions",),
     "resources": ("config", "resources"),

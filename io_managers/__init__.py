@@ -6,16 +6,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from io_managers.delta import DeltaLakeIOManager
     from io_managers.duckdb import DuckDBIOManager
     from io_managers.fsspec import FsspecIOManager
+    from io_managers.iceberg import IcebergIOManager
     from io_managers.memory import InMemoryIOManager
     from io_managers.parquet import ParquetIOManager
     from io_managers.sqlalchemy import SQLAlchemyIOManager
     from io_managers.table import TableIOManager
 
 __all__ = [
+    "DeltaLakeIOManager",
     "DuckDBIOManager",
     "FsspecIOManager",
+    "IcebergIOManager",
     "InMemoryIOManager",
     "ParquetIOManager",
     "SQLAlchemyIOManager",
@@ -23,8 +27,10 @@ __all__ = [
 ]
 
 _MODULES = {
+    "DeltaLakeIOManager": "delta",
     "DuckDBIOManager": "duckdb",
     "FsspecIOManager": "fsspec",
+    "IcebergIOManager": "iceberg",
     "InMemoryIOManager": "memory",
     "ParquetIOManager": "parquet",
     "SQLAlchemyIOManager": "sqlalchemy",

@@ -91,6 +91,13 @@ class AssetFiles:
             hint="Move that file away, and materialize the partitions.",
         )
 
+    def without_whole(self) -> TableError:
+        """The error for rows that are to be kept of an asset without partitions, whose rows are in the files of partitions."""
+        return TableError(
+            f"asset {self.key.to_user_string()!r} keeps the rows it has, and has them in partitions, in {self.files.uri(self.folder)}",
+            hint="Move that folder away, or write the whole table once in the mode replace.",
+        )
+
     def drop(self, context: OutputContext) -> bool:
         """Remove the file and the folder, or the files of the partitions that are meant; whether there was one."""
         if context.partitions_def is not None:

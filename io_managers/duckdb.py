@@ -7,22 +7,27 @@ import time
 from collections import ChainMap
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 from urllib.parse import parse_qsl, unquote
 
 import duckdb
 from pydantic import Field, PrivateAttr
 
 from io_managers import engine
+from io_managers.column_contract import descriptions
 from io_managers.database import Database, Lease
 from io_managers.duckdb_catalog import blocks_of, exists, full_name, is_listed, kinds_of, schema_of
 from io_managers.duckdb_incoming import Incoming, IncomingFrame
+from io_managers.duckdb_merging import describe_columns, merge_rows, sorted_rows
 from io_managers.duckdb_partitions import write_partitions
 from io_managers.duckdb_types import Column, remember, remembered, restored
 from io_managers.frames import FrameType
+from io_managers.selected_rows import wrong_condition
 from io_managers.slices import condition
 from io_managers.table import StagedWrite, TableIOManager, check_columns, missing_table
+from io_managers.write_modes import keeps_rows
 from warehouse_assets.errors import TableError
 from warehouse_assets.io_manager import InputContext, OutputContext, TableSource
 from warehouse_assets.io_manager.contexts import logger
@@ -48,6 +53,9 @@ class DuckDBIOManager(TableIOManager):
     database: str = ":memory:"
     schema_: str = Field(default="main", alias="schema")
     lock_timeout: float = 60.0
+
+    write_modes: ClassVar = frozenset({"replace", "append", "upsert", "delete_insert", "snapshot"})
+    reads_rows: ClassVar = True
 
     _memory: Database = PrivateAttr(default_factory=Database)
 
@@ -107,13 +115,23 @@ class DuckDBIOManager(TableIOManager):
         with self._database.writing():
             try:
                 connection.begin()
+                options = context.table_options
+                words = descriptions(options, context.asset_key)
+                incoming = sorted_rows(connection, incoming, options.sort_by, context.asset_key)
+                if keeps_rows(options.mode):
+                    written = merge_rows(connection, context, table, quoted, incoming, self.policy(context), self.now())
+                    describe_columns(connection, quoted, words)
+                    [(rows,)] = connection.execute(f"select count(*) from {quoted}").fetchall()
+                    return rows, written
                 if table.partitions is not None:
                     written = write_partitions(connection, context, table, quoted, incoming, self.policy(context))
+                    describe_columns(connection, quoted, words)
                     [(rows,)] = connection.execute(f"select count(*) from {quoted}").fetchall()
                     return rows, written
                 statement = f"create or replace table {quoted} as {incoming.query}"
                 [(rows,)] = connection.execute(statement, incoming.parameters).fetchall()
                 remember(connection, quoted, incoming.dtypes or {})
+                describe_columns(connection, quoted, words)
             except BaseException as error:
                 _roll_back(connection)
                 if isinstance(error, duckdb.Error) and any(text in str(error) for text in _OF_A_VIEW):
@@ -170,8 +188,10 @@ class DuckDBIOManager(TableIOManager):
         lease = self._database.lease(lock_timeout=self.lock_timeout, log=context.log, reads_only=True)
         try:
             frame = self._frame(lease, context, table, kind)
-        except BaseException:
+        except BaseException as error:
             lease.close()
+            if table.where is not None and isinstance(error, (duckdb.BinderException, duckdb.ConversionException)):
+                raise wrong_condition(table.where, context.asset_key, error) from None
             raise
         if kind in (FrameType.POLARS, FrameType.ARROW, FrameType.PANDAS):
             lease.close()
@@ -235,7 +255,7 @@ class DuckDBIOManager(TableIOManager):
         manager = self if key == staged else source.io_manager
         if not isinstance(manager, DuckDBIOManager) or manager.store_id != self.store_id:
             return None
-        table = manager.slice_of(source.context)
+        table = replace(manager.slice_of(source.context), where=None, limit=None)  # which are put around it
         if not (exists if staged is None else is_listed)(connection, table.name):
             raise missing_table(source.context, str(table.name), self.database)
         quoted = full_name(connection, table.name)
@@ -359,11 +379,12 @@ def _whole_frame(relation: duckdb.DuckDBPyRelation, columns: Sequence[Column], k
 
 
 def _rows_of(quoted: str, table: TableSlice, kinds: Mapping[str, str], key: AssetKey) -> tuple[str, dict[str, Any]]:
-    """What to select from, for the partitions of a table that are asked for, and its parameters."""
-    if table.partitions is None:
-        return quoted, {}
-    holds = condition(table.partitions, kinds, key)
-    return f"(select * from {quoted} where {holds.sql})", holds.parameters
+    """What to select from, for the partitions and the rows of a table that are asked for, and its parameters."""
+    rows, parameters = quoted, {}
+    if table.partitions is not None:
+        holds = condition(table.partitions, kinds, key)
+        rows, parameters = f"(select * from {quoted} where {holds.sql})", holds.parameters
+    return engine.limited(rows, table.where, table.limit, key), parameters
 
 
 def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:

@@ -18,7 +18,7 @@ from io_managers.table import SchemaPolicy
 from warehouse_assets.io_manager import OutputContext
 from warehouse_assets.tables import TableSlice, quote_identifier
 
-__all__ = ["write_partitions"]
+__all__ = ["cast_to", "count_of", "judging", "own_name", "write_partitions"]
 
 _numbers = itertools.count(1)
 
@@ -39,10 +39,10 @@ def write_partitions(
     described = connection.execute(f"describe {incoming.query}", incoming.parameters).fetchall()
     new = Columns({name: kind for name, kind, *_ in described}, None if incoming.dtypes is None else noted(incoming.dtypes))
     told = partition_columns(key, context.definition_metadata, context.partitions_def)
-    columns = [_own_name(new, column, context) for column in dict.fromkeys(told)]
+    columns = [own_name(new, column, context) for column in dict.fromkeys(told)]
     if not is_listed(connection, table.name):
-        with _judging(incoming.query, context, columns, condition(partitions, new.kinds, key)) as (query, bound):
-            rows = _count(connection, f"create table {quoted} as {query}", {**incoming.parameters, **bound})
+        with judging(incoming.query, context, columns, condition(partitions, new.kinds, key)) as (query, bound):
+            rows = count_of(connection, f"create table {quoted} as {query}", {**incoming.parameters, **bound})
         remember(connection, quoted, incoming.dtypes or {})
         return rows
     kinds = kinds_of(connection, quoted)
@@ -52,26 +52,29 @@ def write_partitions(
         connection.execute(statement)
     holds = condition(partitions, fit.kinds, key)
     connection.execute(f"delete from {quoted} where {holds.sql}", holds.parameters)
-    with _judging(_cast(incoming.query, fit.casts), context, columns, holds) as (query, bound):
-        rows = _count(connection, f"insert into {quoted} by name {query}", {**incoming.parameters, **bound})
+    with judging(cast_to(incoming.query, fit.casts), context, columns, holds) as (query, bound):
+        rows = count_of(connection, f"insert into {quoted} by name {query}", {**incoming.parameters, **bound})
     if old.notes or fit.notes:
         connection.execute(f"comment on table {quoted} is null")
         remember(connection, quoted, fit.notes)
     return rows
 
 
-def _own_name(columns: Columns, column: str, context: OutputContext) -> str:
+def own_name(columns: Columns, column: str, context: OutputContext) -> str:
+    """How the rows spell a column that tells their partition; SchemaChangedError where they have none."""
     if (own := columns.named(column)) is None:
         raise missing_partition_column(context.asset_key, column, list(columns.kinds))
     return own
 
 
-def _count(connection: duckdb.DuckDBPyConnection, statement: str, parameters: dict[str, object]) -> int:
+def count_of(connection: duckdb.DuckDBPyConnection, statement: str, parameters: dict[str, object]) -> int:
+    """Run a statement; how many rows it wrote."""
     [(rows,)] = connection.execute(statement, parameters).fetchall()
     return int(rows)
 
 
-def _cast(query: str, casts: dict[str, str]) -> str:
+def cast_to(query: str, casts: dict[str, str]) -> str:
+    """A query with some of its columns cast to other types."""
     if not casts:
         return query
     replaced = (f"{quote_identifier(name)}::{kind} as {quote_identifier(name)}" for name, kind in casts.items())
@@ -79,7 +82,7 @@ def _cast(query: str, casts: dict[str, str]) -> str:
 
 
 @contextmanager
-def _judging(
+def judging(
     query: str, context: OutputContext, columns: Sequence[str], holds: Condition
 ) -> Generator[tuple[str, dict[str, object]]]:
     """The query with each row judged on its way, and more parameters for it; OutsidePartitionError for one that is not meant.

@@ -28,6 +28,7 @@ __all__ = [
     "bound",
     "closing_with",
     "collected",
+    "limited",
     "owned_reader",
     "relation_of",
     "sql_errors",
@@ -94,7 +95,7 @@ def bound(
             if name is None and isinstance(source.io_manager, ScansInDuckDB):
                 name = source.io_manager.duckdb_scan(connection, source.context)
             if name is not None:
-                name = _limited(name, source.context)
+                name = limited(name, source.context.where, source.context.limit, key)
             else:
                 name = stack.enter_context(_brought_in(connection, source, once=uses.count(key) == 1))
             names[key] = name
@@ -102,14 +103,14 @@ def bound(
             yield resolved.text(names), parameters
 
 
-def _limited(name: str, context: InputContext) -> str:
-    """A table, as SQL names it, or those of its rows that its source says are to be read."""
-    if context.where is None and context.limit is None:
-        return name
+def limited(rows: str, where: str | None, limit: int | None, key: AssetKey) -> str:
+    """Rows of the table of asset `key`, as SQL names them, or those for which a condition holds, and no more than a number."""
+    if where is None and limit is None:
+        return rows
     from warehouse_assets.sql.conditions import condition_text
 
-    where = "" if context.where is None else f" where {condition_text(context.where, context.asset_key)}"
-    return f"(select * from {name}{where}{'' if context.limit is None else f' limit {context.limit}'})"
+    holds = "" if where is None else f" where {condition_text(where, key)}"
+    return f"(select * from {rows}{holds}{'' if limit is None else f' limit {limit}'})"
 
 
 @contextlib.contextmanager

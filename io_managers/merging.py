@@ -17,7 +17,7 @@ from warehouse_assets.keys import AssetKey
 from warehouse_assets.table_options import WriteMode
 from warehouse_assets.tables import quote_identifier
 
-__all__ = ["DUCKDB", "SAME", "Dialect", "Merge", "Statement", "check_key", "wrong_key"]
+__all__ = ["DUCKDB", "SAME", "Dialect", "Merge", "Statement", "check_key", "not_a_snapshot", "wrong_key"]
 
 SAME: Mapping[str, Callable[[str, str], str]] = {
     "duckdb": "{} is not distinct from {}".format,
@@ -216,6 +216,14 @@ def check_key(mode: WriteMode, columns: Sequence[str], key: AssetKey) -> None:
         if column in columns:
             hint = f"Write snapshot({', '.join(mode.key)!r}, valid_from=…, valid_to=…) with other names."
             raise SchemaChangedError(f"{whose} a column {column!r}, which the write fills in", hint=hint)
+
+
+def not_a_snapshot(mode: WriteMode, column: str, key: AssetKey) -> SchemaChangedError:
+    """The error for a stored table of asset `key` that lacks a column in which a snapshot keeps times."""
+    return SchemaChangedError(
+        f"asset {key.to_user_string()!r} is written by {mode}, and its table has no column {column!r}",
+        hint="It was written in another mode before. Drop the table, or write the snapshot under another key.",
+    )
 
 
 def wrong_key(mode: WriteMode, values: Sequence[Any], key: AssetKey) -> RowKeyError:

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Generator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from itertools import islice
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
+import polars as pl
 from pydantic import Field
 
 from io_managers import engine
 from io_managers.asset_files import AssetFiles
 from io_managers.files import Files, Stamp
-from io_managers.frames import FrameType, table_schema
+from io_managers.frames import FrameType, is_polars, table_schema
 from io_managers.parquet_files import Footers, ParquetFiles, joint_schema
+from io_managers.parquet_merging import judge_keys, merged_file, one_at_a_time
 from io_managers.parquet_partitions import staged_partitions
-from io_managers.parquet_writing import write_parquet
+from io_managers.parquet_reading import read_part
+from io_managers.parquet_writing import sink_sorted, write_parquet
 from io_managers.slices import PARTITION_EXPR
-from io_managers.table import StagedWrite, TableIOManager, check_columns, missing_table, refuse_none
+from io_managers.table import StagedWrite, TableIOManager, missing_table, refuse_none
+from io_managers.write_modes import keeps_rows
 from warehouse_assets.io_manager import InputContext, OutputContext, TableSource
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.metadata import stats_metadata
@@ -42,6 +46,11 @@ class ParquetIOManager(TableIOManager):
     other tools read as one table. Each file is replaced at once; several partitions that are written together, one after another.
     `storage_options` go to the file system. SQL assets run on an embedded DuckDB.
     """
+
+    write_modes: ClassVar = frozenset({"replace", "append", "upsert", "delete_insert", "snapshot"})
+
+    reads_rows: ClassVar = True
+    needs_partition_expr: ClassVar = False  # a partition is a file, and its rows are what was written to it
 
     base_path: str
     storage_options: Mapping[str, Any] = Field(default_factory=dict, repr=False)
@@ -68,10 +77,6 @@ class ParquetIOManager(TableIOManager):
         """The URI of the file, of a partitioned table too."""
         return self._files.uri(self._own(placed_key(key, metadata)).whole)
 
-    def check_asset(self, key: AssetKey, metadata: Mapping[str, Any], partitions_def: Any) -> None:
-        """`partition_expr` may be missing: a partition is a file, and its rows are what was written to it."""
-        super().check_asset(key, metadata, partitions_def if PARTITION_EXPR in metadata else None)
-
     def filters(self, context: InputContext | OutputContext, output: OutputContext) -> tuple[PartitionFilter, ...] | None:
         if PARTITION_EXPR in output.definition_metadata:
             return super().filters(context, output)
@@ -91,13 +96,16 @@ class ParquetIOManager(TableIOManager):
     def staging(self, context: OutputContext, table: TableSlice, obj: Any) -> Generator[_Staged]:
         own = self._of(context)
         if context.partitions_def is not None:
-            with staged_partitions(context, obj, own, self._footers, self.policy(context), self.compression) as paths:
+            with staged_partitions(
+                context, obj, own, self._footers, self.policy(context), self.compression, self.now()
+            ) as paths:
                 staged = _Staged(self, context.asset_key, paths)
                 yield staged
             staged.stats = self._measured_partitions(context, own)
             return
-        with self._files.staging(own.whole, durable=True) as path:
-            write_parquet(context, obj, path, self.compression)
+        merging = one_at_a_time(self._files, own.whole) if keeps_rows(context.table_options.mode) else nullcontext()
+        with merging, self._files.staging(own.whole, durable=True) as path:
+            self._write(context, own, obj, path)
             staged = _Staged(self, context.asset_key, {own.whole: path})
             yield staged
         staged.stats = self._settled(own)
@@ -115,7 +123,7 @@ class ParquetIOManager(TableIOManager):
         return self._of(context).drop(context)
 
     def read(self, context: InputContext, table: TableSlice, kind: FrameType) -> Any:
-        return _read(self.stored(context), context, table, kind)
+        return read_part(self.stored(context), context, table, kind)
 
     def stored(self, context: InputContext, staged: Mapping[str, str] = _NOTHING) -> ParquetFiles:
         """The files to read, where `staged` local ones take the place of others; TableNotFoundError where there is no table."""
@@ -143,6 +151,26 @@ class ParquetIOManager(TableIOManager):
         alike = all(list(each.items()) == list(schema.items()) for each in files.values())
         return ParquetFiles(self._files, list(files), schema, alike, staged)
 
+    def _write(self, context: OutputContext, own: AssetFiles, obj: Any, path: str) -> None:
+        """Write the whole table to a local file: the new rows, sorted, with those it has where the mode keeps them."""
+        options = context.table_options
+        if not keeps_rows(options.mode) and not options.sort_by:
+            write_parquet(context, obj, path, self.compression)
+            return
+        with self._files.scratch(own.whole) as written:
+            if is_polars(obj, "DataFrame"):
+                frame = obj.lazy()
+            else:  # it is read more than once
+                write_parquet(context, obj, written, "lz4")
+                frame = pl.scan_parquet(written, glob=False, hive_partitioning=False)
+            if keeps_rows(options.mode):
+                judge_keys(options.mode, frame, own.key)
+                stored = ParquetFiles(self._files, [own.whole]).scan() if own.is_whole() else None
+                if stored is None and own.partitions():
+                    raise own.without_whole()
+                frame = merged_file(stored, frame, options.mode, self.policy(context), own.key, self.now())
+            sink_sorted(frame, path, options.sort_by, own.key, self.compression)
+
     def _of(self, output: OutputContext) -> AssetFiles:
         return self._own(placed_key(output.asset_key, output.definition_metadata))
 
@@ -151,7 +179,9 @@ class ParquetIOManager(TableIOManager):
 
     def _streams(self, context: OutputContext) -> bool:
         """Whether a write that nobody looks at before it is published goes to its place in one go, without a local file."""
-        return context.partitions_def is None and not self._files.is_local
+        options = context.table_options
+        plain = not (keeps_rows(options.mode) or options.sort_by or options.columns or options.descriptions)
+        return plain and context.partitions_def is None and not self._files.is_local
 
     def _stream(self, context: OutputContext, obj: Any) -> TableStats:
         own = self._of(context)
@@ -189,7 +219,7 @@ class _Staged(StagedWrite):
         self.files = files
 
     def read(self, context: InputContext, table: TableSlice, kind: FrameType) -> Any:
-        return _read(self.manager.stored(context, self.files), context, table, kind)
+        return read_part(self.manager.stored(context, self.files), context, table, kind)
 
     def duckdb_scan(self, connection: Any, context: InputContext) -> str:
         """A SQL expression that reads the table as it will be."""
@@ -199,9 +229,3 @@ class _Staged(StagedWrite):
         """The answer to `sql`, for which the table is as it will be."""
         mine = {self.key: TableSource(self, sources[self.key].context)} if self.key in sources else {}
         return self.manager.query(sql, ChainMap(mine, sources))  # type: ignore[arg-type]
-
-
-def _read(files: ParquetFiles, context: InputContext, table: TableSlice, kind: FrameType) -> Any:
-    columns = None if table.columns is None else list(table.columns)
-    check_columns(context, columns, files.columns().names() if columns else ())
-    return files.read(kind, columns)

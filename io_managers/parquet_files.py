@@ -108,13 +108,13 @@ class ParquetFiles:
                 except pa.ArrowNotImplementedError:  # 128-bit integers
                     return Footer(self.scan().select(pl.len()).collect().item(), schema)
 
-        return self._steadily(read)
+        return self.steadily(read)
 
     def read(self, kind: FrameType, columns: list[str] | None) -> Any:
         """The table, of these columns, as a frame of this kind."""
         match kind:
             case FrameType.POLARS:
-                return self._steadily(lambda: self._whole(columns))
+                return self.steadily(lambda: self._whole(columns))
             case FrameType.LAZY:
                 return self.scan(columns)
             case FrameType.RELATION if not self.staged:
@@ -124,7 +124,7 @@ class ParquetFiles:
                 return engine.closing_with(relation, connection.close)
             case FrameType.READER:
                 return self._reader(columns)
-        return self._steadily(lambda: from_reader(self._reader(columns), kind))
+        return self.steadily(lambda: from_reader(self._reader(columns), kind))
 
     def scan(self, columns: list[str] | None = None) -> pl.LazyFrame:
         """The table as a LazyFrame; files that are staged, or elsewhere, are open from now on."""
@@ -190,7 +190,7 @@ class ParquetFiles:
         batches = (batch.select(names) for batch in file.iter_batches(BATCH_ROWS, columns=columns))
         return engine.owned_reader(pa.RecordBatchReader.from_batches(schema, batches), file.close)
 
-    def _steadily(self, read: Callable[[], T]) -> T:
+    def steadily(self, read: Callable[[], T]) -> T:
         """What `read` returns, tried again when a file was replaced meanwhile: object stores do not keep the old one."""
         for _ in range(REPLACED_TRIES):
             try:

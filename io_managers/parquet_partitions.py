@@ -7,6 +7,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -15,9 +16,11 @@ from io_managers.asset_files import AssetFiles
 from io_managers.frame_slices import refuse_outside, rows_of
 from io_managers.parquet_columns import fitting
 from io_managers.parquet_files import Footers, ParquetFiles, joint_schema
-from io_managers.parquet_writing import write_parquet
+from io_managers.parquet_merging import judge_keys, merged_rows, one_at_a_time
+from io_managers.parquet_writing import sink_sorted, write_parquet
 from io_managers.slices import PARTITION_EXPR, partition_filters
 from io_managers.table import SchemaPolicy
+from io_managers.write_modes import keeps_rows
 from warehouse_assets.io_manager import OutputContext
 
 __all__ = ["staged_partitions"]
@@ -27,32 +30,42 @@ _locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 @contextmanager
 def staged_partitions(
-    context: OutputContext, obj: Any, own: AssetFiles, footers: Footers, policy: SchemaPolicy, compression: Any
+    context: OutputContext, obj: Any, own: AssetFiles, footers: Footers, policy: SchemaPolicy, compression: Any, now: datetime
 ) -> Generator[dict[str, str]]:
     """Local files that take the place of others as the block ends, by the paths of those: the partitions that are written.
 
-    Under the policy `sync` they may be all others too, whose columns change with them; no two threads do that to a table at once.
+    Where the write mode keeps rows, they hold those that were stored too. Under the policy `sync` they may be all others too, whose columns change with them; no two threads do that to a table at once.
     """
     if own.is_whole():
         raise own.without_partitions()
+    options, key = context.table_options, own.key
+    keeps = keeps_rows(options.mode)
     with ExitStack() as stack:
         written = stack.enter_context(own.files.scratch(own.whole))
         write_parquet(context, obj, written, compression)
         frame = pl.scan_parquet(written, glob=False, hive_partitioning=False)
         parts = _parts(context, frame, own)
-        if policy == "sync":
+        if keeps:
+            judge_keys(options.mode, frame, key)
+            stack.enter_context(one_at_a_time(own.files, own.whole))
+        elif policy == "sync":
             stack.enter_context(_locks[own.folder])
         stored = footers.of(own.partitions(), {})
         schema = joint_schema(footer.schema for footer in stored.values()) if stored else None
         fit = fitting(schema, frame.collect_schema(), policy, own.key)
+        changed = set(parts)
         if fit.rewrites:
             parts = {**{path: ParquetFiles(own.files, [path]).scan() for path in stored}, **parts}
         staged = {path: stack.enter_context(own.files.staging(path, durable=True, beside=own.whole)) for path in parts}
         for path, part in parts.items():
-            if part is frame and fit.fits(frame.collect_schema()):
+            is_merged = keeps and path in changed and path in stored
+            if part is frame and fit.fits(frame.collect_schema()) and not (is_merged or options.sort_by):
                 os.replace(written, staged[path])
-            else:
-                fit.fitted(part).sink_parquet(staged[path], compression=compression)
+                continue
+            rows = fit.fitted(part)
+            if is_merged:
+                rows = merged_rows(fit.fitted(ParquetFiles(own.files, [path]).scan()), rows, options.mode, now)
+            sink_sorted(rows, staged[path], options.sort_by if path in changed else (), key, compression)
         yield staged
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
+from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
 import polars as pl
@@ -16,17 +18,25 @@ from io_managers.database import in_memory
 from io_managers.duckdb_types import Column, restored
 from io_managers.frames import Stream, is_lazy, is_polars
 from io_managers.parquet_files import BATCH_ROWS
+from warehouse_assets.errors import SchemaChangedError, close_matches
 from warehouse_assets.io_manager import OutputContext
+from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql import SQL
 from warehouse_assets.tables import quote_identifier
 
-__all__ = ["write_parquet"]
+__all__ = ["PLAIN", "sink_sorted", "write_parquet"]
 
 ROW_GROUP_ROWS = 1_048_576  # of a stream, which is gathered to this size, the default of pyarrow; polars has its own
 
 # The types that DuckDB writes to Parquet as they are; others go through Arrow, which is slower and keeps them.
 _COPIED = re.compile(
     r"U?(TINY|SMALL|BIG)INT|U?INTEGER|U?HUGEINT|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)|VARCHAR|BLOB|BOOLEAN|DATE|TIMESTAMP( WITH TIME ZONE)?"
+)
+
+# The polars types that DuckDB reads from a file, and writes to one, as they are.
+PLAIN = (
+    *(pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64, pl.Float32, pl.Float64),
+    *(pl.String, pl.Binary, pl.Boolean, pl.Date, pl.Datetime("us"), pl.Datetime("us", "UTC")),
 )
 
 
@@ -40,6 +50,36 @@ def write_parquet(context: OutputContext, obj: Any, target: str | BinaryIO, comp
         obj.sink_parquet(target, compression=compression)
     else:
         _write_stream(Stream.of(obj, context.asset_key), target, compression)
+
+
+def sink_sorted(frame: pl.LazyFrame, target: str, columns: Sequence[str], key: AssetKey, compression: Any) -> None:
+    """Write a LazyFrame to a local path in the order of these columns, if any; SchemaChangedError for one that it has not.
+
+    Types that DuckDB writes as they are it sorts, which spills to the disk what does not fit in memory; polars sorts others.
+    """
+    schema = frame.collect_schema()
+    for column in columns:
+        if column not in schema:
+            raise SchemaChangedError(
+                f"asset {key.to_user_string()!r} is sorted by {column!r}, and its rows have no such column",
+                hint=close_matches(column, schema.names()) or f"They have {', '.join(map(repr, schema))}.",
+            )
+    if not columns or any(dtype not in PLAIN for dtype in schema.values()):
+        frame = frame.sort(columns, maintain_order=True, nulls_last=True) if columns else frame
+        frame.sink_parquet(target, compression=compression)
+        return
+    unsorted = f"{target}.unsorted"
+    try:
+        frame.sink_parquet(unsorted, compression="lz4")
+        with closing(in_memory()) as connection, TemporaryDirectory(prefix="warehouse-assets-") as spilled:
+            connection.execute("set temp_directory = $folder", {"folder": spilled})
+            order = ", ".join(f"{quote_identifier(column)} nulls last" for column in columns)
+            query = f"select * from read_parquet($source, hive_partitioning = false) order by {order}"
+            place = target.replace("'", "''")
+            connection.execute(f"copy ({query}) to '{place}' (format parquet, compression {compression})", {"source": unsorted})
+    finally:
+        with suppress(FileNotFoundError):
+            os.remove(unsorted)
 
 
 def _write_sql(context: OutputContext, sql: SQL, target: str | BinaryIO, compression: Any) -> None:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, ClassVar, get_args
 
+from io_managers.column_contract import ColumnContract, described
 from io_managers.frames import FrameType, empty_frame, from_reader, requested
-from io_managers.selected_rows import selected
-from io_managers.slices import partition_columns, partition_filters
+from io_managers.selected_rows import check_columns, selected
+from io_managers.slices import PARTITION_EXPR, partition_columns, partition_filters
+from io_managers.staged_contract import check_staged
+from io_managers.write_modes import check_mode, keeps_rows
 from warehouse_assets.errors import (
     InvalidDefinitionError,
-    SchemaChangedError,
     TableNotFoundError,
     UnsupportedTypeError,
-    close_matches,
 )
 from warehouse_assets.io_manager import ConfigurableIOManager, InputContext, OutputContext
 from warehouse_assets.keys import AssetKey
@@ -24,7 +26,16 @@ from warehouse_assets.metadata import stats_metadata
 from warehouse_assets.table_options import SCHEMA_POLICY, SchemaPolicy, TableOptions, WriteModeKind
 from warehouse_assets.tables import PartitionFilter, Table, TableName, TableSlice, TableStats, placed_key
 
-__all__ = ["SchemaPolicy", "StagedWrite", "TableIOManager", "check_columns", "check_mode", "missing_table", "refuse_none"]
+__all__ = [
+    "SchemaPolicy",
+    "StagedWrite",
+    "TableIOManager",
+    "check_columns",
+    "check_mode",
+    "keeps_rows",
+    "missing_table",
+    "refuse_none",
+]
 
 
 _NOTHING: Mapping[str, Any] = {}
@@ -43,6 +54,9 @@ class TableIOManager(ConfigurableIOManager):
 
     write_modes: ClassVar[frozenset[WriteModeKind]] = frozenset({"replace"})
     """The write modes that this store keeps; `delete_insert` without columns is the replacement of a partition, which all do."""
+
+    needs_partition_expr: ClassVar[bool] = True
+    """Whether a table with partitions has to say which column tells them."""
 
     reads_rows: ClassVar[bool] = False
     """Whether `read` takes notice of the `where` and `limit` of a slice; where not, what it gives is filtered."""
@@ -79,9 +93,15 @@ class TableIOManager(ConfigurableIOManager):
 
     def check_asset(self, key: AssetKey, metadata: Mapping[str, Any], partitions_def: Any) -> None:
         policy_of(key, metadata, self.schema_policy)
-        check_mode(key, TableOptions.of(metadata), partitions_def, self.write_modes)
-        if partitions_def is not None:
+        options = TableOptions.of(metadata)
+        check_mode(key, options, partitions_def, self.write_modes)
+        ColumnContract.of(key, options)
+        if partitions_def is not None and (self.needs_partition_expr or PARTITION_EXPR in metadata):
             partition_columns(key, metadata, partitions_def)
+
+    def now(self) -> datetime:
+        """The time of a write, in UTC, which a snapshot records."""
+        return datetime.now(UTC)
 
     def policy(self, context: OutputContext) -> SchemaPolicy:
         """What is to happen where a partition has other columns than the table."""
@@ -94,10 +114,21 @@ class TableIOManager(ConfigurableIOManager):
     @contextmanager
     def stage(self, context: OutputContext, obj: Any) -> Generator[StagedWrite]:
         refuse_none(obj, context.asset_key)
-        table = TableSlice(self.name_of(context), None, self.filters(context, context))
-        with self.staging(context, table, obj) as staged:
+        with self._kept_to_contract(context, obj) as staged:
             yield staged
         context.add_output_metadata(stats_metadata(staged.stats))
+
+    @contextmanager
+    def _kept_to_contract(self, context: OutputContext, obj: Any) -> Generator[StagedWrite]:
+        """What is staged, once it has the columns that the asset promises."""
+        table = TableSlice(self.name_of(context), None, self.filters(context, context))
+        contract = ColumnContract.of(context.asset_key, context.table_options)
+        told = contract is not None and contract.check_frame(obj)
+        with self.staging(context, table, obj) as staged:
+            if contract is not None:
+                check_staged(contract, staged, context, table.name, told=told)
+            yield staged
+        staged.stats = described(staged.stats, context.table_options, contract)
 
     def handle_output(self, context: OutputContext, obj: Any) -> None:
         with self.stage(context, obj):
@@ -105,8 +136,7 @@ class TableIOManager(ConfigurableIOManager):
 
     def run_sql(self, context: OutputContext, sql: Any) -> TableStats:
         """Make the table of `context.asset_key` from `sql`, whose tables are among `context.sources`."""
-        table = TableSlice(self.name_of(context), None, self.filters(context, context))
-        with self.staging(context, table, sql) as staged:
+        with self._kept_to_contract(context, sql) as staged:
             pass
         return staged.stats
 
@@ -179,24 +209,6 @@ def policy_of(key: AssetKey, metadata: Mapping[str, Any], default: SchemaPolicy)
     )
 
 
-def check_mode(key: AssetKey, options: TableOptions, partitions_def: Any, kept: Collection[str]) -> None:
-    """Raise InvalidDefinitionError for a write mode that a store does not keep, or that does not go with the partitions."""
-    mode, whose = options.mode, f"asset {key.to_user_string()!r}"
-    is_partition = mode.kind == "delete_insert" and not mode.key
-    if is_partition and partitions_def is None:
-        raise InvalidDefinitionError(
-            f'{whose} has the mode "delete_insert", which replaces a partition, and no partitions',
-            hint='Write mode=delete_insert(by="column"), or give a partitions_def.',
-        )
-    if mode.kind == "snapshot" and partitions_def is not None:
-        raise InvalidDefinitionError(
-            f"{whose} is a snapshot, which is of a whole table, and has partitions", hint="Use upsert(key=…)."
-        )
-    if not is_partition and mode.kind not in kept:
-        known = ", ".join(sorted(kept))
-        raise InvalidDefinitionError(f"{whose} has the mode {mode}, which its store does not keep", hint=f"It keeps {known}.")
-
-
 def refuse_none(obj: Any, key: AssetKey) -> None:
     """Raise UnsupportedTypeError where an asset that should make a table returned None."""
     if obj is None:
@@ -213,13 +225,3 @@ def missing_table(context: InputContext, table: str, store: str) -> TableNotFoun
         f"the table {table} does not exist in {store}; it should come from {context.made_by or f'asset {key!r}'}",
         hint="Materialize it first, or check that it is written to the same place.",
     )
-
-
-def check_columns(context: InputContext, columns: Sequence[str] | None, known: Sequence[str]) -> None:
-    """Raise SchemaChangedError for the first of `columns` that is not among those of the stored table."""
-    for column in columns or ():
-        if column not in known:
-            raise SchemaChangedError(
-                f"the table of asset {context.asset_key.to_user_string()!r} has no column {column!r}",
-                hint=close_matches(column, known) or f"It has {', '.join(map(repr, known))}.",
-            )

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import copy
 from abc import abstractmethod
 from collections import ChainMap
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
-from io_managers.frames import asks_for_frame, converted, empty_frame, frame_type, requested, row_count, settled, table_schema
+from io_managers.frames import (
+    asks_for_frame,
+    converted,
+    empty_frame,
+    frame_type,
+    from_reader,
+    requested,
+    row_count,
+    settled,
+    table_schema,
+)
 from warehouse_assets.errors import TableNotFoundError, UnsupportedTypeError
 from warehouse_assets.io_manager.base import IOManager
 from warehouse_assets.io_manager.contexts import InputContext, OutputContext, TableSource
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql import SQL
-from warehouse_assets.tables import Table, TableStats
+from warehouse_assets.table_options import TableOptions
+from warehouse_assets.tables import Table, TableName, TableSlice, TableStats
 
 if TYPE_CHECKING:
     import polars as pl
@@ -49,7 +61,9 @@ class ValueIOManager(IOManager):
     def check_asset(self, key: AssetKey, metadata: Mapping[str, Any], partitions_def: Any) -> None:
         """`partition_expr` may be missing: then the rows of a partition are what was returned for it."""
         from io_managers.slices import PARTITION_EXPR, partition_columns
+        from io_managers.write_modes import check_mode
 
+        check_mode(key, TableOptions.of(metadata), partitions_def, ("replace",))
         if partitions_def is not None and PARTITION_EXPR in metadata:
             partition_columns(key, metadata, partitions_def)
 
@@ -61,14 +75,14 @@ class ValueIOManager(IOManager):
     def stage(self, context: OutputContext, obj: Any) -> Generator[StagedValues]:
         """Hand out the value before it is stored, as the block ends."""
         value = _answer(obj, context) if isinstance(obj, SQL) else settled(obj, context.asset_key)
-        values = _by_partition(context, value)
+        values = _as_promised(context, _by_partition(context, value))
         yield StagedValues(self, context, values)
         self._store(context, values, schema=isinstance(obj, SQL))
 
     def run_sql(self, context: OutputContext, sql: Any) -> TableStats:
         """Keep the answer to `sql`, from an embedded DuckDB, as a polars DataFrame."""
         frame = _answer(sql, context)
-        measured = self.keep(context, _by_partition(context, frame))
+        measured = self.keep(context, _as_promised(context, _by_partition(context, frame)))
         return TableStats(frame.height, measured.get("byte_size"), table_schema(frame.schema), uri=measured.get("uri"))
 
     def load_input(self, context: InputContext) -> Any:
@@ -77,7 +91,15 @@ class ValueIOManager(IOManager):
     def load(
         self, context: InputContext, staged: Mapping[str | None, Any] = _NOTHING, staging: OutputContext | None = None
     ) -> Any:
-        """What a read asks for, where `staged` values, those of the write `staging`, are in the place of stored ones.
+        """What a read asks for, where `staged` values, those of the write `staging`, are in the place of stored ones."""
+        if (context.where is None and context.limit is None) or context.type_hint is Table:
+            return self._loaded(context, staged, staging)
+        return _picked(context, lambda whole: self._loaded(whole, staged, staging))
+
+    def _loaded(
+        self, context: InputContext, staged: Mapping[str | None, Any] = _NOTHING, staging: OutputContext | None = None
+    ) -> Any:
+        """What a read asks for, but for its `where` and `limit`.
 
         One partition is its value, several are a dict of values, or one table where the annotation asks for a frame.
         """
@@ -176,6 +198,47 @@ def _by_partition(context: OutputContext, value: Any) -> Mapping[str | None, Any
         f"for {partitions_named(keys)}",
         hint='Return a dict with a value for each, or a frame of an asset with metadata={"partition_expr": "column"}.',
     )
+
+
+def _as_promised(context: OutputContext, values: Mapping[str | None, Any]) -> Mapping[str | None, Any]:
+    """The values, where each is a frame with the columns that the asset promises, if it promises any."""
+    if context.table_options.columns is None:
+        return values
+    from io_managers.column_contract import ColumnContract
+
+    if contract := ColumnContract.of(context.asset_key, context.table_options):
+        for value in values.values():
+            frame = _rows(value, context.asset_key)
+            contract.check_types(frame.schema)
+            contract.check_nulls({name: frame[name].null_count() for name in contract.required})
+    return values
+
+
+def _picked(context: InputContext, load: Callable[[InputContext], Any]) -> Any:
+    """The rows that a read asks for, of what is loaded whole; UnsupportedTypeError for a value that has no rows."""
+    import pyarrow as pa
+
+    from io_managers.selected_rows import check_columns, selected
+
+    key, whole = context.asset_key, copy.copy(context)
+    whole.type_hint = pa.RecordBatchReader
+    whole.upstream_output = copy.copy(context.upstream_output)
+    whole.metadata = _without_part(context.metadata)
+    whole.upstream_output.definition_metadata = _without_part(context.upstream_output.definition_metadata)
+    reader = load(whole)
+    if not isinstance(reader, pa.RecordBatchReader):
+        raise UnsupportedTypeError(
+            f"the value of asset {key.to_user_string()!r} is of type {type(reader).__qualname__}, which has no rows to choose from",
+            hint="Leave where and limit out, or return a frame.",
+        )
+    columns = context.columns
+    check_columns(context, columns, reader.schema.names)
+    part = TableSlice(TableName.of(key), columns, None, context.where, context.limit)
+    return from_reader(selected(reader, part, key), requested(context.type_hint, key))
+
+
+def _without_part(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in metadata.items() if name not in ("columns", "where", "limit")}
 
 
 def _split(context: OutputContext, value: Any, keys: Sequence[str]) -> Mapping[str | None, Any]:

@@ -34,6 +34,7 @@ BUILTINS = {
     "InvalidOutputError": TypeError,
     "InvalidSQLError": ValueError,
     "InvalidSelectionError": ValueError,
+    "ColumnContractError": ValueError,
     "OutsidePartitionError": ValueError,
     "RowKeyError": ValueError,
     "PartitionNotFoundError": LookupError,

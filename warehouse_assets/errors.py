@@ -18,6 +18,7 @@ WarehouseAssetsError
 │   ├── TableNotFoundError (LookupError)
 │   ├── UnsupportedTypeError (TypeError)
 │   ├── SchemaChangedError (ValueError)
+│   ├── ColumnContractError (ValueError)            columns that are not those that were promised
 │   ├── OutsidePartitionError (ValueError)          rows that are not of the partition that is written
 │   ├── RowKeyError (ValueError)                    rows whose key is NULL, or that share one
 │   ├── InvalidSQLError (ValueError)
@@ -40,6 +41,7 @@ from typing import Any
 
 __all__ = [
     "AssetCheckFailedError",
+    "ColumnContractError",
     "ExecutionError",
     "ExtraRequiredError",
     "Failure",
@@ -185,6 +187,10 @@ class UnsupportedTypeError(TableError, TypeError):
 
 class SchemaChangedError(TableError, ValueError):
     """A frame whose columns do not fit the stored table, under a policy that does not allow the change."""
+
+
+class ColumnContractError(TableError, ValueError):
+    """A table that has other columns or types than its asset promises, or NULLs where it promises none; lists all of them."""
 
 
 class OutsidePartitionError(TableError, ValueError):

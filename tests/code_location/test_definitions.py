@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import polars as pl
 import pytest
 
 from warehouse_assets import AssetKey, Definitions, InputContext, Instance, IOManager, OutputContext, SourceAsset, asset
@@ -78,6 +79,22 @@ def test_values_are_loaded_outside_of_a_run() -> None:
     assert definitions.load_asset_value("raw/old")[2] == "x"
     with definitions.get_asset_value_loader() as loader, pytest.raises(TableNotFoundError, match="Did you mean 'numbers'"):
         loader.load_asset_value("number")
+
+
+def test_a_part_of_a_table_is_loaded_outside_of_a_run(tmp_path) -> None:
+    from io_managers.duckdb import DuckDBIOManager
+
+    @asset
+    def orders() -> pl.DataFrame:
+        return pl.DataFrame({"id": [1, 2, 3], "kind": ["a", "b", "c"]})
+
+    definitions = Definitions([orders], resources={"io_manager": DuckDBIOManager(database=str(tmp_path / "w.duckdb"))})
+    definitions.materialize()
+    with definitions.get_asset_value_loader() as loader:
+        part = loader.load_asset_value("orders", columns=["kind"], where="id > 1", limit=1)
+
+    assert part.rows() == [("b",)]
+    assert definitions.load_asset_value("orders", where="id = 3").rows() == [(3, "c")]
 
 
 def test_the_default_manager_keeps_values_beside_the_record(tmp_path: Any) -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from io_managers.fsspec import FsspecIOManager
-from warehouse_assets.testing.io_manager import AtomicContract, FrameContract, SQLContract, ValueContract
+from warehouse_assets.testing.io_manager import AtomicContract, FrameContract, SelectionContract, SQLContract, ValueContract
 
 
-class TestFsspecIOManager(FrameContract, ValueContract, SQLContract, AtomicContract):
+class TestFsspecIOManager(FrameContract, ValueContract, SQLContract, AtomicContract, SelectionContract):
     STORE = "pickle"
 
     @pytest.fixture

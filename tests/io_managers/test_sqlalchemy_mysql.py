@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 from contextlib import closing
 
 import polars as pl
-import pymysql
 import pytest
 from polars.testing import assert_frame_equal
 
@@ -38,29 +36,12 @@ from warehouse_assets.testing.io_manager import (
     store,
 )
 
-_KEPT = ("information_schema", "mysql", "performance_schema", "sys")
-
 pytestmark = pytest.mark.semantics(38, 39, 40, 41, 42, 43, 44, 45)
 
 
 @pytest.fixture
-def alone(mariadb, meeting_place):
-    """The server for one test at a time, without the databases of others: schemas are databases, whose names the tests share."""
-    with open(meeting_place / "mariadb.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield mariadb
-        connect = {"host": mariadb.host, "port": mariadb.port, "user": mariadb.user, "password": mariadb.password}
-        with closing(pymysql.connect(**connect)) as connection, closing(connection.cursor()) as cursor:
-            cursor.execute("select schema_name from information_schema.schemata")
-            for (name,) in cursor.fetchall():
-                if name not in _KEPT and not name.startswith("test_"):
-                    cursor.execute("drop database `" + name.replace("`", "``") + "`")
-
-
-@pytest.fixture
-def manager(alone, monkeypatch):
-    mariadb = alone
-    monkeypatch.setenv("WAREHOUSE_URL", mariadb.url)
+def manager(mariadb_alone, monkeypatch):
+    monkeypatch.setenv("WAREHOUSE_URL", mariadb_alone.url)
     return SQLAlchemyIOManager(url=EnvVar("WAREHOUSE_URL"), lock_timeout=20)
 
 

@@ -36,8 +36,10 @@ _COMMANDS = {
     "list": ("warehouse_assets.cli.listing", "list_assets", "List the assets and sources of a module."),
     "materialize": ("warehouse_assets.cli.materialize", "materialize", "Make assets, in the order of their dependencies."),
     "query": ("warehouse_assets.cli.query", "query", "Answer SQL over stored assets, whatever store they are in."),
+    "rollback": ("warehouse_assets.cli.versions", "rollback", "Make an earlier version of a table the present one again."),
     "show": ("warehouse_assets.cli.show", "show", "Show one asset: its definition and what was last recorded of it."),
     "status": ("warehouse_assets.cli.status", "status", "Say what is missing, stale or fresh, and why."),
+    "versions": ("warehouse_assets.cli.versions", "versions", "Show the versions of a table that its store keeps."),
 }
 
 _MISTAKES = (

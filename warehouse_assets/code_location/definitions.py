@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from warehouse_assets.execution.executors import Executor
     from warehouse_assets.execution.job import JobDefinition
     from warehouse_assets.execution.run import RunResult
+    from warehouse_assets.execution.table_versions import AsOf
     from warehouse_assets.execution.tables import StoredTables
     from warehouse_assets.graph.selection import CoercibleToAssetSelection
     from warehouse_assets.graph.staleness import AssetStatus
@@ -194,14 +195,21 @@ class Definitions:
         as_type: Any = None,
         instance: Instance | None = None,
         columns: Iterable[str] | None = None,
+        where: str | None = None,
+        limit: int | None = None,
         partition_key: str | None = None,
+        as_of: AsOf | None = None,
     ) -> Any:
         """The stored value of an asset or source, as `as_type` (a class such as `pl.LazyFrame`), or as the manager chooses.
 
-        Of a partitioned one it is all partitions there are, or the one of `partition_key`.
+        Of a partitioned one it is all partitions there are, or the one of `partition_key`; of a table only `columns`, the rows
+        for which the SQL condition `where` holds, and no more than `limit`. `as_of` is the id of a run, a time or a version: the
+        table as it was then, in stores that keep earlier versions.
         """
         with self.get_asset_value_loader(instance=instance) as loader:
-            return loader.load_asset_value(key, as_type=as_type, columns=columns, partition_key=partition_key)
+            return loader.load_asset_value(
+                key, as_type=as_type, columns=columns, where=where, limit=limit, partition_key=partition_key, as_of=as_of
+            )
 
     @contextmanager
     def get_asset_value_loader(self, *, instance: Instance | None = None) -> Iterator[AssetValueLoader]:
@@ -241,6 +249,12 @@ class Definitions:
         return f"<Definitions: {len(self.graph.executable_keys)} assets, {len(self.graph) - len(self.graph.executable_keys)} sources>"
 
 
+def part_asked_for(columns: Iterable[str] | None, where: str | None, limit: int | None) -> dict[str, Any]:
+    """The part of a table that a person asks for, as an input has it in its metadata."""
+    given = {"columns": None if columns is None else list(columns), "where": where, "limit": limit}
+    return {name: value for name, value in given.items() if value is not None}
+
+
 class AssetValueLoader:
     """Loads stored values of assets, outside of any run."""
 
@@ -253,11 +267,18 @@ class AssetValueLoader:
         *,
         as_type: Any = None,
         columns: Iterable[str] | None = None,
+        where: str | None = None,
+        limit: int | None = None,
         partition_key: str | None = None,
+        as_of: AsOf | None = None,
     ) -> Any:
-        """The stored value of an asset or source, as `as_type`, of these `columns`, of one partition or the whole."""
-        metadata = {"columns": list(columns)} if columns is not None else None
-        return self._tables.load(AssetKey.coerce(key), as_type, metadata=metadata, partition_key=partition_key)
+        """The stored value of an asset or source, as `as_type`, of one partition or the whole.
+
+        Of a table it is only these `columns`, the rows for which the SQL condition `where` holds, and no more than `limit`; `as_of`
+        the run, the time or the version that is given.
+        """
+        metadata = part_asked_for(columns, where, limit)
+        return self._tables.load(AssetKey.coerce(key), as_type, metadata=metadata, partition_key=partition_key, as_of=as_of)
 
 
 def _is_readable(definition: AssetsDefinition | AssetChecksDefinition) -> bool:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from warehouse_assets.events import RunRecord
     from warehouse_assets.execution.partitions import ChosenPartitions
     from warehouse_assets.execution.session import RunSession
+    from warehouse_assets.execution.table_versions import AsOf
 
 __all__ = ["AssetExecutionContext", "OpExecutionContext"]
 
@@ -151,9 +152,17 @@ class AssetExecutionContext(PartitionContext):
         if self._report is not None:
             self._report(done, total)
 
-    def load_asset_value(self, asset_key: CoercibleToAssetKey, *, as_type: Any = None, partition_key: str | None = None) -> Any:
-        """The stored value of another asset of the graph, as `as_type`: of one partition, or the whole."""
-        return self._require_session().tables.load(AssetKey.coerce(asset_key), as_type, partition_key=partition_key)
+    def load_asset_value(
+        self,
+        asset_key: CoercibleToAssetKey,
+        *,
+        as_type: Any = None,
+        partition_key: str | None = None,
+        as_of: AsOf | None = None,
+    ) -> Any:
+        """The stored value of another asset of the graph, as `as_type`: of one partition, or the whole, now or `as_of` then."""
+        tables = self._require_session().tables
+        return tables.load(AssetKey.coerce(asset_key), as_type, partition_key=partition_key, as_of=as_of)
 
     def metadata_for(self, key: AssetKey) -> Mapping[str, MetadataValue]:
         """What was recorded so far for an asset."""

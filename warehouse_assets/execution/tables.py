@@ -6,7 +6,7 @@ import logging
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.errors import InvalidInvocationError, ResourceError, TableNotFoundError
 from warehouse_assets.execution.partitions import ProjectRecord, checked_partition_key
@@ -19,6 +19,9 @@ from warehouse_assets.io_manager.registry import io_manager_from_uri
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql.names import resolve_table
 from warehouse_assets.sql.value import SQL
+
+if TYPE_CHECKING:
+    from warehouse_assets.execution.table_versions import AsOf
 
 __all__ = ["NO_RESOURCES", "StoredTables"]
 
@@ -143,15 +146,22 @@ class StoredTables:
         metadata: Mapping[str, Any] | None = None,
         partition_key: str | None = None,
         partition_keys: Sequence[str] | None = None,
+        as_of: AsOf | None = None,
     ) -> Any:
-        """The stored value of an asset, as `as_type`: of one partition, of several, or the whole.
+        """The stored value of an asset, as `as_type`: of one partition, of several, or the whole; now, or `as_of` then.
 
-        TableNotFoundError for a key that is not in the graph, PartitionNotFoundError for a partition that does not exist.
+        TableNotFoundError for a key that is not in the graph, or a version that is not kept, PartitionNotFoundError for a
+        partition that does not exist.
         """
         if key not in self.graph:
             raise TableNotFoundError(f"there is no asset {key.to_user_string()!r}", hint=self.graph.unknown_key_error(key))
         keys = self.partition_keys(key, partition_key) if partition_keys is None else partition_keys
-        context = self.input_context(key, type_hint=as_type, metadata=metadata, partition_keys=keys)
+        version = None
+        if as_of is not None:
+            from warehouse_assets.execution.table_versions import version_as_of
+
+            version = version_as_of(self, key, as_of, self.instance)
+        context = self.input_context(key, type_hint=as_type, metadata=metadata, partition_keys=keys, table_version=version)
         return self.manager_of(key).load_input(context)
 
     def sources(

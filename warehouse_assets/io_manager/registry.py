@@ -34,13 +34,14 @@ def default_io_manager(base_path: str) -> IOManager:
 
 
 def io_manager_from_uri(uri: str) -> IOManager:
-    """The I/O manager for a place: `duckdb:///path/to/file.duckdb`, `s3://bucket/prefix`, `file:///folder`, `memory://`.
+    """The I/O manager for a place: `duckdb:///path/to/file.duckdb`, `s3://bucket/prefix`, `postgresql://user@host/database`.
 
-    The part before `://` is looked up among the entry points of `warehouse_assets.io_managers`; each names a class with a class
-    method `from_uri`.
+    What comes before `://`, or before a `+` in it (`delta+s3://…`), is looked up among the entry points of
+    `warehouse_assets.io_managers`; each names a class with a class method `from_uri`.
     """
     scheme, separator, _ = uri.partition("://")
     known = registered().keys() - {"default"}
+    scheme = scheme if scheme in known else scheme.partition("+")[0]
     if not separator or scheme not in known:
         guess = close_matches(scheme, known) or f"Known are {', '.join(sorted(known))}."
         raise InvalidConfigError(f"no I/O manager is registered for {uri.partition('://')[0]!r}", hint=guess)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from warehouse_assets.testing.io_manager.columns import ColumnsContract
 from warehouse_assets.testing.io_manager.concurrency import ConcurrencyContract
 from warehouse_assets.testing.io_manager.frames import FrameContract, ValueContract
 from warehouse_assets.testing.io_manager.partitions import (
@@ -12,10 +13,23 @@ from warehouse_assets.testing.io_manager.partitions import (
     days,
 )
 from warehouse_assets.testing.io_manager.schema_policies import SchemaPolicyContract
+from warehouse_assets.testing.io_manager.selection import SelectionContract
 from warehouse_assets.testing.io_manager.sql import SQLContract
 from warehouse_assets.testing.io_manager.staging import AtomicStagingContract, StagingContract
 from warehouse_assets.testing.io_manager.tables import AtomicContract, TableContract
-from warehouse_assets.testing.io_manager.use import FORMS, KEY, ORDERS, Partitions, load, output_context, source, store, stream
+from warehouse_assets.testing.io_manager.use import (
+    FORMS,
+    KEY,
+    ORDERS,
+    Partitions,
+    load,
+    options,
+    output_context,
+    source,
+    store,
+    stream,
+)
+from warehouse_assets.testing.io_manager.write_modes import AtomicWriteModeContract, WriteModeContract
 
 __all__ = [
     "BY_DAY",
@@ -25,6 +39,8 @@ __all__ = [
     "AtomicContract",
     "AtomicPartitionContract",
     "AtomicStagingContract",
+    "AtomicWriteModeContract",
+    "ColumnsContract",
     "ConcurrencyContract",
     "FrameContract",
     "PartitionContract",
@@ -32,11 +48,14 @@ __all__ = [
     "Partitions",
     "SQLContract",
     "SchemaPolicyContract",
+    "SelectionContract",
     "StagingContract",
     "TableContract",
     "ValueContract",
+    "WriteModeContract",
     "days",
     "load",
+    "options",
     "output_context",
     "source",
     "store",

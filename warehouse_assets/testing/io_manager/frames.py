@@ -10,10 +10,11 @@ import pyarrow as pa
 import pytest
 from polars.testing import assert_frame_equal
 
-from warehouse_assets.errors import TableNotFoundError, UnsupportedTypeError
+from warehouse_assets.errors import InvalidDefinitionError, TableNotFoundError, UnsupportedTypeError
 from warehouse_assets.io_manager import IOManager
 from warehouse_assets.io_manager.powers import PlacesTables
 from warehouse_assets.keys import AssetKey
+from warehouse_assets.table_options import TableOptions, delete_insert, snapshot, upsert
 from warehouse_assets.tables import Table
 from warehouse_assets.testing.contract import Contract
 from warehouse_assets.testing.frames import HOSTILE_FRAMES, HOSTILE_KEYS, IN_ARROW
@@ -131,6 +132,16 @@ class FrameContract(Contract):
         places = {manager.place_of(key, {}) for key in keys} if isinstance(manager, PlacesTables) else set(keys)
 
         assert len({load(manager, pl.DataFrame, key).item() for key in keys}) == len(places)
+
+    @pytest.mark.parametrize("mode", ["replace", "append", upsert("id"), delete_insert("id"), snapshot("id")], ids=str)
+    def test_a_write_mode_that_is_not_kept_is_refused_on_declaration(self, manager: Any, mode: Any) -> None:
+        options = TableOptions(mode)
+        if options.mode.kind in getattr(manager, "write_modes", ("replace",)):
+            manager.check_asset(KEY, options.in_metadata(None), None)
+            return
+
+        with pytest.raises(InvalidDefinitionError, match=f"'shop/orders' has the mode {options.mode.kind}"):
+            manager.check_asset(KEY, options.in_metadata(None), None)
 
     def test_many_threads_write_and_read_at_once(self, manager: IOManager) -> None:
         def work(number: int) -> tuple[int, int]:

@@ -16,6 +16,7 @@ import pyarrow as pa
 from warehouse_assets.io_manager import InputContext, IOManager, OutputContext, TableSource
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.partitions.definition import PartitionsDefinition
+from warehouse_assets.table_options import TableOptions, WriteMode, WriteModeKind
 
 __all__ = [
     "FORMS",
@@ -26,6 +27,7 @@ __all__ = [
     "batches",
     "input_context",
     "load",
+    "options",
     "output_context",
     "program",
     "recorded",
@@ -106,12 +108,13 @@ def input_context(
     *,
     columns: list[str] | None = None,
     partitions: Partitions | None = None,
+    **metadata: Any,
 ) -> InputContext:
-    """The context of a read."""
+    """The context of a read; `metadata` is that of the input, such as `where` and `limit`."""
     return InputContext(
         key,
         type_hint=type_hint,
-        metadata={} if columns is None else {"columns": columns},
+        metadata=metadata if columns is None else {"columns": columns, **metadata},
         upstream_output=output_context(key, partitions=partitions),
         partitions_def=None if partitions is None else partitions.definition,
         partition_keys=() if partitions is None else partitions.keys,
@@ -126,9 +129,10 @@ def load(
     *,
     columns: list[str] | None = None,
     partitions: Partitions | None = None,
+    **metadata: Any,
 ) -> Any:
-    """Load a value, from a manager or a staged table, as an argument with this annotation would."""
-    return manager.load_input(input_context(key, type_hint, columns=columns, partitions=partitions))
+    """Load a value, from a manager or a staged table, as an argument with this annotation, and this `metadata`, would."""
+    return manager.load_input(input_context(key, type_hint, columns=columns, partitions=partitions, **metadata))
 
 
 def source(manager: IOManager, key: AssetKey, partitions: Partitions | None = None) -> TableSource:
@@ -145,6 +149,11 @@ def batches(frame: pl.DataFrame, rows: int = 1) -> Iterator[pa.RecordBatch]:
 def stream(frame: pl.DataFrame) -> pa.RecordBatchReader:
     """A frame as a stream that can be read once."""
     return pa.RecordBatchReader.from_batches(frame.to_arrow().schema, batches(frame))
+
+
+def options(mode: WriteMode | WriteModeKind = "replace", **more: Any) -> dict[str, Any]:
+    """The metadata of an asset that is declared with `TableOptions` of these."""
+    return TableOptions(mode, **more).in_metadata(None)
 
 
 FORMS: dict[str, Callable[[], Any]] = {
