@@ -102,7 +102,7 @@ class Writing:
         holds = None if partitions is None else condition(dialect, partitions, old.kinds, key)
         if fit.retyped or ((fit.added or fit.dropped) and not dialect.transactional_ddl):
             self._rebuild(fit, old, mode, holds)
-            return int(rows)
+            return self._count(holds)
         full = dialect.full(self.table)
         for name in fit.added:
             session.run(f"alter table {full} add column {dialect.quote(name)} {dialect.sql_type(kind_of(fit.dtypes[name]))}")
@@ -113,6 +113,15 @@ class Writing:
         dialect.note(session, self.table, noted(dialect, fit.dtypes))
         dialect.discard(session, self.staged)
         self.target = self.table
+        return self._count(holds)
+
+    def _count(self, holds: Condition | None) -> int:
+        """The rows of the partitions, or of the table, as they will be."""
+        dialect, session = self.dialect, self.session
+        where = "" if holds is None else f" where {holds.sql}"
+        [(rows,)] = session.execute(
+            f"select count(*) from {dialect.full(self.target)}{where}", {} if holds is None else holds.parameters
+        )
         return int(rows)
 
     def publish(self) -> None:
