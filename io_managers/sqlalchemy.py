@@ -26,6 +26,7 @@ from warehouse_assets.io_manager import InputContext, OutputContext, TableSource
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.resources import EnvVar
 from warehouse_assets.sql import SQL
+from warehouse_assets.table_options import WriteModeKind
 from warehouse_assets.tables import TableColumn, TableName, TableSchema, TableSlice, TableStats
 
 __all__ = ["SQLAlchemyIOManager"]
@@ -44,6 +45,7 @@ class SQLAlchemyIOManager(TableIOManager):
     """
 
     reads_rows: ClassVar[bool] = True
+    write_modes: ClassVar[frozenset[WriteModeKind]] = frozenset({"replace", "append", "upsert", "delete_insert"})
 
     url: str
     schema_: str | None = Field(default=None, alias="schema")
@@ -159,9 +161,9 @@ class SQLAlchemyIOManager(TableIOManager):
             dialect.create(session, staged, kinds, noted(dialect, incoming.dtypes))
             session.insert(staged, kinds, incoming.frames())
             rows = incoming.rows
-        if table.partitions is None:
+        if table.partitions is None and writing.context.table_options.mode.kind == "replace":
             return rows
-        return writing.partitions(table.partitions, incoming.dtypes if incoming else None, self.policy(writing.context))
+        return writing.merge(table.partitions, incoming.dtypes if incoming else None, self.policy(writing.context))
 
     def _schema(self, writing: Writing) -> TableSchema:
         types = writing.dialect.describe(writing.session, writing.target) or {}
@@ -285,7 +287,7 @@ class _Staged(StagedWrite):
     def count(self) -> int:
         """The rows of the whole table."""
         writing = self._writing
-        if writing.context.partitions_def is None:
+        if writing.target == writing.staged:
             return self._rows
         [(rows,)] = writing.session.execute(f"select count(*) from {writing.dialect.full(writing.target)}")
         return int(rows)

@@ -10,13 +10,16 @@ from typing import Any
 import polars as pl
 
 from io_managers.duckdb_types import decode, encode
+from io_managers.merging import SAME, Merge, check_key, wrong_key
+from io_managers.merging import Dialect as MergeDialect
 from io_managers.slices import missing_partition_column, outside_partition, partition_columns
 from io_managers.sqlalchemy_columns import Fitting, fitting
-from io_managers.sqlalchemy_conditions import condition, own_name
+from io_managers.sqlalchemy_conditions import Condition, condition, own_name
 from io_managers.sqlalchemy_dialect import Dialect, Session
 from io_managers.sqlalchemy_types import Kind, default_dtype, kind_of
 from io_managers.table import SchemaPolicy
 from warehouse_assets.io_manager import OutputContext
+from warehouse_assets.table_options import WriteMode
 from warehouse_assets.tables import PartitionFilter, TableName
 
 __all__ = ["Columns", "Writing", "noted"]
@@ -70,18 +73,22 @@ class Writing:
     target: TableName
     leftovers: list[TableName] = field(default_factory=list)
 
-    def partitions(
-        self, partitions: tuple[PartitionFilter, ...], dtypes: Mapping[str, pl.DataType] | None, policy: SchemaPolicy
+    def merge(
+        self, partitions: tuple[PartitionFilter, ...] | None, dtypes: Mapping[str, pl.DataType] | None, policy: SchemaPolicy
     ) -> int:
-        """Put the staged rows in the place of the partitions; how many they are. `dtypes` are None for rows that SQL gave.
+        """Bring the staged rows into the table, or the partitions; how many they are. `dtypes` are None for rows that SQL gave.
 
         A row of another partition is an OutsidePartitionError.
         """
         dialect, session, key = self.dialect, self.session, self.context.asset_key
         new = Columns.of(dialect, session, self.staged)
         assert new is not None
-        self._judge(partitions, new)
+        if partitions is not None:
+            self._judge(partitions, new)
+        mode = self.context.table_options.mode
+        check_key(mode, list(new.types), key)
         [(rows,)] = session.execute(f"select count(*) from {dialect.full(self.staged)}")
+        self._check_keys(mode, list(new.types))
         if (old := Columns.of(dialect, session, self.table)) is None:
             return int(rows)
         fit = fitting(
@@ -92,20 +99,29 @@ class Writing:
             alike=dialect.alike if dtypes is None else None,
             folds_case=dialect.folds_case,
         )
-        holds = condition(dialect, partitions, old.kinds, key)
+        holds = None if partitions is None else condition(dialect, partitions, old.kinds, key)
         if fit.retyped or ((fit.added or fit.dropped) and not dialect.transactional_ddl):
-            self._rebuild(fit, old, f"case when {holds.sql} then 1 else 0 end = 0", holds.parameters)
-            return int(rows)
+            self._rebuild(fit, old, mode, holds)
+            return self._count(holds)
         full = dialect.full(self.table)
         for name in fit.added:
             session.run(f"alter table {full} add column {dialect.quote(name)} {dialect.sql_type(kind_of(fit.dtypes[name]))}")
-        session.run(f"delete from {full} where {holds.sql}", holds.parameters)
+        self._delete(mode, self.table, holds)
         self._insert(self.table, fit, dialect.describe(session, self.table) or {})
         for name in fit.dropped:
             session.run(f"alter table {full} drop column {dialect.quote(name)}")
         dialect.note(session, self.table, noted(dialect, fit.dtypes))
         dialect.discard(session, self.staged)
         self.target = self.table
+        return self._count(holds)
+
+    def _count(self, holds: Condition | None) -> int:
+        """The rows of the partitions, or of the table, as they will be."""
+        dialect, session = self.dialect, self.session
+        where = "" if holds is None else f" where {holds.sql}"
+        [(rows,)] = session.execute(
+            f"select count(*) from {dialect.full(self.target)}{where}", {} if holds is None else holds.parameters
+        )
         return int(rows)
 
     def publish(self) -> None:
@@ -147,7 +163,30 @@ class Writing:
         values = ", ".join(dialect.cast(dialect.quote(name), types[own]) for own, name in fit.filled.items())
         self.session.run(f"insert into {dialect.full(into)} ({names}) select {values} from {dialect.full(self.staged)}")
 
-    def _rebuild(self, fit: Fitting, old: Columns, kept: str, parameters: Mapping[str, Any]) -> None:
+    def _check_keys(self, mode: WriteMode, columns: list[str]) -> None:
+        """Raise RowKeyError for a key that is NULL or there twice among the staged rows."""
+        if (query := self._merge(mode, self.table, columns).wrong_keys()) and (
+            found := self.session.execute(f"{query} limit 1")
+        ):
+            raise wrong_key(mode, found[0], self.context.asset_key)
+
+    def _merge(self, mode: WriteMode, table: TableName, columns: list[str]) -> Merge:
+        dialect = self.dialect
+        names = MergeDialect(dialect.quote, SAME.get(dialect.name, SAME[""]))
+        return Merge(mode, dialect.full(table), dialect.full(self.staged), columns, names)
+
+    def _delete(self, mode: WriteMode, table: TableName, holds: Condition | None) -> None:
+        """Remove the rows that make way for the staged ones."""
+        within = "" if holds is None else f"({holds.sql})"
+        parameters = {} if holds is None else holds.parameters
+        full = self.dialect.full(table)
+        if mode.kind == "upsert" or (mode.kind == "delete_insert" and mode.key):
+            statement = self._merge(mode, table, []).statements()[0].text
+            self.session.run(f"{statement}{within and f' and {within}'}", parameters)
+        elif mode.kind != "append":
+            self.session.run(f"delete from {full} where {within}", parameters)
+
+    def _rebuild(self, fit: Fitting, old: Columns, mode: WriteMode, holds: Condition | None) -> None:
         """Make the whole table anew, of the old rows that are kept and the staged ones."""
         dialect, session = self.dialect, self.session
         rebuilt = TableName(f"{self.staged.table}_2", self.staged.schema)
@@ -159,10 +198,8 @@ class Writing:
         stay = [name for name in old.types if name in fit.dtypes]
         names = ", ".join(map(dialect.quote, stay))
         values = ", ".join(dialect.cast(dialect.quote(name), types[name]) for name in stay)
-        session.run(
-            f"insert into {dialect.full(rebuilt)} ({names}) select {values} from {dialect.full(self.table)} where {kept}",
-            parameters,
-        )
+        session.run(f"insert into {dialect.full(rebuilt)} ({names}) select {values} from {dialect.full(self.table)}")
+        self._delete(mode, rebuilt, holds)
         self._insert(rebuilt, fit, types)
         dialect.discard(session, self.staged)
         self.target = rebuilt

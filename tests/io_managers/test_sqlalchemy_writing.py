@@ -1,0 +1,65 @@
+"""Write modes in SQL databases."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from io_managers.sqlalchemy import SQLAlchemyIOManager
+from warehouse_assets import TableOptions
+from warehouse_assets.errors import InvalidDefinitionError, RowKeyError
+from warehouse_assets.table_options import delete_insert, snapshot, upsert
+from warehouse_assets.testing.io_manager import KEY, load, store
+
+pytestmark = pytest.mark.semantics(40, 41)
+
+
+@pytest.fixture(params=["sqlite", "postgres", "mariadb_alone"])
+def manager(request, tmp_path):
+    if request.param == "sqlite":
+        return SQLAlchemyIOManager(url=f"sqlite:///{tmp_path}/w.sqlite")
+    return SQLAlchemyIOManager(url=request.getfixturevalue(request.param).url)
+
+
+def write(manager, mode, ids, numbers, **options):
+    frame = pl.DataFrame({"id": ids, "n": numbers})
+    return store(manager, frame, **TableOptions(mode=mode, **options).in_metadata({}))["row_count"]
+
+
+def test_rows_are_appended(manager):
+    counts = [write(manager, "append", [1, 2], [1, 1]), write(manager, "append", [2], [2])]
+
+    assert (counts, sorted(load(manager).rows())) == ([2, 3], [(1, 1), (2, 1), (2, 2)])
+
+
+def test_rows_with_the_same_key_make_way(manager):
+    counts = [write(manager, upsert("id"), [1, 2], [1, 1]), write(manager, upsert("id"), [2, 3], [2, 2])]
+
+    assert (counts, sorted(load(manager).rows())) == ([2, 3], [(1, 1), (2, 2), (3, 2)])
+
+
+def test_rows_with_the_same_values_make_way(manager):
+    write(manager, delete_insert("n"), [1, 2, 3], [1, 2, None])
+    counts = write(manager, delete_insert("n"), [8, 9], [2, None])
+
+    assert (counts, sorted(load(manager)["id"])) == (3, [1, 8, 9])
+
+
+def test_a_key_that_is_there_twice_changes_nothing(manager):
+    write(manager, upsert("id"), [1], [1])
+    with pytest.raises(RowKeyError, match="two rows whose 'id' is 5"):
+        write(manager, upsert("id"), [5, 5], [1, 1])
+
+    assert load(manager).rows() == [(1, 1)]
+
+
+def test_a_type_widens_where_the_policy_allows_it(manager):
+    write(manager, upsert("id"), [1, 2], [1, 1])
+    write(manager, upsert("id"), [2], [2.5], schema_policy="sync")
+
+    assert sorted(load(manager).rows()) == [(1, 1.0), (2, 2.5)]
+
+
+def test_a_snapshot_is_refused_on_declaration(manager):
+    with pytest.raises(InvalidDefinitionError, match=r"snapshot\(id\), which its store does not keep"):
+        manager.check_asset(KEY, TableOptions(mode=snapshot("id")).in_metadata({}), None)
