@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import duckdb
+import fsspec
 import polars as pl
 import pytest
 
 from io_managers.delta import DeltaLakeIOManager
 from io_managers.duckdb import DuckDBIOManager
 from io_managers.iceberg import IcebergIOManager
+from io_managers.parquet import ParquetIOManager
 from warehouse_assets.testing.io_manager import VersionsContract, load, store
 from warehouse_assets.testing.io_manager.versions import at, state, written
 
@@ -43,6 +45,31 @@ class TestIceberg(VersionsContract):
     @pytest.fixture
     def manager(self, tmp_path):
         return IcebergIOManager(warehouse=str(tmp_path))
+
+
+class TestParquet(VersionsContract):
+    STORE = "Parquet"
+
+    @pytest.fixture
+    def manager(self, tmp_path):
+        return ParquetIOManager(base_path=str(tmp_path))
+
+
+class TestParquetInMemory(VersionsContract):
+    STORE = "Parquet in memory"
+
+    @pytest.fixture
+    def manager(self):
+        yield ParquetIOManager(base_path="memory://versions")
+        fsspec.filesystem("memory").store.clear()
+
+
+class TestParquetOnS3(VersionsContract):
+    STORE = "Parquet on S3"
+
+    @pytest.fixture
+    def manager(self, swift):
+        return ParquetIOManager(base_path=f"{swift.uri}/lake", storage_options=swift.options)
 
 
 class TestInDuckDB:
