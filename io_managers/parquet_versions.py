@@ -90,8 +90,9 @@ class History:
 
     def adopt(self, now: datetime) -> None:
         """Make a version of the present file where it is none."""
-        kept = self.kept()
-        mark = self._mark() if self.keep > 1 else None
+        if self.keep < 2:
+            return
+        kept, mark = self.kept(), self._mark()
         if mark is not None and (not kept or kept[-1].mark != mark):
             written = os.stat(self.own.whole).st_mtime if self.own.files.is_local else now.timestamp()
             self._add(kept, datetime.fromtimestamp(written, UTC), None)
