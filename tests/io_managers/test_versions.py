@@ -7,12 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import fsspec
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from io_managers.delta import DeltaLakeIOManager
@@ -228,6 +230,29 @@ class TestInParquet:
 
         assert self.heights(manager) == [1, 2, 3]
 
+    def test_writers_at_once_make_a_version_each(self, manager):
+        metadata = TableOptions("append", keep_versions=20).in_metadata({})
+        frame = pl.DataFrame({"n": [1]})
+
+        def write(number):
+            context = OutputContext(KEY, run_id=f"run {number}", definition_metadata=metadata)
+            ParquetIOManager(base_path=manager.base_path).handle_output(context, frame)
+
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(write, range(8)))
+        versions = manager.table_versions(at())
+
+        assert [each.row_count for each in versions] == list(range(1, 9))
+        assert {each.run_id for each in versions} == {f"run {number}" for number in range(8)}
+
+    def test_a_version_that_is_being_read_outlives_its_removal(self, manager):
+        manager.handle_output(written(), state(4))
+        reader = manager.load_input(at(manager.table_versions(at())[0].version, pa.RecordBatchReader))
+        for number in range(3):
+            manager.handle_output(written(), state(number))
+
+        assert reader.read_all().num_rows == 5
+
     def test_other_files_in_the_folder_are_left_alone(self, manager):
         manager.handle_output(written(), state(1))
         (self.files(manager)[0].parent / "mine.parquet").write_text("not a version")
@@ -265,3 +290,47 @@ class TestInParquet:
         assert [path.name for path in Path(manager.base_path, "shop").iterdir()] == ["orders.parquet"]
         with pytest.raises(TableNotFoundError, match="keep_versions"):
             manager.roll_back(OutputContext(KEY), "1")
+
+
+class TestInParquetElsewhere:
+    @pytest.fixture
+    def manager(self):
+        yield ParquetIOManager(base_path="memory://versions")
+        fsspec.filesystem("memory").store.clear()
+
+    def stored(self):
+        return sorted(path for path in fsspec.filesystem("memory").find("/versions"))
+
+    def test_no_more_are_kept_than_were_asked_for(self, manager):
+        for number in range(6):
+            manager.handle_output(written(), state(number))
+
+        assert [each.row_count for each in manager.table_versions(at())] == [4, 5, 6]
+        assert len(self.stored()) == 4
+
+    def test_what_others_wrote_is_a_version_with_the_next_look(self, manager):
+        manager.handle_output(written("mine"), state(1))
+        with fsspec.filesystem("memory").open("/versions/shop/orders.parquet", "wb") as file:
+            state(4).write_parquet(file)
+
+        assert [(each.run_id, each.row_count) for each in manager.table_versions(at())] == [("mine", 2), (None, 5)]
+
+    def test_a_file_system_that_cannot_copy_is_copied_through_here(self, manager, monkeypatch):
+        def refused(*paths):
+            raise NotImplementedError
+
+        monkeypatch.setattr(type(fsspec.filesystem("memory")), "cp_file", refused)
+        for number in range(2):
+            manager.handle_output(written(), state(number))
+        manager.roll_back(written(), manager.table_versions(at())[0].version)
+
+        assert [each.row_count for each in manager.table_versions(at())] == [1, 2, 1]
+        assert load(manager).height == 1
+
+    def test_who_keeps_no_versions_any_more_keeps_none(self, manager):
+        for number in range(3):
+            manager.handle_output(written(), state(number))
+        store(manager, state(9))
+
+        assert manager.table_versions(at()) == []
+        assert self.stored() == ["/versions/shop/orders.parquet"]
