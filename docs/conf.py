@@ -57,6 +57,7 @@ TOPICS = [
     "file_formats",
     "clouds",
     "writing_tables",
+    "sql_databases",
     "delta_lake",
     "iceberg",
     "running",
