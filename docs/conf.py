@@ -58,6 +58,7 @@ TOPICS = [
     "clouds",
     "writing_tables",
     "sql_databases",
+    "time_travel",
     "delta_lake",
     "iceberg",
     "running",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 from typing import Any, ClassVar, Literal, Self
@@ -21,6 +22,7 @@ from io_managers.parquet_files import Footers, ParquetFiles, joint_schema
 from io_managers.parquet_merging import judge_keys, merged_file, one_at_a_time
 from io_managers.parquet_partitions import staged_partitions
 from io_managers.parquet_reading import read_part
+from io_managers.parquet_versions import FOLDER, History, refuse_partitions
 from io_managers.parquet_writing import sink_sorted, write_parquet
 from io_managers.slices import PARTITION_EXPR
 from io_managers.table import StagedWrite, TableIOManager, missing_table, refuse_none
@@ -28,7 +30,8 @@ from io_managers.write_modes import keeps_rows
 from warehouse_assets.io_manager import InputContext, OutputContext, TableSource
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.metadata import stats_metadata
-from warehouse_assets.tables import PartitionFilter, TableSlice, TableStats, placed_key
+from warehouse_assets.table_options import TableOptions
+from warehouse_assets.tables import PartitionFilter, TableSlice, TableStats, TableVersion, placed_key
 
 __all__ = ["ParquetIOManager"]
 
@@ -45,7 +48,7 @@ class ParquetIOManager(TableIOManager):
 
     One with partitions is a folder `table.parquet.partitions` with a file for each, `partition=2024-01-01/data.parquet`, which
     other tools read as one table. Each file is replaced at once; several partitions that are written together, one after another.
-    `storage_options` go to the file system. SQL assets run on an embedded DuckDB.
+    With `keep_versions` a folder `table.parquet.versions` holds earlier ones. `storage_options` go to the file system. SQL assets run on an embedded DuckDB.
     """
 
     write_modes: ClassVar = frozenset({"replace", "append", "upsert", "delete_insert", "snapshot"})
@@ -78,6 +81,10 @@ class ParquetIOManager(TableIOManager):
         """The URI of the file, of a partitioned table too."""
         return self._files.uri(self._own(placed_key(key, metadata)).whole)
 
+    def check_asset(self, key: AssetKey, metadata: Mapping[str, Any], partitions_def: Any) -> None:
+        super().check_asset(key, metadata, partitions_def)
+        refuse_partitions(key, TableOptions.of(metadata), partitions_def)
+
     def filters(self, context: InputContext | OutputContext, output: OutputContext) -> tuple[PartitionFilter, ...] | None:
         if PARTITION_EXPR in output.definition_metadata:
             return super().filters(context, output)
@@ -104,12 +111,15 @@ class ParquetIOManager(TableIOManager):
                 yield staged
             staged.stats = self._measured_partitions(context, own)
             return
-        merging = one_at_a_time(self._files, own.whole) if keeps_rows(context.table_options.mode) else nullcontext()
-        with merging, self._files.staging(own.whole, durable=True) as path:
-            self._write(context, own, obj, path)
-            staged = _Staged(self, context.asset_key, {own.whole: path})
-            yield staged
-        staged.stats = self._settled(own)
+        history = self._history(context, own)
+        alone = keeps_rows(context.table_options.mode) or history.keep > 1
+        with one_at_a_time(self._files, own.whole) if alone else nullcontext():
+            history.adopt(self.now())
+            with self._files.staging(own.whole, durable=True) as path:
+                self._write(context, own, obj, path)
+                staged = _Staged(self, context.asset_key, {own.whole: path})
+                yield staged
+            staged.stats = self._settled(own, history, context.run_id)
 
     def query(self, sql: Any, sources: Mapping[AssetKey, TableSource]) -> AbstractContextManager[Any]:
         """The answer to `sql` as a `pyarrow.RecordBatchReader`, open inside the block; nothing is written."""
@@ -121,7 +131,28 @@ class ParquetIOManager(TableIOManager):
 
     def drop(self, context: OutputContext) -> bool:
         """Remove the table, or the partitions that are meant; whether there was one."""
-        return self._of(context).drop(context)
+        own = self._of(context)
+        if context.partitions_def is None:
+            self._files.remove_folder(own.whole + FOLDER)
+        return own.drop(context)
+
+    def table_versions(self, context: InputContext) -> Sequence[TableVersion]:
+        """The versions of a table that are kept, since it was declared with `keep_versions`."""
+        own = self._of(context.upstream_output)
+        if not own.is_whole() and not own.partitions():
+            raise missing_table(context, str(self.name_of(context.upstream_output)), self._files.uri(own.whole))
+        return self._history(context.upstream_output, own).versions(self._footers, self.now())
+
+    def roll_back(self, context: OutputContext, version: str) -> TableStats:
+        """Make an earlier version of the table the present one, as a new version; what it is now is kept too."""
+        own = self._of(context)
+        with one_at_a_time(self._files, own.whole):
+            declared = self._history(context, own)
+            history = replace(declared, keep=max(declared.keep, len(declared.kept()), 2))
+            old = history.find(version)
+            history.adopt(self.now())
+            history.restore(old)
+            return self._settled(own, history, context.run_id)
 
     def read(self, context: InputContext, table: TableSlice, kind: FrameType) -> Any:
         return read_part(self.stored(context), context, table, kind)
@@ -129,6 +160,8 @@ class ParquetIOManager(TableIOManager):
     def stored(self, context: InputContext, staged: Mapping[str, str] = _NOTHING) -> ParquetFiles:
         """The files to read, where `staged` local ones take the place of others; TableNotFoundError where there is no table."""
         own = self._of(context.upstream_output)
+        if context.table_version is not None:
+            return ParquetFiles(self._files, [self._history(context.upstream_output, own).find(context.table_version).path])
         if own.whole in staged or own.is_whole():
             if context.partitions_def is not None:
                 raise own.without_partitions()
@@ -186,15 +219,23 @@ class ParquetIOManager(TableIOManager):
 
     def _stream(self, context: OutputContext, obj: Any) -> TableStats:
         own = self._of(context)
-        with self._files.replacing(own.whole) as target:
-            write_parquet(context, obj, target, self.compression)
-        return self._settled(own)
+        history = self._history(context, own)
+        with one_at_a_time(self._files, own.whole) if history.keep > 1 else nullcontext():
+            history.adopt(self.now())
+            with self._files.replacing(own.whole) as target:
+                write_parquet(context, obj, target, self.compression)
+            return self._settled(own, history, context.run_id)
 
-    def _settled(self, own: AssetFiles) -> TableStats:
-        """What the footer of the published file says; partitions that it replaced are removed."""
+    def _settled(self, own: AssetFiles, history: History, run_id: str | None) -> TableStats:
+        """What the footer of the published file says, once it is a version; partitions that it replaced are removed."""
         self._files.remove_folder(own.folder)
+        version = history.add(self.now(), run_id)
         footer = ParquetFiles(self._files, [own.whole]).footer()
-        return TableStats(footer.rows, self._files.size(own.whole), table_schema(footer.schema), uri=self._files.uri(own.whole))
+        size, uri = self._files.size(own.whole), self._files.uri(own.whole)
+        return TableStats(footer.rows, size, table_schema(footer.schema), uri=uri, version=version)
+
+    def _history(self, output: OutputContext, own: AssetFiles) -> History:
+        return History(own, output.table_options.keep_versions or 0)
 
     def _measured_partitions(self, context: OutputContext, own: AssetFiles) -> TableStats:
         """What the footers of all published files say; those that were read before are remembered."""

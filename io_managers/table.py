@@ -14,7 +14,7 @@ from io_managers.frames import FrameType, empty_frame, from_reader, requested
 from io_managers.selected_rows import check_columns, selected
 from io_managers.slices import PARTITION_EXPR, partition_columns, partition_filters
 from io_managers.staged_contract import check_staged
-from io_managers.write_modes import check_mode, keeps_rows
+from io_managers.write_modes import check_mode, check_versions, keeps_rows
 from warehouse_assets.errors import (
     InvalidDefinitionError,
     TableNotFoundError,
@@ -95,6 +95,7 @@ class TableIOManager(ConfigurableIOManager):
         policy_of(key, metadata, self.schema_policy)
         options = TableOptions.of(metadata)
         check_mode(key, options, partitions_def, self.write_modes)
+        check_versions(key, options, self)
         ColumnContract.of(key, options)
         if partitions_def is not None and (self.needs_partition_expr or PARTITION_EXPR in metadata):
             partition_columns(key, metadata, partitions_def)

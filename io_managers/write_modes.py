@@ -1,4 +1,4 @@
-"""Which write modes a store keeps."""
+"""Which write modes a store keeps, and whether it keeps earlier versions."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Collection
 from typing import Any
 
 from warehouse_assets.errors import InvalidDefinitionError
+from warehouse_assets.io_manager import KeepsVersions
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.table_options import TableOptions, WriteMode
 
-__all__ = ["check_mode", "keeps_rows"]
+__all__ = ["check_mode", "check_versions", "keeps_rows"]
 
 
 def check_mode(key: AssetKey, options: TableOptions, partitions_def: Any, kept: Collection[str]) -> None:
@@ -28,6 +29,15 @@ def check_mode(key: AssetKey, options: TableOptions, partitions_def: Any, kept: 
     if not is_partition and mode.kind not in kept:
         known = ", ".join(sorted(kept))
         raise InvalidDefinitionError(f"{whose} has the mode {mode}, which its store does not keep", hint=f"It keeps {known}.")
+
+
+def check_versions(key: AssetKey, options: TableOptions, manager: object) -> None:
+    """Raise InvalidDefinitionError for `keep_versions` in a store that keeps no earlier states of its tables."""
+    if options.keep_versions is not None and not isinstance(manager, KeepsVersions):
+        raise InvalidDefinitionError(
+            f"asset {key.to_user_string()!r} has keep_versions, and its store keeps no earlier versions of its tables",
+            hint="DuckDB, Parquet, Delta Lake and Iceberg do.",
+        )
 
 
 def keeps_rows(mode: WriteMode) -> bool:

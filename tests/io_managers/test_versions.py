@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
 import duckdb
+import fsspec
 import polars as pl
 import pytest
 
 from io_managers.delta import DeltaLakeIOManager
 from io_managers.duckdb import DuckDBIOManager
 from io_managers.iceberg import IcebergIOManager
-from warehouse_assets.testing.io_manager import VersionsContract, load, store
+from io_managers.parquet import ParquetIOManager
+from warehouse_assets.errors import InvalidDefinitionError, TableNotFoundError
+from warehouse_assets.io_manager import OutputContext
+from warehouse_assets.partitions.static import StaticPartitionsDefinition
+from warehouse_assets.table_options import TableOptions
+from warehouse_assets.testing.io_manager import KEY, VersionsContract, load, store
 from warehouse_assets.testing.io_manager.versions import at, state, written
 
 
@@ -43,6 +57,31 @@ class TestIceberg(VersionsContract):
     @pytest.fixture
     def manager(self, tmp_path):
         return IcebergIOManager(warehouse=str(tmp_path))
+
+
+class TestParquet(VersionsContract):
+    STORE = "Parquet"
+
+    @pytest.fixture
+    def manager(self, tmp_path):
+        return ParquetIOManager(base_path=str(tmp_path))
+
+
+class TestParquetInMemory(VersionsContract):
+    STORE = "Parquet in memory"
+
+    @pytest.fixture
+    def manager(self):
+        yield ParquetIOManager(base_path="memory://versions")
+        fsspec.filesystem("memory").store.clear()
+
+
+class TestParquetOnS3(VersionsContract):
+    STORE = "Parquet on S3"
+
+    @pytest.fixture
+    def manager(self, swift):
+        return ParquetIOManager(base_path=f"{swift.uri}/lake", storage_options=swift.options)
 
 
 class TestInDuckDB:
@@ -89,3 +128,140 @@ class TestInDuckDB:
 
         assert self.tables(manager) == ["shop.orders"]
         assert load(manager).height == 1
+
+
+KILLED = """
+import os, signal, sys
+from io_managers.parquet import ParquetIOManager
+from warehouse_assets.testing.io_manager.versions import state, written
+
+os.link = lambda *paths: os.kill(os.getpid(), signal.SIGKILL)
+ParquetIOManager(base_path=sys.argv[1]).handle_output(written("killed"), state(5))
+"""
+
+
+class TestInParquet:
+    @pytest.fixture
+    def manager(self, tmp_path):
+        return ParquetIOManager(base_path=str(tmp_path))
+
+    def files(self, manager):
+        return sorted(Path(manager.base_path).glob("shop/orders.parquet.versions/*"))
+
+    def heights(self, manager):
+        return [each.row_count for each in manager.table_versions(at())]
+
+    def test_no_more_are_kept_than_were_asked_for_and_take_no_space(self, manager):
+        for number in range(6):
+            manager.handle_output(written(f"run {number}"), state(number))
+
+        assert self.heights(manager) == [4, 5, 6]
+        assert [path.name.partition(".")[2] for path in self.files(manager)] == [f"run%20{n}.parquet" for n in (3, 4, 5)]
+        assert os.path.samefile(self.files(manager)[-1], f"{manager.base_path}/shop/orders.parquet")
+
+    @pytest.mark.parametrize(
+        "run_id", ["a/../b", "x.parquet", "'; --", "." * 9, "long " * 80], ids=["path", "suffix", "sql", "dots", "long"]
+    )
+    def test_any_run_id_has_a_file(self, manager, run_id):
+        manager.handle_output(written(run_id), state(1))
+
+        assert [each.run_id for each in manager.table_versions(at())] == [run_id if len(run_id) < 100 else None]
+        assert len(self.files(manager)) == 1
+
+    def test_a_table_from_before_has_its_state_kept_since_it_was_written(self, manager):
+        store(manager, state(1))
+        long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+        os.utime(f"{manager.base_path}/shop/orders.parquet", (long_ago.timestamp(),) * 2)
+        manager.handle_output(written("run"), state(2))
+        before, after = manager.table_versions(at())
+
+        assert (before.run_id, before.row_count, after.run_id, after.row_count) == (None, 2, "run", 3)
+        assert before.timestamp == long_ago
+        assert manager.load_input(at(before.version)).height == 2
+
+    @pytest.mark.parametrize("then", ["versions", "write"])
+    def test_what_was_published_before_a_process_was_killed_is_a_version_with_the_next_look(self, manager, then):
+        manager.handle_output(written(), state(1))
+        done = subprocess.run([sys.executable, "-c", KILLED, manager.base_path], check=False)
+        kept = len(self.files(manager))
+        if then == "write":
+            manager.handle_output(written(), state(7))
+
+        assert (done.returncode, kept) == (-signal.SIGKILL, 1)
+        assert self.heights(manager) == [2, 6] + [8] * (then == "write")
+
+    def test_what_others_wrote_is_a_version_with_the_next_look(self, manager):
+        manager.handle_output(written(), state(1))
+        ParquetIOManager(base_path=manager.base_path).handle_output(written(), state(2))
+        pl.DataFrame({"n": [1]}).write_parquet(f"{manager.base_path}/other.parquet")
+        os.replace(f"{manager.base_path}/other.parquet", f"{manager.base_path}/shop/orders.parquet")
+
+        assert self.heights(manager) == [2, 3, 1]
+
+    def test_a_file_system_without_links_has_copies(self, manager, monkeypatch):
+        def refused(*paths):
+            raise OSError(errno.EPERM, "no links here")
+
+        monkeypatch.setattr(os, "link", refused)
+        for number in range(3):
+            manager.handle_output(written(), state(number))
+        manager.roll_back(written(), manager.table_versions(at())[0].version)
+
+        assert self.heights(manager) == [2, 3, 1]
+        assert load(manager).height == 1
+        assert not os.path.samefile(self.files(manager)[-1], f"{manager.base_path}/shop/orders.parquet")
+
+    def test_going_back_to_the_present_one_changes_no_rows(self, manager):
+        for number in range(2):
+            manager.handle_output(written(), state(number))
+        manager.roll_back(written(), manager.table_versions(at())[-1].version)
+
+        assert self.heights(manager) == [1, 2, 2]
+        assert sorted(path.name for path in Path(manager.base_path, "shop").iterdir() if "staged" in path.name) == []
+
+    def test_a_clock_that_is_put_back_does_not_change_the_order(self, manager, monkeypatch):
+        start = datetime.now(UTC)
+        times = iter(start - timedelta(hours=hour) for hour in range(99))
+        monkeypatch.setattr(type(manager), "now", lambda self: next(times))
+        for number in range(3):
+            manager.handle_output(written(), state(number))
+
+        assert self.heights(manager) == [1, 2, 3]
+
+    def test_other_files_in_the_folder_are_left_alone(self, manager):
+        manager.handle_output(written(), state(1))
+        (self.files(manager)[0].parent / "mine.parquet").write_text("not a version")
+        for number in range(4):
+            manager.handle_output(written(), state(number))
+
+        assert self.heights(manager) == [2, 3, 4]
+        assert len(self.files(manager)) == 4
+
+    @pytest.mark.parametrize("options", [{}, TableOptions(keep_versions=1).in_metadata({})], ids=["none", "one"])
+    def test_who_keeps_no_versions_any_more_keeps_none(self, manager, options):
+        for number in range(3):
+            manager.handle_output(written(), state(number))
+        recorded = store(manager, state(9), **options)
+
+        assert "table_version" not in recorded
+        assert manager.table_versions(at()) == []
+        assert self.files(manager) == []
+
+    def test_a_table_that_is_removed_takes_its_versions_along(self, manager):
+        manager.handle_output(written(), state(1))
+
+        assert manager.drop(written())
+        assert self.files(manager) == []
+        with pytest.raises(TableNotFoundError):
+            manager.table_versions(at())
+
+    def test_partitions_are_refused_on_declaration(self, manager):
+        with pytest.raises(InvalidDefinitionError, match=r"partitions and keep_versions.*\n?.*DeltaLakeIOManager"):
+            manager.check_asset(KEY, written().definition_metadata, StaticPartitionsDefinition(["a"]))
+
+    def test_nothing_is_added_beside_a_table_without_versions(self, manager):
+        store(manager, state(1))
+
+        assert [path.name for path in Path(manager.base_path, "shop").iterdir()] == ["orders.parquet"]
+        with pytest.raises(TableNotFoundError, match="keep_versions"):
+            manager.roll_back(OutputContext(KEY), "1")

@@ -63,7 +63,8 @@ def rollback(key: str, to: str | None, module: str, as_json: bool, verbose: bool
     if as_json:
         click.echo(json.dumps({"key": asset.to_user_string(), "rolled_back_to": _as_json(state), **facts}, indent=2))
         return
-    rows = f", {count_text(facts['row_count'])} rows" if "row_count" in facts else ""
+    count = facts.get("row_count")
+    rows = "" if count is None else f", {count_text(count)} row{'' if count == 1 else 's'}"
     made = f" as version {facts['table_version']}" if "table_version" in facts else ""
     click.echo(f"{asset.to_user_string()} is again what it was as version {state.version}{made}{rows}.")
     click.echo(f"To undo this: wa rollback {key} --to {before[-1].version}")

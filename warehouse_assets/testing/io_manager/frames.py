@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 
 from warehouse_assets.errors import InvalidDefinitionError, TableNotFoundError, UnsupportedTypeError
 from warehouse_assets.io_manager import IOManager
-from warehouse_assets.io_manager.powers import PlacesTables
+from warehouse_assets.io_manager.powers import KeepsVersions, PlacesTables
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.table_options import TableOptions, delete_insert, snapshot, upsert
 from warehouse_assets.tables import Table
@@ -142,6 +142,15 @@ class FrameContract(Contract):
 
         with pytest.raises(InvalidDefinitionError, match=f"'shop/orders' has the mode {options.mode.kind}"):
             manager.check_asset(KEY, options.in_metadata(None), None)
+
+    def test_versions_that_are_not_kept_are_refused_on_declaration(self, manager: Any) -> None:
+        metadata = TableOptions(keep_versions=2).in_metadata(None)
+        if isinstance(manager, KeepsVersions):
+            manager.check_asset(KEY, metadata, None)
+            return
+
+        with pytest.raises(InvalidDefinitionError, match="'shop/orders' has keep_versions"):
+            manager.check_asset(KEY, metadata, None)
 
     def test_many_threads_write_and_read_at_once(self, manager: IOManager) -> None:
         def work(number: int) -> tuple[int, int]:
