@@ -289,6 +289,9 @@ class _Staged(StagedWrite):
         self._writing = writing
         self._rows = rows
 
+    def quote(self, name: str) -> str:
+        return self._writing.dialect.quote(name)
+
     def count(self) -> int:
         """The rows of the whole table."""
         writing = self._writing
