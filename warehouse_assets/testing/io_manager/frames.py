@@ -145,7 +145,8 @@ class FrameContract(Contract):
 
     def test_versions_that_are_not_kept_are_refused_on_declaration(self, manager: Any) -> None:
         metadata = TableOptions(keep_versions=2).in_metadata(None)
-        if isinstance(manager, KeepsVersions):
+        keeps = isinstance(manager, KeepsVersions)
+        if keeps:
             manager.check_asset(KEY, metadata, None)
             return
 
