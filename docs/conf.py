@@ -57,6 +57,7 @@ TOPICS = [
     "file_formats",
     "clouds",
     "writing_tables",
+    "sql_databases",
     "time_travel",
     "delta_lake",
     "iceberg",

@@ -83,6 +83,14 @@ class Database:
         real = os.path.realpath(path)
         return _files.get(real) or _files.setdefault(real, cls(real))
 
+    def __str__(self) -> str:
+        return self.path or ":memory:"
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether its file is not made yet."""
+        return self.path is not None and not os.path.exists(self.path)
+
     @contextlib.contextmanager
     def writing(self) -> Generator[None]:
         """Count a transaction that writes."""

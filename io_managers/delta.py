@@ -17,13 +17,13 @@ from pydantic import Field
 
 from io_managers import engine
 from io_managers.delta_files import DataFiles
-from io_managers.delta_reading import read_part, registered
 from io_managers.delta_slices import scan_slice
 from io_managers.delta_table import Change, DeltaPlace, LostRaceError, Snapshot, folder_name
 from io_managers.delta_writing import Write, new_rows
 from io_managers.files import Files
 from io_managers.frame_slices import rows_of
 from io_managers.frames import FrameType, table_schema
+from io_managers.scanned import read_part, registered
 from io_managers.table import StagedWrite, TableIOManager, keeps_rows, missing_table
 from warehouse_assets.errors import ExtraRequiredError, StoreLockedError, TableNotFoundError
 from warehouse_assets.io_manager import InputContext, OutputContext, TableSource

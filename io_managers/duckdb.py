@@ -34,13 +34,16 @@ from warehouse_assets.io_manager import InputContext, OutputContext, TableSource
 from warehouse_assets.io_manager.contexts import logger
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql import SQL
-from warehouse_assets.tables import TableName, TableSlice, TableStats, TableVersion, quote_identifier
+from warehouse_assets.tables import TableName, TableSlice, TableStats, TableVersion, placed_key, quote_identifier
 
 __all__ = ["DuckDBIOManager"]
 
 CHECKPOINT_WAIT = 1.0  # seconds that a small write waits for others to end before it is measured in the write-ahead log
 
 _OF_A_VIEW = ("is of type View", "Can only delete from base table", "Can only modify view")
+
+
+_NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +58,14 @@ class Written:
 class DuckDBIOManager(TableIOManager):
     """Keeps each asset as a table of a DuckDB database: the last segment of its key is the table, those before it the schema.
 
-    `database` is a file, made on the first write, or ":memory:"; `schema` is that of keys with one segment. The file is held
-    only while something reads or writes it. While another program holds it, a read or a write waits for `lock_timeout` seconds,
-    saying so, and then raises StoreLockedError.
+    `database` is a file, made on the first write, or ":memory:"; `schema` is that of keys with one segment. `attach` names further
+    files: an asset whose key has three segments or more, the first of which is such a name, is a table there. A file is held only
+    while something reads or writes it. While another program holds it, a read or a write waits for `lock_timeout` seconds, saying
+    so, and then raises StoreLockedError.
     """
 
     database: str = ":memory:"
+    attach: Mapping[str, str] = Field(default_factory=dict)
     schema_: str = Field(default="main", alias="schema")
     lock_timeout: float = 60.0
 
@@ -91,10 +96,14 @@ class DuckDBIOManager(TableIOManager):
     def _database(self) -> Database:
         return self._memory if self.database == ":memory:" else Database.of(self.database)
 
-    @property
-    def _is_missing(self) -> bool:
-        path = self._database.path
-        return path is not None and not os.path.exists(path)
+    def _database_of(self, name: TableName) -> Database:
+        return self._database if name.catalog is None else Database.of(self.attach[name.catalog])
+
+    def table_name(self, key: AssetKey, metadata: Mapping[str, Any] = _NOTHING) -> TableName:
+        catalog, *path = placed_key(key, metadata).path
+        if len(path) > 1 and catalog in self.attach:
+            return replace(TableName.of(AssetKey(path)), catalog=catalog)
+        return super().table_name(key, metadata)
 
     def place_of(self, key: AssetKey, metadata: Mapping[str, Any]) -> str:
         """The name of the table; DuckDB takes no notice of case."""
@@ -103,15 +112,16 @@ class DuckDBIOManager(TableIOManager):
     @contextmanager
     def staging(self, context: OutputContext, table: TableSlice, obj: Any) -> Generator[_Staged]:
         frame = None if isinstance(obj, SQL) else IncomingFrame(obj, context.asset_key)
+        database = self._database_of(table.name)
         with self._writing(context, table.name) as connection:
             source = self._from_sql(context, obj, connection) if frame is None else frame.registered(connection)
             with source as incoming:  # and no longer, since the block may read on this connection
                 written = self._begin(connection, context, table, incoming)
-            staged = _Staged(self, connection, context.asset_key)
+            staged = _Staged(self, connection, database, context.asset_key)
             try:
                 yield staged
-                with self._database.writing():
-                    logged = self._commit(connection, context)
+                with database.writing():
+                    logged = self._commit(connection, database, context)
             except BaseException:
                 _roll_back(connection)
                 raise
@@ -121,7 +131,7 @@ class DuckDBIOManager(TableIOManager):
         self, connection: duckdb.DuckDBPyConnection, context: OutputContext, table: TableSlice, incoming: Incoming
     ) -> Written:
         """Write in a transaction that stays open."""
-        with self._database.writing():
+        with self._database_of(table.name).writing():
             try:
                 history = self._history(connection, context, context.table_options.keep_versions)
                 connection.begin()
@@ -132,7 +142,9 @@ class DuckDBIOManager(TableIOManager):
                 _roll_back(connection)
                 if isinstance(error, duckdb.Error) and any(text in str(error) for text in _OF_A_VIEW):
                     hint = f"Drop it first: drop view {table.name.quoted}"
-                    raise TableError(f"{table.name} in {self.database} is a view, not a table", hint=hint) from None
+                    raise TableError(
+                        f"{table.name} in {self._database_of(table.name)} is a view, not a table", hint=hint
+                    ) from None
                 raise
 
     def _put(
@@ -157,17 +169,19 @@ class DuckDBIOManager(TableIOManager):
         return rows, written
 
     def _history(self, connection: duckdb.DuckDBPyConnection, context: OutputContext, keep: int | None) -> History:
-        with self._database.lock:
-            return History.of(connection, self.name_of(context), keep or 1, self.now(), context.run_id)
+        name = self.name_of(context)
+        with self._database_of(name).lock:
+            return History.of(connection, name, keep or 1, self.now(), context.run_id)
 
     def table_versions(self, context: InputContext) -> Sequence[TableVersion]:
         """The versions of a table that are kept, since it was declared with `keep_versions`."""
         name = self.name_of(context.upstream_output)
-        if self._is_missing:
-            raise missing_table(context, str(name), self.database)
-        with closing(self._database.lease(lock_timeout=self.lock_timeout, log=context.log, reads_only=True)) as lease:
+        database = self._database_of(name)
+        if database.is_missing:
+            raise missing_table(context, str(name), str(database))
+        with closing(database.lease(lock_timeout=self.lock_timeout, log=context.log, reads_only=True)) as lease:
             if not exists(lease.connection, name):
-                raise missing_table(context, str(name), self.database)
+                raise missing_table(context, str(name), str(database))
             return listed(lease.connection, name) if is_tracked(lease.connection) else []
 
     def roll_back(self, context: OutputContext, version: str) -> TableStats:
@@ -177,7 +191,7 @@ class DuckDBIOManager(TableIOManager):
             place_of_version(connection, name, version)
             keep = max(context.table_options.keep_versions or 1, len(listed(connection, name)))
             history = self._history(connection, context, max(keep, 2))
-            with self._database.writing():
+            with (database := self._database_of(name)).writing():
                 try:
                     connection.begin()
                     history.begin()
@@ -185,7 +199,7 @@ class DuckDBIOManager(TableIOManager):
                     described = descriptions(context.table_options, context.asset_key)
                     describe_columns(connection, full_name(connection, name), described)
                     written = Written(rows, None, history.end(rows))
-                    logged = self._commit(connection, context)
+                    logged = self._commit(connection, database, context)
                 except BaseException:
                     _roll_back(connection)
                     raise
@@ -198,10 +212,11 @@ class DuckDBIOManager(TableIOManager):
         Those of a query over the partitions that it replaces are kept aside, before the old ones are deleted.
         """
         seen: list[str] = []
+        database = self._database_of(self.name_of(context))
 
         def in_place(source: TableSource) -> tuple[str, Mapping[str, Any]] | None:
             seen.append(self.place_of(source.asset_key, source.context.upstream_output.definition_metadata))
-            return self._in_place(source, connection)
+            return self._in_place(source, connection, database)
 
         with engine.bound(
             sql, context.sources, connection, asset_key=context.asset_key, default_schema=self.schema_, in_place=in_place
@@ -219,7 +234,7 @@ class DuckDBIOManager(TableIOManager):
     @contextmanager
     def query(self, sql: Any, sources: Mapping[AssetKey, TableSource]) -> Generator[Any]:
         """The answer to `sql` as a `pyarrow.RecordBatchReader`, open inside the block; nothing is written."""
-        database = Database() if self._is_missing else self._database
+        database = Database() if self._database.is_missing else self._database
         with (
             closing(database.lease(lock_timeout=self.lock_timeout, log=logger, reads_only=True)) as lease,
             engine.bound(
@@ -227,16 +242,17 @@ class DuckDBIOManager(TableIOManager):
                 sources,
                 lease.connection,
                 default_schema=self.schema_,
-                in_place=lambda source: self._in_place(source, lease.connection),
+                in_place=lambda source: self._in_place(source, lease.connection, database),
             ) as (text, parameters),
             lease.connection.sql(text, params=parameters).to_arrow_reader() as reader,
         ):
             yield reader
 
     def read(self, context: InputContext, table: TableSlice, kind: FrameType) -> Any:
-        if self._is_missing:
-            raise missing_table(context, str(table.name), self.database)
-        lease = self._database.lease(lock_timeout=self.lock_timeout, log=context.log, reads_only=True)
+        database = self._database_of(table.name)
+        if database.is_missing:
+            raise missing_table(context, str(table.name), str(database))
+        lease = database.lease(lock_timeout=self.lock_timeout, log=context.log, reads_only=True)
         try:
             frame = self._frame(lease, context, table, kind)
         except BaseException as error:
@@ -251,7 +267,7 @@ class DuckDBIOManager(TableIOManager):
     def drop(self, context: OutputContext) -> bool:
         """Remove the table; whether there was one."""
         name = self.name_of(context)
-        if self._is_missing:
+        if self._database_of(name).is_missing:
             return False
         with self._writing(context, name) as connection:
             found = exists(connection, name)
@@ -290,7 +306,7 @@ class DuckDBIOManager(TableIOManager):
         try:
             relation = connection.sql(f"from {quoted}")
         except duckdb.CatalogException:
-            raise missing_table(context, str(table.name), self.database) from None
+            raise missing_table(context, str(table.name), str(self._database_of(table.name))) from None
         stored = dict(zip(relation.columns, map(str, relation.types), strict=True))
         check_columns(context, table.columns, list(stored))
         dtypes = remembered(connection, table.name, stored)
@@ -303,16 +319,18 @@ class DuckDBIOManager(TableIOManager):
         return connection.sql(query, params=parameters or None), columns
 
     def _in_place(
-        self, source: TableSource, connection: duckdb.DuckDBPyConnection, staged: AssetKey | None = None
+        self, source: TableSource, connection: duckdb.DuckDBPyConnection, database: Database, staged: AssetKey | None = None
     ) -> tuple[str, Mapping[str, Any]] | None:
-        """The rows of a table of this database, as SQL; of the one that is `staged`, if any, as it will be."""
+        """The rows of a table of the connection's database, as SQL; of the one that is `staged`, if any, as it will be."""
         key = source.asset_key
         manager = self if key == staged else source.io_manager
-        if not isinstance(manager, DuckDBIOManager) or manager.store_id != self.store_id:
+        if not isinstance(manager, DuckDBIOManager):
+            return None
+        if manager._database_of(manager.name_of(source.context.upstream_output)) is not database:
             return None
         table = replace(manager.slice_of(source.context), where=None, limit=None)  # which are put around it
         if not (exists if staged is None else is_listed)(connection, table.name):
-            raise missing_table(source.context, str(table.name), self.database)
+            raise missing_table(source.context, str(table.name), str(database))
         quoted = full_name(connection, table.name)
         if table.partitions is None:
             return quoted, {}
@@ -321,7 +339,7 @@ class DuckDBIOManager(TableIOManager):
     @contextmanager
     def _writing(self, context: OutputContext, name: TableName) -> Generator[duckdb.DuckDBPyConnection]:
         """A connection on which the table is written by no one else in this process; its schema exists."""
-        database = self._database
+        database = self._database_of(name)
         if database.path is not None:
             Path(database.path).parent.mkdir(parents=True, exist_ok=True)
         with (
@@ -337,16 +355,15 @@ class DuckDBIOManager(TableIOManager):
         quoted = full_name(connection, table.name)
         return TableStats(
             row_count=written.rows,
-            byte_size=self._bytes_at_rest(connection, quoted, logged),
+            byte_size=_bytes_at_rest(connection, self._database_of(table.name), quoted, logged),
             schema=schema_of(connection, quoted),
             table_name=str(table.name),
             partition_row_count=written.partition_rows,
             version=written.version,
         )
 
-    def _commit(self, connection: duckdb.DuckDBPyConnection, context: OutputContext) -> int:
+    def _commit(self, connection: duckdb.DuckDBPyConnection, database: Database, context: OutputContext) -> int:
         """Commit; how many bytes that added to the write-ahead log."""
-        database = self._database
         log = f"{database.path}.wal"
         try:
             with database.commit_lock if database.path is not None else nullcontext():
@@ -361,34 +378,18 @@ class DuckDBIOManager(TableIOManager):
                 f"the new table of asset {context.asset_key.to_user_string()!r} was not published, since a query on it failed"
             ) from None
 
-    def _bytes_at_rest(self, connection: duckdb.DuckDBPyConnection, table: str, logged: int) -> int | None:
-        """The bytes of the blocks that hold the table; None in memory.
-
-        A small table is in the write-ahead log until a checkpoint, which waits for the transactions of others to end: if they
-        take too long, the `logged` bytes count instead.
-        """
-        if self._database.path is None:
-            return None
-        blocks, pending, block_size = blocks_of(connection, table)
-        started = time.monotonic()
-        while pending:
-            with suppress(duckdb.TransactionException):
-                connection.execute("checkpoint")
-            blocks, pending, block_size = blocks_of(connection, table)
-            if pending and time.monotonic() - started > CHECKPOINT_WAIT / (1 if self._database.writers else 10):
-                return blocks * block_size + logged
-            time.sleep(0.005 if pending else 0)
-        return blocks * block_size
-
 
 class _Staged(StagedWrite):
     """What was written in a transaction that is open; only its own connection sees it."""
 
     manager: DuckDBIOManager
 
-    def __init__(self, manager: DuckDBIOManager, connection: duckdb.DuckDBPyConnection, key: AssetKey) -> None:
+    def __init__(
+        self, manager: DuckDBIOManager, connection: duckdb.DuckDBPyConnection, database: Database, key: AssetKey
+    ) -> None:
         super().__init__(manager)
         self._connection = connection
+        self._database = database
         self._key = key
 
     def read(self, context: InputContext, table: TableSlice, kind: FrameType) -> Any:
@@ -410,11 +411,31 @@ class _Staged(StagedWrite):
             ChainMap({}, sources, {self._key: own}),  # type: ignore[arg-type]
             self._connection,
             default_schema=self.manager.schema_,
-            in_place=lambda source: self.manager._in_place(source, self._connection, self._key),
+            in_place=lambda source: self.manager._in_place(source, self._connection, self._database, self._key),
         ) as (text, parameters):
             answer = self._connection.sql(text, params=parameters).to_arrow_table()
         with answer.to_reader() as reader:
             yield reader
+
+
+def _bytes_at_rest(connection: duckdb.DuckDBPyConnection, database: Database, table: str, logged: int) -> int | None:
+    """The bytes of the blocks that hold the table; None in memory.
+
+    A small table is in the write-ahead log until a checkpoint, which waits for the transactions of others to end: if they
+    take too long, the `logged` bytes count instead.
+    """
+    if database.path is None:
+        return None
+    blocks, pending, block_size = blocks_of(connection, table)
+    started = time.monotonic()
+    while pending:
+        with suppress(duckdb.TransactionException):
+            connection.execute("checkpoint")
+        blocks, pending, block_size = blocks_of(connection, table)
+        if pending and time.monotonic() - started > CHECKPOINT_WAIT / (1 if database.writers else 10):
+            return blocks * block_size + logged
+        time.sleep(0.005 if pending else 0)
+    return blocks * block_size
 
 
 def _whole_frame(relation: duckdb.DuckDBPyRelation, columns: Sequence[Column], kind: FrameType) -> Any:

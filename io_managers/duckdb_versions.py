@@ -61,6 +61,8 @@ class History:
                 present = 1
                 self._record(present, None, rows)
             _copy(self.connection, self.name, kept_table(self.name, present))
+        elif versions:  # somebody dropped the table, and nothing of its last version is left
+            self._unlist(present)
         self.version = present + 1
 
     def end(self, rows: int) -> str | None:
@@ -72,6 +74,12 @@ class History:
         self._record(self.version, self.run_id, rows)
         forget(self.connection, self.name, self.keep)
         return str(self.version)
+
+    def _unlist(self, version: int) -> None:
+        self.connection.execute(
+            f"delete from {full_name(self.connection, _LIST)} where {_OF_TABLE} and version = $version",
+            {**_of(self.name), "version": version},
+        )
 
     def _record(self, version: int, run_id: str | None, rows: int) -> None:
         self.connection.execute(

@@ -15,17 +15,16 @@ import polars as pl
 from pydantic import Field
 
 from io_managers import engine
-from io_managers.database import in_memory
-from io_managers.duckdb_types import on_its_way
 from io_managers.frame_slices import rows_of
-from io_managers.frames import FrameType, Stream, from_reader, table_schema
+from io_managers.frames import FrameType, table_schema
 from io_managers.iceberg_catalog import IcebergCatalog, IcebergPlace
 from io_managers.iceberg_files import DataFiles, local_path
 from io_managers.iceberg_slices import scan_slice
 from io_managers.iceberg_table import OURS, RUN_ID, Change, LostRaceError, Snapshot, remove_folder
 from io_managers.iceberg_types import Numbering
 from io_managers.iceberg_writing import Write, new_rows
-from io_managers.table import StagedWrite, TableIOManager, check_columns, keeps_rows, missing_table
+from io_managers.scanned import read_part, registered
+from io_managers.table import StagedWrite, TableIOManager, keeps_rows, missing_table
 from warehouse_assets.errors import ExtraRequiredError, StoreLockedError, TableError, TableNotFoundError
 from warehouse_assets.io_manager import InputContext, OutputContext, TableSource
 from warehouse_assets.keys import AssetKey
@@ -53,6 +52,7 @@ class IcebergIOManager(TableIOManager):
     commit_timeout: float = 60.0
 
     write_modes: ClassVar[frozenset[WriteModeKind]] = frozenset({"replace", "append", "upsert", "delete_insert", "snapshot"})
+    reads_rows: ClassVar = True
 
     @classmethod
     def from_uri(cls, uri: str) -> Self:
@@ -106,10 +106,10 @@ class IcebergIOManager(TableIOManager):
 
     def duckdb_scan(self, connection: Any, context: InputContext) -> str:
         """The name under which the connection sees the table."""
-        return _registered(connection, self._scan(context, self.slice_of(context)))
+        return registered(connection, self._scan(context, self.slice_of(context)))
 
     def read(self, context: InputContext, table: TableSlice, kind: FrameType) -> Any:
-        return _frame(self._scan(context, table), context.asset_key, kind)
+        return read_part(self._scan(context, table), context, table, kind)
 
     def drop(self, context: OutputContext) -> bool:
         """Remove the table and its files; whether there was one."""
@@ -168,10 +168,7 @@ class IcebergIOManager(TableIOManager):
 
     def _scan(self, context: InputContext, table: TableSlice) -> pl.LazyFrame:
         snapshot = self._snapshot(context, context.table_version)
-        check_columns(context, table.columns, snapshot.types.names())
-        if table.partitions is None:
-            return _selected(snapshot.scan(), table)
-        return _selected(scan_slice(snapshot, table.partitions, context.asset_key), table)
+        return snapshot.scan() if table.partitions is None else scan_slice(snapshot, table.partitions, context.asset_key)
 
     def _publish(
         self, context: OutputContext, place: IcebergPlace, write: Write, base: Snapshot | None, change: Change
@@ -215,17 +212,16 @@ class _Staged(StagedWrite):
         self._frame = pl.concat([part for part in parts if part is not None])
 
     def _scan(self, context: InputContext, table: TableSlice) -> pl.LazyFrame:
-        check_columns(context, table.columns, self._types.names())
         if table.partitions is None:
-            return _selected(self._frame, table)
-        return _selected(self._frame.filter(rows_of(table.partitions, self._types, context.asset_key)), table)
+            return self._frame
+        return self._frame.filter(rows_of(table.partitions, self._types, context.asset_key))
 
     def read(self, context: InputContext, table: TableSlice, kind: FrameType) -> Any:
-        return _frame(self._scan(context, table), context.asset_key, kind)
+        return read_part(self._scan(context, table), context, table, kind)
 
     def duckdb_scan(self, connection: Any, context: InputContext) -> str:
         """The name under which the connection sees the table as it will be."""
-        return _registered(connection, self._scan(context, self.manager.slice_of(context)))
+        return registered(connection, self._scan(context, self.manager.slice_of(context)))
 
     def query(self, sql: Any, sources: Mapping[AssetKey, TableSource]) -> AbstractContextManager[Any]:
         """The answer to `sql`, for which the table is as it will be."""
@@ -261,33 +257,6 @@ def _measured(snapshot: Snapshot, partition_rows: int | None) -> TableStats:
         partition_row_count=partition_rows,
         version=snapshot.version,
     )
-
-
-def _selected(frame: pl.LazyFrame, table: TableSlice) -> pl.LazyFrame:
-    """The columns that are asked for."""
-    return frame if table.columns is None else frame.select(table.columns)
-
-
-def _frame(lazy: pl.LazyFrame, key: AssetKey, kind: FrameType) -> Any:
-    match kind:
-        case FrameType.POLARS:
-            return lazy.collect()
-        case FrameType.LAZY:
-            return lazy
-        case FrameType.RELATION:
-            connection = in_memory()
-            relation = connection.sql(f"from {_registered(connection, lazy)}")
-            return engine.closing_with(relation, connection.close)
-    return from_reader(Stream.of(lazy, key).reader(), kind)
-
-
-def _registered(connection: Any, lazy: pl.LazyFrame) -> str:
-    """The name under which the connection sees a frame, its columns as DuckDB reads them."""
-    name = engine.temporary_name()
-    types = lazy.collect_schema()
-    ways: dict[Any, pl.DataType] = {column: way for column, dtype in types.items() if (way := on_its_way(dtype)) != dtype}
-    connection.register(name, lazy.cast(ways) if ways else lazy)
-    return name
 
 
 def _said(context: OutputContext) -> dict[str, str]:

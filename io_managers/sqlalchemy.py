@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, get_args
 
 import polars as pl
 from pydantic import Field
@@ -18,8 +18,7 @@ from io_managers.sqlalchemy_engines import Locks, engine_of, parsed, plain_text
 from io_managers.sqlalchemy_incoming import Incoming
 from io_managers.sqlalchemy_reading import Selection, lazy_frame, reader_of, whole_frame
 from io_managers.sqlalchemy_sql import bound_sql, invalid_sql
-from io_managers.sqlalchemy_types import kind_of
-from io_managers.sqlalchemy_writing import Columns, Writing, noted
+from io_managers.sqlalchemy_writing import Columns, Writing
 from io_managers.table import StagedWrite, TableIOManager, missing_table
 from warehouse_assets.errors import StoreLockedError, TableError, WarehouseAssetsError
 from warehouse_assets.io_manager import InputContext, OutputContext, TableSource
@@ -45,7 +44,7 @@ class SQLAlchemyIOManager(TableIOManager):
     """
 
     reads_rows: ClassVar[bool] = True
-    write_modes: ClassVar[frozenset[WriteModeKind]] = frozenset({"replace", "append", "upsert", "delete_insert"})
+    write_modes: ClassVar[frozenset[WriteModeKind]] = frozenset(get_args(WriteModeKind))
 
     url: str
     schema_: str | None = Field(default=None, alias="schema")
@@ -123,7 +122,7 @@ class SQLAlchemyIOManager(TableIOManager):
             with closing(dialect.session(rows=rows)) as session:
                 dialect.lock(session, table.name, self.lock_timeout, context.log)
                 staged = dialect.staging(table.name)
-                writing = Writing(dialect, session, context, table.name, staged, staged)
+                writing = Writing(dialect, session, context, table.name, staged, staged, self.now())
                 try:
                     written = self._begin(writing, table, obj, incoming)
                     measured = _Staged(self, writing, written)
@@ -155,11 +154,11 @@ class SQLAlchemyIOManager(TableIOManager):
                 default_schema=self.default_schema,
                 in_place=lambda source: self._in_place(source, session),
             ) as (text, parameters):
+                if writing.context.table_options.sort_by:
+                    text = writing.sorted_query(text, dialect.describe_query(session, text, parameters))
                 rows = dialect.create_as(session, staged, text, parameters)
         else:
-            kinds = {name: kind_of(dtype) for name, dtype in incoming.dtypes.items()}
-            dialect.create(session, staged, kinds, noted(dialect, incoming.dtypes))
-            session.insert(staged, kinds, incoming.frames())
+            writing.stage(incoming.dtypes, incoming.frames())
             rows = incoming.rows
         if table.partitions is None and writing.context.table_options.mode.kind == "replace":
             return rows
@@ -203,7 +202,13 @@ class SQLAlchemyIOManager(TableIOManager):
             columns = Columns.of(self._dialect, session, target or table.name)
         if columns is None:
             raise missing_table(context, str(table.name), self.store_id)
-        return Selection.of(self._dialect, columns, context, table, target or table.name)
+        selection = Selection.of(self._dialect, columns, context, table, target or table.name)
+        if table.where is not None:
+            with self._errors(
+                context.asset_key, is_sql=True
+            ):  # and not as the rows are read, which frames do in their own ways
+                session.execute(self._dialect.limited(f"select 1 from {selection.rows}", 0), selection.parameters)
+        return selection
 
     def drop(self, context: OutputContext) -> bool:
         """Remove the table; whether there was one."""
@@ -283,6 +288,9 @@ class _Staged(StagedWrite):
         super().__init__(manager)
         self._writing = writing
         self._rows = rows
+
+    def quote(self, name: str) -> str:
+        return self._writing.dialect.quote(name)
 
     def count(self) -> int:
         """The rows of the whole table."""

@@ -7,11 +7,12 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
-from io_managers.sqlalchemy_types import Kind
+from io_managers.sqlalchemy_types import Kind, kind_of
 from warehouse_assets.errors import InvalidDefinitionError
 from warehouse_assets.tables import TableName, quote_identifier
 
@@ -77,7 +78,7 @@ class Dialect(ABC):
     name: ClassVar[str]
     folds_case: ClassVar[bool] = False
     transactional_ddl: ClassVar[bool] = True
-    alters_types: ClassVar[bool] = True
+    alters_types: ClassVar[bool] = True  # and the defaults of columns
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -231,6 +232,17 @@ class Dialect(ABC):
     def alike(self, stored: Kind, made: Kind) -> bool:
         """Whether what SQL made is stored as the values of a column are."""
         return stored == made
+
+    def column(self, name: str, dtype: pl.DataType, notes: Mapping[str, Any]) -> str:
+        """The definition of a column."""
+        return f"{self.quote(name)} {self.sql_type(kind_of(dtype))}"
+
+    def moment(self, moment: datetime) -> str:
+        """The SQL for a moment, which has a time zone, to the microsecond."""
+        return f"'{moment.astimezone(UTC).isoformat(' ', 'microseconds')}'"
+
+    def describe_columns(self, session: Session, table: TableName, descriptions: Mapping[str, str]) -> None:  # noqa: B027
+        """Let columns have what was said of them as their comments, where the database has such."""
 
     def cast(self, expression: str, sql_type: str) -> str:
         """The SQL for a value as another type."""

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
 
@@ -14,7 +15,7 @@ import polars as pl
 
 from io_managers.sqlalchemy_dialect import CursorSession, Dialect, Session
 from io_managers.sqlalchemy_engines import patience
-from io_managers.sqlalchemy_types import Kind, KindName
+from io_managers.sqlalchemy_types import Kind, KindName, kind_of
 from warehouse_assets.errors import InvalidDefinitionError, TableError, UnsupportedTypeError
 from warehouse_assets.tables import TableName
 
@@ -199,6 +200,12 @@ class MySQL(Dialect):
 
     def as_text(self, quoted: str) -> str:
         return f"cast({quoted} as char)"
+
+    def column(self, name: str, dtype: pl.DataType, notes: Mapping[str, Any]) -> str:
+        return self._column(name, self.sql_type(kind_of(dtype)), notes.get(name))
+
+    def moment(self, moment: datetime) -> str:
+        return f"timestamp'{moment.astimezone(UTC).replace(tzinfo=None).isoformat(' ', 'microseconds')}'"
 
     def cast(self, expression: str, sql_type: str) -> str:
         return expression  # MySQL casts as it stores

@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
 
@@ -220,6 +221,14 @@ class PostgreSQL(Dialect):
             case "float64":
                 return f"{column}::double precision"
         return column
+
+    def moment(self, moment: datetime) -> str:
+        return f"timestamptz {super().moment(moment)}"
+
+    def describe_columns(self, session: Session, table: TableName, descriptions: Mapping[str, str]) -> None:
+        for name in self.describe(session, table) or () if descriptions else ():
+            if text := descriptions.get(name):
+                session.run(f"comment on column {self.full(table)}.{self.quote(name)} is $_wa_t_0", {"_wa_t_0": text})
 
     def swap(self, session: Session, staged: TableName, table: TableName) -> None:
         put_in_place(self, session, staged, table)

@@ -201,7 +201,7 @@ class SQLite(Dialect):
             session.close()
 
     def is_bad_sql(self, error: Exception) -> bool:
-        texts = ("no such column", "no such table", "no such function", "syntax error", "ambiguous column")
+        texts = ("no such column", "no such table", "no such function", "syntax error", "ambiguous column", "misuse of")
         return isinstance(error, sqlite3.OperationalError) and any(text in str(error) for text in texts)
 
     def is_locked(self, error: Exception) -> bool:

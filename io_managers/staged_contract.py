@@ -8,7 +8,7 @@ from io_managers.column_contract import ColumnContract
 from io_managers.frames import FrameType
 from warehouse_assets.io_manager import InputContext, OutputContext, QueriesSQL, TableSource
 from warehouse_assets.sql import SQL
-from warehouse_assets.tables import Table, TableName, TableSlice, quote_identifier
+from warehouse_assets.tables import Table, TableName, TableSlice
 
 if TYPE_CHECKING:
     import polars as pl
@@ -39,7 +39,7 @@ def _nulls(columns: list[str], staged: Any, context: OutputContext, name: TableN
     """How many NULLs each of the columns has, among the rows of the partitions that were written."""
     reading, manager = _reading(context), staged.manager
     if isinstance(staged, QueriesSQL):
-        counts = (f"count(*) - count({quote_identifier(column)})" for column in columns)
+        counts = (f"count(*) - count({staged.quote(column)})" for column in columns)
         text = ", ".join(counts).replace("{", "{{").replace("}", "}}")
         sql = SQL(f"select {text} from {{table}}", table=Table(context.asset_key))
         with staged.query(sql, {context.asset_key: TableSource(manager, reading)}) as reader:

@@ -24,7 +24,7 @@ from warehouse_assets.io_manager import ConfigurableIOManager, InputContext, Out
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.metadata import stats_metadata
 from warehouse_assets.table_options import SCHEMA_POLICY, SchemaPolicy, TableOptions, WriteModeKind
-from warehouse_assets.tables import PartitionFilter, Table, TableName, TableSlice, TableStats, placed_key
+from warehouse_assets.tables import PartitionFilter, Table, TableName, TableSlice, TableStats, placed_key, quote_identifier
 
 __all__ = [
     "SchemaPolicy",
@@ -177,6 +177,10 @@ class StagedWrite(ABC):
 
     def __init__(self, manager: TableIOManager) -> None:
         self.manager = manager
+
+    def quote(self, name: str) -> str:
+        """The name of a column, quoted for the SQL of its store."""
+        return quote_identifier(name)
 
     @abstractmethod
     def read(self, context: InputContext, table: TableSlice, kind: FrameType) -> Any:

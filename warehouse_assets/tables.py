@@ -62,10 +62,11 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class TableName:
-    """The place of a table in a database: its name, and its schema where it has one."""
+    """The place of a table: its name, its schema where it has one, and the database, where the store has several."""
 
     table: str
     schema: str | None = None
+    catalog: str | None = None
 
     @classmethod
     def of(cls, key: AssetKey, default_schema: str | None = None) -> TableName:
@@ -85,12 +86,12 @@ class TableName:
 
     @property
     def quoted(self) -> str:
-        """The name for use in SQL, each part quoted."""
+        """The name for use in SQL on its database, each part quoted."""
         parts = (self.schema, self.table) if self.schema is not None else (self.table,)
         return ".".join(quote_identifier(part) for part in parts)
 
     def __str__(self) -> str:
-        return self.table if self.schema is None else f"{self.schema}.{self.table}"
+        return ".".join(part for part in (self.catalog, self.schema, self.table) if part is not None)
 
 
 def placed_key(key: AssetKey, metadata: Mapping[str, Any]) -> AssetKey:

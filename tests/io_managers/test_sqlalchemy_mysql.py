@@ -23,13 +23,16 @@ from warehouse_assets.testing.io_manager import (
     AtomicContract,
     AtomicPartitionContract,
     AtomicStagingContract,
+    ColumnsContract,
     ConcurrencyContract,
     PartitionContract,
     PartitionSQLContract,
     SchemaPolicyContract,
+    SelectionContract,
     SQLContract,
     StagingContract,
     TableContract,
+    WriteModeContract,
     days,
     load,
     source,
@@ -143,6 +146,10 @@ class TestMariaDB(Store, TableContract, SQLContract, AtomicContract, Concurrency
         assert_frame_equal(load(manager), ORDERS)
         store(manager, ORDERS)
         assert self.debris(manager) == set()
+
+
+class TestMariaDBModes(Store, WriteModeContract, SelectionContract, ColumnsContract):
+    pass
 
 
 class TestMariaDBPartitions(

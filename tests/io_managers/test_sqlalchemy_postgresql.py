@@ -24,13 +24,17 @@ from warehouse_assets.testing.io_manager import (
     AtomicContract,
     AtomicPartitionContract,
     AtomicStagingContract,
+    AtomicWriteModeContract,
+    ColumnsContract,
     ConcurrencyContract,
     PartitionContract,
     PartitionSQLContract,
     SchemaPolicyContract,
+    SelectionContract,
     SQLContract,
     StagingContract,
     TableContract,
+    WriteModeContract,
     days,
     load,
     source,
@@ -110,6 +114,10 @@ class TestPostgreSQL(Store, TableContract, SQLContract, AtomicContract, Concurre
 
         assert_frame_equal(load(manager), ORDERS)
         assert self.debris(manager) == set()
+
+
+class TestPostgreSQLModes(Store, WriteModeContract, AtomicWriteModeContract, SelectionContract, ColumnsContract):
+    pass
 
 
 class TestPostgreSQLPartitions(

@@ -20,13 +20,16 @@ from warehouse_assets.testing.io_manager import (
     AtomicContract,
     AtomicPartitionContract,
     AtomicStagingContract,
+    ColumnsContract,
     ConcurrencyContract,
     PartitionContract,
     PartitionSQLContract,
     SchemaPolicyContract,
+    SelectionContract,
     SQLContract,
     StagingContract,
     TableContract,
+    WriteModeContract,
     days,
     load,
     source,
@@ -79,6 +82,10 @@ class TestSQLite(Store, TableContract, SQLContract, AtomicContract, ConcurrencyC
             store(manager, SQL("select json('abc' || id) as id from shop.orders"), sources={KEY: source(manager, KEY)})
 
         assert_frame_equal(load(manager), ORDERS)
+
+
+class TestSQLiteModes(Store, WriteModeContract, SelectionContract, ColumnsContract):
+    pass
 
 
 class TestSQLitePartitions(

@@ -7,9 +7,9 @@ import pytest
 
 from io_managers.sqlalchemy import SQLAlchemyIOManager
 from warehouse_assets import TableOptions
-from warehouse_assets.errors import InvalidDefinitionError, RowKeyError
-from warehouse_assets.table_options import delete_insert, snapshot, upsert
-from warehouse_assets.testing.io_manager import KEY, load, store
+from warehouse_assets.errors import RowKeyError
+from warehouse_assets.table_options import delete_insert, upsert
+from warehouse_assets.testing.io_manager import load, store
 
 pytestmark = pytest.mark.semantics(40, 41)
 
@@ -58,8 +58,3 @@ def test_a_type_widens_where_the_policy_allows_it(manager):
     write(manager, upsert("id"), [2], [2.5], schema_policy="sync")
 
     assert sorted(load(manager).rows()) == [(1, 1.0), (2, 2.5)]
-
-
-def test_a_snapshot_is_refused_on_declaration(manager):
-    with pytest.raises(InvalidDefinitionError, match=r"snapshot\(id\), which its store does not keep"):
-        manager.check_asset(KEY, TableOptions(mode=snapshot("id")).in_metadata({}), None)

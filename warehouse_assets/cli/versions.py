@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -32,6 +32,9 @@ def versions(key: str, module: str, as_json: bool, verbose: bool) -> None:
     if as_json:
         click.echo(json.dumps([_as_json(version) for version in kept], indent=2))
         return
+    if not kept:
+        click.echo("None is kept. Declare table=TableOptions(keep_versions=…).")
+        return
     table = new_table("version", "published (UTC)", "run", "rows", numeric=("rows",))
     for version in kept:
         rows = "" if version.row_count is None else count_text(version.row_count)
@@ -54,8 +57,8 @@ def rollback(key: str, to: str | None, module: str, as_json: bool, verbose: bool
     definitions = load(module, verbose=verbose)
     asset = find_key(definitions, key)
     with open_instance(create=True) as instance, definitions.stored_tables(instance=instance) as tables:
-        before = kept_versions(tables, asset)[-1]
-        state, record = roll_back(tables, asset, _meant(to), instance)
+        before = kept_versions(tables, asset)
+        state, record = roll_back(tables, asset, to, instance)
     facts = {name: value.value for name, value in record.metadata.items() if name in ("row_count", "table_version")}
     if as_json:
         click.echo(json.dumps({"key": asset.to_user_string(), "rolled_back_to": _as_json(state), **facts}, indent=2))
@@ -64,17 +67,7 @@ def rollback(key: str, to: str | None, module: str, as_json: bool, verbose: bool
     rows = "" if count is None else f", {count_text(count)} row{'' if count == 1 else 's'}"
     made = f" as version {facts['table_version']}" if "table_version" in facts else ""
     click.echo(f"{asset.to_user_string()} is again what it was as version {state.version}{made}{rows}.")
-    click.echo(f"To undo this: wa rollback {key} --to {before.version}")
-
-
-def _meant(to: str | None) -> str | datetime | None:
-    """A time where the text is one with a day, in UTC unless it says otherwise; the text itself elsewhere."""
-    if to is None or "-" not in to or ":" not in to:
-        return to
-    try:
-        return datetime.fromisoformat(to)
-    except ValueError:
-        return to
+    click.echo(f"To undo this: wa rollback {key} --to {before[-1].version}")
 
 
 def _as_json(version: TableVersion) -> dict[str, Any]:

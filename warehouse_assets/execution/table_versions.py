@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, TypeAlias
 
 from warehouse_assets.errors import TableNotFoundError, UnsupportedTypeError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AsOf", "kept_versions", "roll_back", "version_as_of"]
 
-AsOf: TypeAlias = "str | int | datetime"
+AsOf: TypeAlias = "str | int | date | datetime"
 
 TABLE_VERSION = "table_version"  # the metadata of a materialization that names the version it made
 
@@ -30,34 +30,44 @@ def kept_versions(tables: StoredTables, key: AssetKey) -> Sequence[TableVersion]
 
 
 def version_as_of(tables: StoredTables, key: AssetKey, as_of: AsOf, instance: Instance | None) -> str:
-    """The version of a table that is meant by the id of the run that made it, by a time, or by its name in the store.
+    """The version of a table that is meant by its name in the store, by the id of the run that made it, or by a time, also as text.
 
-    At a time it is the last one that was published until then; a time without zone is UTC. Raises TableNotFoundError where there
-    is none, naming those that there are.
+    At a time it is the last one that was published until then; a time without zone is UTC, a day its beginning. Raises
+    TableNotFoundError where there is none, naming those that there are.
     """
-    _keeper(tables, key)
-    if isinstance(as_of, datetime):
-        moment = as_of if as_of.tzinfo is not None else as_of.replace(tzinfo=UTC)
-        versions = kept_versions(tables, key)
-        found = [version for version in versions if version.timestamp <= moment]
-        if not found:
-            raise _no_version(key, f"none at {moment.isoformat()}", versions)
-        return found[-1].version
-    if isinstance(as_of, bool) or not isinstance(as_of, (str, int)):
+    versions = kept_versions(tables, key)
+    if isinstance(as_of, (str, int)) and not isinstance(as_of, bool):
+        name = str(as_of)
+        if any(version.version == name for version in versions):
+            return name
+        made = _made_by_run(key, name, instance) or next((each.version for each in versions[::-1] if each.run_id == name), None)
+        if made is not None and any(version.version == made for version in versions):
+            return made
+        if made is not None:
+            raise _no_version(key, f"no version {made!r} any more, which run {name!r} made", versions)
+    moment = _moment(as_of)
+    if moment is None and not isinstance(as_of, (str, int)):
         raise UnsupportedTypeError(
             f"as_of is {as_of!r}, which names no version of {key.to_user_string()!r}",
             hint="Give the id of a run, a datetime or a version.",
         )
-    name = str(as_of)
-    versions = kept_versions(tables, key)
-    if any(version.version == name for version in versions):
-        return name
-    made = _made_by_run(key, name, instance) or next((each.version for each in versions[::-1] if each.run_id == name), None)
-    if made is None or all(version.version != made for version in versions):
-        raise _no_version(
-            key, f"no version {made or name!r}" + (f" any more, which run {name!r} made" if made else ""), versions
-        )
-    return made
+    found = [version for version in versions if moment is not None and version.timestamp <= moment]
+    if not found:
+        raise _no_version(key, f"no version {str(as_of)!r}" if moment is None else f"none at {moment.isoformat()}", versions)
+    return found[-1].version
+
+
+def _moment(as_of: AsOf) -> datetime | None:
+    if isinstance(as_of, str):
+        try:
+            as_of = datetime.fromisoformat(as_of)
+        except ValueError:
+            return None
+    if isinstance(as_of, date) and not isinstance(as_of, datetime):
+        as_of = datetime.combine(as_of, time())
+    if not isinstance(as_of, datetime):
+        return None
+    return as_of if as_of.tzinfo is not None else as_of.replace(tzinfo=UTC)
 
 
 def roll_back(
@@ -109,14 +119,16 @@ def _made_by_run(key: AssetKey, run_id: str, instance: Instance | None) -> str |
         made = event.asset_materialization
         if made is not None and TABLE_VERSION in made.metadata:
             return str(made.metadata[TABLE_VERSION].value)
-    raise TableNotFoundError(f"run {run_id!r} made no version of asset {key.to_user_string()!r}")
+    return None
 
 
 def _recorded_tags(key: AssetKey, version: str, instance: Instance) -> dict[str, str]:
     events = instance.get_event_records(asset_key=key, event_types="ASSET_MATERIALIZATION", ascending=False)
     for event in events:
         made = event.asset_materialization
-        if made is not None and TABLE_VERSION in made.metadata and str(made.metadata[TABLE_VERSION].value) == version:
+        if made is None or made.partition is not None or TABLE_VERSION not in made.metadata:
+            continue
+        if str(made.metadata[TABLE_VERSION].value) == version:
             return dict(made.tags)
     return {}
 

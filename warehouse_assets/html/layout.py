@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import mean
+from statistics import fmean
 from typing import Generic, TypeAlias, TypeVar
 
 __all__ = ["Layout", "depths", "layered"]
@@ -25,7 +25,7 @@ class Layout(Generic[K]):
 
     def rows(self) -> Mapping[Point[K], float]:
         """How many rows each point is below the middle."""
-        return _rows(self.columns)
+        return {point: row for column in self.columns for point, row in _rows(column)}
 
 
 def depths(parents: Mapping[K, Sequence[K]]) -> dict[K, int]:
@@ -58,13 +58,15 @@ def layered(parents: Mapping[K, Sequence[K]]) -> Layout[K]:
     for start, end in links:
         right[start].append(end)
         left[end].append(start)
+    rows = dict(Layout(columns, (), depth).rows())
     for near, order in [(right, columns[::-1]), (left, columns)] * SWEEPS:
         for column in order:
-            rows = _rows(columns)
-            pull = {point: mean(rows[other] for other in near[point] or [point]) for point in column}
+            pull = {point: fmean(rows[other] for other in near[point] or [point]) for point in column}
             column.sort(key=pull.__getitem__)
+            rows.update(_rows(column))
     return Layout(columns, list(links), depth)
 
 
-def _rows(columns: Sequence[Sequence[Point[K]]]) -> dict[Point[K], float]:
-    return {point: row - (len(points) - 1) / 2 for points in columns for row, point in enumerate(points)}
+def _rows(column: Sequence[Point[K]]) -> Iterator[tuple[Point[K], float]]:
+    """The points of a column with the row of each, the middle of the column being 0."""
+    return ((point, row - (len(column) - 1) / 2) for row, point in enumerate(column))

@@ -1,4 +1,4 @@
-"""A part of a Delta table as a frame: polars reads the columns and files that it needs, and DuckDB judges conditions."""
+"""A part of a table that polars scans, as a frame: polars reads the columns and files that it needs, DuckDB judges conditions."""
 
 from __future__ import annotations
 
