@@ -100,6 +100,19 @@ def test_a_time_without_zone_is_utc_and_with_one_is_that(shop: Shop) -> None:
     assert shop.rows_as_of(datetime.fromisoformat("2999-01-01")) == 2
 
 
+def test_a_time_may_be_text_and_a_day_is_its_beginning(shop: Shop) -> None:
+    for rows in (1, 2):
+        shop.make(rows)
+    first = shop.versions()[0].timestamp
+    day = first.astimezone(UTC).date()
+
+    assert shop.rows_as_of(first.isoformat()) == 1
+    assert shop.rows_as_of(day + timedelta(days=2)) == 2
+    assert shop.rows_as_of(str(day + timedelta(days=2))) == 2
+    with pytest.raises(TableNotFoundError, match=f"has none at {day}T00:00:00"):
+        shop.rows_as_of(day)
+
+
 def test_parts_of_an_earlier_state_are_read(shop: Shop) -> None:
     first = shop.make(5)
     shop.make(1)
@@ -148,7 +161,7 @@ def test_a_run_that_did_not_make_the_table_is_an_error(shop: Shop) -> None:
     shop.make(1)
     other = shop.make(1, "total")
 
-    with pytest.raises(TableNotFoundError, match="made no version of asset 'numbers'"):
+    with pytest.raises(TableNotFoundError, match=f"has no version '{other.run_id}'"):
         shop.rows_as_of(other.run_id)
 
 

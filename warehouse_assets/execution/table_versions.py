@@ -36,7 +36,8 @@ def version_as_of(tables: StoredTables, key: AssetKey, as_of: AsOf, instance: In
     TableNotFoundError where there is none, naming those that there are.
     """
     versions = kept_versions(tables, key)
-    if isinstance(as_of, (str, int)) and not isinstance(as_of, bool):
+    is_name = isinstance(as_of, (str, int)) and not isinstance(as_of, bool)
+    if is_name:
         name = str(as_of)
         if any(version.version == name for version in versions):
             return name
@@ -46,7 +47,7 @@ def version_as_of(tables: StoredTables, key: AssetKey, as_of: AsOf, instance: In
         if made is not None:
             raise _no_version(key, f"no version {made!r} any more, which run {name!r} made", versions)
     moment = _moment(as_of)
-    if moment is None and not isinstance(as_of, (str, int)):
+    if moment is None and not is_name:
         raise UnsupportedTypeError(
             f"as_of is {as_of!r}, which names no version of {key.to_user_string()!r}",
             hint="Give the id of a run, a datetime or a version.",
