@@ -37,6 +37,7 @@ from warehouse_assets.testing.io_manager import (
     WriteModeContract,
     days,
     load,
+    options,
     source,
     store,
 )
@@ -167,6 +168,15 @@ class TestTables:
 
         assert ask(manager, "select count(*) from pg_indexes where schemaname = 'shop'") == [(1,)]
         assert load(manager).height == 1
+
+    def test_columns_have_what_was_said_of_them_as_comments(self, manager):
+        store(manager, ORDERS, **options(descriptions={"id": "It's the number", "none": "Not there"}))
+        do("create index on shop.orders (id)")
+        store(manager, ORDERS, **options(descriptions={"kind": "Of what kind"}))
+        comment = "select col_description('shop.orders'::regclass, {})"
+
+        assert [ask(manager, comment.format(number))[0][0] for number in (1, 2)] == ["It's the number", None]
+        assert "Of what kind" in [ask(manager, comment.format(number))[0][0] for number in (2, 3)]
 
     def test_a_view_is_not_replaced(self, manager):
         do("create schema shop")
