@@ -19,12 +19,16 @@ from warehouse_assets.tables import quote_identifier
 
 __all__ = ["DUCKDB", "SAME", "Dialect", "Merge", "Statement", "check_key", "not_a_snapshot", "wrong_key"]
 
+_SAME_IN_MYSQL = (
+    "{0} <=> {1} and cast({0} as binary) <=> cast({1} as binary)".format
+)  # since 'a' equals 'a ', which an index finds
+
 SAME: Mapping[str, Callable[[str, str], str]] = {
     "duckdb": "{} is not distinct from {}".format,
     "postgresql": "array[{}] = array[{}]".format,  # which it joins by a hash, other than `is not distinct from`
     "sqlite": "{} is {}".format,
-    "mysql": "{} <=> {}".format,
-    "mariadb": "{} <=> {}".format,
+    "mysql": _SAME_IN_MYSQL,
+    "mariadb": _SAME_IN_MYSQL,
     "": "({0} = {1} or ({0} is null and {1} is null))".format,
 }
 """Equality for which NULL equals NULL, by the name of the dialect; what all others understand is under no name."""

@@ -64,7 +64,7 @@ def test_a_type_widens_where_the_policy_allows_it(manager):
 
 def test_a_snapshot_takes_a_wider_type_where_the_policy_allows_it(manager):
     write(manager, snapshot("id"), [1, 2], [1, 1])
-    write(manager, snapshot("id"), [1, 2], [1, 2.5], schema_policy="sync")
+    write(manager, snapshot("id"), [1, 2], [1.0, 2.5], schema_policy="sync")
     table = load(manager).sort("id", "valid_from")
 
     assert table.select("id", "n", pl.col("valid_to").is_null()).rows() == [(1, 1.0, True), (2, 1.0, False), (2, 2.5, True)]
@@ -78,6 +78,13 @@ def test_smaller_numbers_are_the_same_ones(manager):
             store(manager, frame, key, **options(mode))
 
     assert (load(manager).height, load(manager, key=AssetKey("other")).height) == (2, 2)
+
+
+def test_a_space_at_the_end_is_a_change(manager):
+    for text in ("a", "a ", "A ", "A "):
+        write(manager, snapshot("id"), [1], [text])
+
+    assert load(manager).sort("valid_from")["n"].to_list() == ["a", "a ", "A "]
 
 
 def test_a_table_without_times_is_no_snapshot(manager):
