@@ -78,6 +78,7 @@ class Dialect(ABC):
     name: ClassVar[str]
     folds_case: ClassVar[bool] = False
     transactional_ddl: ClassVar[bool] = True
+    joins_by_hash: ClassVar[bool] = True  # and finds without an index which rows are among others
     alters_types: ClassVar[bool] = True  # and the defaults of columns
 
     def __init__(self, engine: Engine) -> None:
@@ -188,6 +189,9 @@ class Dialect(ABC):
     @abstractmethod
     def create_as(self, session: Session, table: TableName, query: str, parameters: Mapping[str, Any]) -> int:
         """Make a table from a query; how many rows it has."""
+
+    def index(self, session: Session, table: TableName, columns: Sequence[str]) -> None:  # noqa: B027
+        """Let rows of a staged table be found by these columns, where the database needs that to be fast."""
 
     def create_temporary(self, session: Session, kinds: Mapping[str, Kind]) -> TableName:
         """Make a table that nobody but this session sees."""

@@ -62,6 +62,7 @@ class MySQL(Dialect):
     name: ClassVar[str] = "mysql"
     folds_case: ClassVar[bool] = False
     transactional_ddl: ClassVar[bool] = False
+    joins_by_hash: ClassVar[bool] = False
 
     @property
     def default_schema(self) -> str | None:
@@ -174,6 +175,12 @@ class MySQL(Dialect):
 
     def create_as(self, session: Session, table: TableName, query: str, parameters: Mapping[str, Any]) -> int:
         return session.run(f"create table {self.full(table)} {_TABLE} as {query}", parameters)
+
+    def index(self, session: Session, table: TableName, columns: Sequence[str]) -> None:
+        types = self.describe(session, table) or {}
+        parts = [f"{self.quote(name)}{'(191)' if types.get(name, '').endswith(('text', 'blob')) else ''}" for name in columns]
+        with suppress(self.engine.dialect.loaded_dbapi.Error):  # of columns that are too long for one, which is slower only
+            session.run(f"create index wa_keys on {self.full(table)} ({', '.join(parts[:4])})")
 
     def create_temporary(self, session: Session, kinds: Mapping[str, Kind]) -> TableName:
         table = TableName(f"{PREFIX}{uuid4().hex[:20]}", self.default_schema)

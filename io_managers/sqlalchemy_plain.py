@@ -45,6 +45,7 @@ class Plain(Dialect):
     """
 
     name: ClassVar[str] = "plain"
+    alters_types: ClassVar[bool] = False
 
     @property
     def sqlglot(self) -> str:
@@ -55,8 +56,8 @@ class Plain(Dialect):
         with self.engine.connect() as connection:
             return connection.dialect.default_schema_name
 
-    def session(self, *, rows: int | None = 0) -> CursorSession:
-        return CursorSession(self)
+    def session(self, *, rows: int | None = 0) -> PlainSession:
+        return PlainSession(self)
 
     def quote(self, name: str) -> str:
         super().quote(name)
@@ -90,15 +91,15 @@ class Plain(Dialect):
         return _kind_of_text(sql_type)
 
     def describe(self, session: Session, table: TableName) -> dict[str, str] | None:
-        assert isinstance(session, CursorSession)
-        cursor = session.cursor(
-            "select column_name, data_type, numeric_precision, numeric_scale from information_schema.columns "
-            "where table_name = $_wa_t_0 and table_schema = coalesce($_wa_t_1, table_schema) order by ordinal_position",
-            {"_wa_t_0": table.table, "_wa_t_1": table.schema},
-        )
-        rows = cursor.fetchall()
-        cursor.close()
-        return {name: _sized(kind, precision, scale) for name, kind, precision, scale in rows} or None
+        assert isinstance(session, PlainSession)
+        try:
+            columns = sqlalchemy.inspect(session.opened).get_columns(table.table, table.schema)
+        except sqlalchemy.exc.NoSuchTableError:
+            return None
+        return {column["name"]: self._text_of(column["type"]) for column in columns}
+
+    def _text_of(self, kind: types.TypeEngine[Any]) -> str:
+        return "text" if isinstance(kind, types.NullType) else kind.compile(self.engine.dialect)
 
     def describe_query(self, session: Session, query: str, parameters: Mapping[str, Any]) -> dict[str, str]:
         staged = TableName(f"wa_{uuid4().hex[:20]}", self.default_schema)
@@ -137,11 +138,6 @@ class Plain(Dialect):
         return type(error).__name__ == "ProgrammingError" or str(getattr(error, "sqlstate", "")).startswith("42")
 
 
-def _sized(kind: str, precision: int | None, scale: int | None) -> str:
-    is_decimal = kind.lower().startswith(("numeric", "decimal")) and precision and "(" not in kind
-    return f"{kind}({precision},{scale or 0})" if is_decimal else kind
-
-
 _WORDS: tuple[tuple[tuple[str, ...], KindName], ...] = (
     (("bool", "bit"), "boolean"),
     (("smallint", "int2"), "int16"),
@@ -165,3 +161,17 @@ def _kind_of_text(sql_type: str) -> Kind:
         precision, _, scale = size.rstrip(")").partition(",")
         return Kind("numeric", int(precision), int(scale or 0)) if precision.isdigit() else Kind("float64")
     return Kind(next((name for words, name in _WORDS if any(word in text for word in words)), "text"))
+
+
+class PlainSession(CursorSession):
+    """A connection that SQLAlchemy opened, and through which it tells what is there, tables that are not yet published too."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self.opened = dialect.engine.connect()
+        self.connection = self.opened.connection
+        self._style = dialect.engine.dialect.paramstyle
+
+    def close(self) -> None:
+        self.rollback()
+        self.opened.close()

@@ -60,6 +60,7 @@ class SQLite(Dialect):
 
     name: ClassVar[str] = "sqlite"
     folds_case: ClassVar[bool] = True
+    joins_by_hash: ClassVar[bool] = False
     alters_types: ClassVar[bool] = False
 
     def __init__(self, engine: Engine) -> None:
@@ -157,6 +158,10 @@ class SQLite(Dialect):
     def create_as(self, session: Session, table: TableName, query: str, parameters: Mapping[str, Any]) -> int:
         self._create(session, table, self.describe_query(session, query, parameters))  # which keeps the types that columns have
         return session.run(f"insert into {self.full(table)} {query}", parameters)
+
+    def index(self, session: Session, table: TableName, columns: Sequence[str]) -> None:
+        names = ", ".join(map(self.quote, columns))
+        session.run(f"create index {self.quote(f'{table.table}_keys')} on {self.full(table)} ({names})")
 
     def notes(self, session: Session, table: TableName) -> dict[str, Any]:
         if not self.describe(session, TableName(NOTES)):

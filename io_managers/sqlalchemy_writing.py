@@ -215,15 +215,28 @@ class Writing:
             rows = self._alike(into, fit, types)
         else:
             rows = self.staged
+        if mode.key:
+            dialect.index(session, rows, mode.key)
         if mode.kind == "snapshot":
-            closed, opened = self._merge(mode, into, list(fit.dtypes), rows).statements(self.now)
-            session.run(closed.text)
-            session.run(f"{opened.text}{self._order(fit.dtypes, within=f'{dialect.full(rows)}.')}")
+            self._merge_snapshot(self._merge(mode, into, list(fit.dtypes), rows), fit)
         else:
             self._delete(mode, into, rows, holds)
             self._insert(into, fit, types)
         if rows != self.staged:
             dialect.discard(session, rows)
+
+    def _merge_snapshot(self, merge: Merge, fit: Fitting) -> None:
+        """End the rows that are changed or missing, and add those that are new or changed."""
+        dialect, session, unchanged = self.dialect, self.session, None
+        if not dialect.joins_by_hash:
+            unchanged = self._aside("unchanged")
+            dialect.create_as(session, unchanged, merge.unchanged_keys(), {})
+            dialect.index(session, unchanged, merge.mode.key)
+        closed, opened = merge.statements(self.now, unchanged=None if unchanged is None else dialect.full(unchanged))
+        session.run(closed.text)
+        session.run(f"{opened.text}{self._order(fit.dtypes, within=f'{merge.rows}.')}")
+        if unchanged is not None:
+            dialect.discard(session, unchanged)
 
     def _alike(self, into: TableName, fit: Fitting, types: Mapping[str, str]) -> TableName:
         """The staged rows with columns that have the names and types of a table, so that values can be compared with its own."""

@@ -37,10 +37,9 @@ def _types(staged: Any, context: OutputContext, name: TableName) -> dict[str, pl
 
 def _nulls(columns: list[str], staged: Any, context: OutputContext, name: TableName) -> dict[str, int]:
     """How many NULLs each of the columns has, among the rows of the partitions that were written."""
-    reading, manager = _reading(context), staged.manager
-    quoted = [staged.quote(column) for column in columns]
+    reading, manager, quote = _reading(context), staged.manager, staged.quote
     if isinstance(staged, QueriesSQL):
-        counts = (f"count(*) - count({column})" for column in quoted)
+        counts = (f"count(*) - count({quote(column)})" for column in columns)
         text = ", ".join(counts).replace("{", "{{").replace("}", "}}")
         sql = SQL(f"select {text} from {{table}}", table=Table(context.asset_key))
         with staged.query(sql, {context.asset_key: TableSource(manager, reading)}) as reader:

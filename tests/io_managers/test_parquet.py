@@ -42,15 +42,10 @@ class TestInMemoryFiles(TableContract, SQLContract):
         return fsspec.filesystem("memory").size(f"/lake/{key.to_user_string()}.parquet")
 
 
-class TestOnS3(TableContract, SQLContract):
-    STORE = "Parquet on S3"
-
+class TestOnS3:
     @pytest.fixture
     def manager(self, bucket):
         return ParquetIOManager(base_path=f"{bucket.uri}/tables", storage_options=bucket.options)
-
-    def byte_size(self, manager, key):
-        return manager._files.fs.size(f"lake/tables/{key.to_user_string()}.parquet")
 
     def test_a_write_that_fails_publishes_nothing(self, manager):
         store(manager, ORDERS)

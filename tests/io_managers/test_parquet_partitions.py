@@ -72,16 +72,10 @@ class TestPartitionsInMemory(PartitionContract, PartitionSQLContract, SchemaPoli
         return joined(pl.read_parquet(files.cat(path)) for path in files.find("/lake"))
 
 
-class TestPartitionsOnS3(PartitionContract, PartitionSQLContract, SchemaPolicyContract, StagingContract):
-    STORE = "Parquet on S3"
-
+class TestPartitionsOnS3:
     @pytest.fixture
     def manager(self, bucket):
         return ParquetIOManager(base_path=f"{bucket.uri}/tables", storage_options=bucket.options)
-
-    def peek(self, manager, key):
-        files = manager._files.fs
-        return joined(pl.read_parquet(files.cat(path)) for path in files.find("lake/tables"))
 
     def test_what_is_staged_is_not_in_the_store(self, manager):
         store(manager, days(d1=1), partitions=BY_DAY(MON))

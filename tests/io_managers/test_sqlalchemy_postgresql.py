@@ -37,6 +37,7 @@ from warehouse_assets.testing.io_manager import (
     WriteModeContract,
     days,
     load,
+    options,
     source,
     store,
 )
@@ -167,6 +168,18 @@ class TestTables:
 
         assert ask(manager, "select count(*) from pg_indexes where schemaname = 'shop'") == [(1,)]
         assert load(manager).height == 1
+
+    def test_columns_have_what_was_said_of_them_as_comments(self, manager):
+        store(manager, ORDERS, **options(descriptions={"id": "It's the number", "none": "Not there"}))
+        do("create index on shop.orders (id)")
+        store(manager, ORDERS, **options(descriptions={"kind": "Of what kind"}))
+        comments = ask(
+            manager,
+            "select attname::text, col_description(attrelid, attnum) from pg_attribute "
+            "where attrelid = 'shop.orders'::regclass and attnum > 0",
+        )
+
+        assert dict(comments) == {"id": "It's the number", "amount": None, "kind": "Of what kind"}
 
     def test_a_view_is_not_replaced(self, manager):
         do("create schema shop")

@@ -7,9 +7,11 @@ import pytest
 
 from io_managers.sqlalchemy import SQLAlchemyIOManager
 from warehouse_assets import TableOptions
-from warehouse_assets.errors import RowKeyError
-from warehouse_assets.table_options import delete_insert, upsert
-from warehouse_assets.testing.io_manager import load, store
+from warehouse_assets.errors import RowKeyError, SchemaChangedError
+from warehouse_assets.keys import AssetKey
+from warehouse_assets.sql import SQL
+from warehouse_assets.table_options import delete_insert, snapshot, upsert
+from warehouse_assets.testing.io_manager import KEY, load, options, store
 
 pytestmark = pytest.mark.semantics(40, 41)
 
@@ -58,3 +60,46 @@ def test_a_type_widens_where_the_policy_allows_it(manager):
     write(manager, upsert("id"), [2], [2.5], schema_policy="sync")
 
     assert sorted(load(manager).rows()) == [(1, 1.0), (2, 2.5)]
+
+
+def test_a_snapshot_takes_a_wider_type_where_the_policy_allows_it(manager):
+    write(manager, snapshot("id"), [1, 2], [1, 1])
+    write(manager, snapshot("id"), [1, 2], [1.0, 2.5], schema_policy="sync")
+    table = load(manager).sort("id", "valid_from")
+
+    assert table.select("id", "n", pl.col("valid_to").is_null()).rows() == [(1, 1.0, True), (2, 1.0, False), (2, 2.5, True)]
+    assert table.schema["valid_from"] == table.schema["valid_to"] == pl.Datetime("us", "UTC")
+
+
+def test_smaller_numbers_are_the_same_ones(manager):
+    for dtype in (pl.Int64, pl.Int16):
+        frame = pl.DataFrame({"id": [1, 2], "n": [1, None]}, schema={"id": pl.Int64, "n": dtype})
+        for mode, key in ((snapshot("id"), KEY), (delete_insert("n"), AssetKey("other"))):
+            store(manager, frame, key, **options(mode))
+
+    assert (load(manager).height, load(manager, key=AssetKey("other")).height) == (2, 2)
+
+
+def test_a_space_at_the_end_is_a_change(manager):
+    for text in ("a", "a ", "A ", "A "):
+        write(manager, snapshot("id"), [1], [text])
+
+    assert load(manager).sort("valid_from")["n"].to_list() == ["a", "a ", "A "]
+
+
+def test_a_table_without_times_is_no_snapshot(manager):
+    write(manager, upsert("id"), [1], [1])
+    with pytest.raises(SchemaChangedError, match="its table has no column 'valid_from'"):
+        write(manager, snapshot("id"), [1], [1])
+
+    assert load(manager).rows() == [(1, 1)]
+
+
+@pytest.mark.parametrize("mode", ["replace", "append"])
+def test_a_column_to_sort_by_that_is_not_there_is_named(manager, mode):
+    write(manager, mode, [1], [1])
+    for value in (pl.DataFrame({"id": [2], "n": [2]}), SQL("select 2 as id, 2 as n")):
+        with pytest.raises(SchemaChangedError, match=r"'shop/orders' is sorted by 'idd', and its rows have no such column"):
+            store(manager, value, **options(mode, sort_by="idd"))
+
+    assert load(manager).rows() == [(1, 1)]
