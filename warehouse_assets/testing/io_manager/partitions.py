@@ -298,7 +298,7 @@ class PartitionSQLContract(Contract):
     OF_DAY = "select * from {orders} where day = {day}::date"
     """The rows of a table of a day that is given as text."""
 
-    FAILS = "select day, cast('abc' || n as bigint) as n from shop.orders"
+    FAILS_IN_PARTITION = "select day, cast('abc' || n as bigint) as n from shop.orders"
     """SQL that fails as it reads rows, with a message that holds "abc"."""
 
     def test_sql_makes_a_partition(self, manager: IOManager) -> None:
@@ -356,7 +356,7 @@ class PartitionSQLContract(Contract):
         with pytest.raises(Exception, match="abc"):
             store(
                 manager,
-                SQL(self.FAILS),
+                SQL(self.FAILS_IN_PARTITION),
                 sources={KEY: source(manager, KEY, BY_DAY(MON))},
                 partitions=BY_DAY(MON),
             )
