@@ -97,7 +97,7 @@ class Table:
             cells = []
             for store in stores:
                 place = contract.__name__, store
-                marks = "".join(f"<sup>{notes.setdefault(why, len(notes) + 1)}</sup>" for why in self.departures[place])
+                marks = "".join(f"<sup>{notes.setdefault(why, len(notes) + 1)}</sup>" for why in sorted(self.departures[place]))
                 cells.append(f"✓{marks}" if self.passed[place] else " ")
             yield f"| {(contract.__doc__ or '').partition(chr(10))[0]} | {' | '.join(cells)} |\n"
         yield "\n"
