@@ -79,7 +79,7 @@ class TestParquetInMemory(VersionsContract):
 
 
 class TestParquetOnS3(VersionsContract):
-    STORE = "Parquet on S3"
+    STORE = "Parquet in the clouds"
 
     @pytest.fixture
     def manager(self, swift):
