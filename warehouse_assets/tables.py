@@ -75,7 +75,7 @@ class TableName:
         Several schema segments are joined in their escaped form, so no two keys share a table.
 
         >>> TableName.of(AssetKey(["staging", "orders"]))
-        TableName(table='orders', schema='staging')
+        TableName(table='orders', schema='staging', catalog=None)
         >>> TableName.of(AssetKey(["lake", "staging", "orders"])).schema
         'lake/staging'
         >>> TableName.of(AssetKey("orders"), default_schema="main").schema
