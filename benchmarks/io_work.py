@@ -18,6 +18,8 @@ from benchmarks.stores import DIRECT, OTHER_TABLE, TABLE, Frame, Managed, Store,
 
 Outcome: TypeAlias = "dict[str, float]"
 
+WARM_ROWS = 60_000
+
 
 def make(data: str, rows: int) -> Outcome:
     """Write made-up rows of eight mixed columns, the same for the same number, with nulls and with text that repeats and not."""
@@ -43,10 +45,10 @@ def measure(data: str) -> Outcome:
 def operate(task: str, data: str, folder: str, frame: str, store: str, *, managed: bool) -> Outcome:
     """One operation on one store: its seconds, and the peak memory of this process in MB.
 
-    What the store needs is imported before, by keeping another, small table.
+    What the store needs is imported before, by keeping another table, which is large enough for its way of large ones.
     """
     target, other = (opened(store, folder, table, managed=managed) for table in (TABLE, OTHER_TABLE))
-    other.write(pl.scan_parquet(data).head(10))
+    other.write(pl.scan_parquet(data).head(WARM_ROWS))
     other.greatest()
     if task == "read":
         taken = seconds(target.read if frame == "eager" else target.greatest)
