@@ -149,7 +149,7 @@ def _schema_of(obj: Any) -> Mapping[str, pl.DataType] | None:
         schema: Mapping[str, pl.DataType] = obj.collect_schema()
         return schema
     if type(obj).__module__.startswith("pyarrow") and hasattr(obj, "schema"):
-        from io_managers.duckdb_types import polars_schema
+        from io_managers.engine_types import polars_schema
 
         return polars_schema(obj.schema)
     return None

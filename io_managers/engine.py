@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import duckdb
 
 from io_managers.database import in_memory
-from io_managers.duckdb_types import Column
+from io_managers.engine_types import Column
 from warehouse_assets.errors import InvalidSQLError
 from warehouse_assets.io_manager import InputContext, ScansInDuckDB, TableSource
 from warehouse_assets.keys import AssetKey

@@ -9,7 +9,7 @@ import polars as pl
 
 from io_managers import engine
 from io_managers.database import in_memory
-from io_managers.duckdb_types import on_its_way
+from io_managers.engine_types import on_its_way
 from io_managers.frames import FrameType, Stream, from_reader
 from io_managers.selected_rows import check_columns, selected, wrong_condition
 from warehouse_assets.io_manager import InputContext

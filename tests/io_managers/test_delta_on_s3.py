@@ -10,8 +10,8 @@ import pytest
 from deltalake import DeltaTable
 
 from io_managers.delta import DeltaLakeIOManager
-from io_managers.delta_files import DataFiles
-from io_managers.delta_table import Change, LostRaceError
+from io_managers.delta.files import DataFiles
+from io_managers.delta.table import Change, LostRaceError
 from warehouse_assets.io_manager import OutputContext
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.table_options import TableOptions, upsert

@@ -11,7 +11,7 @@ from sqlalchemy import create_engine
 
 from io_managers import sqlalchemy as module
 from io_managers.sqlalchemy import SQLAlchemyIOManager
-from io_managers.sqlalchemy_plain import Plain
+from io_managers.sqlalchemy.plain import Plain
 from warehouse_assets.errors import RowKeyError, TableError, TableNotFoundError
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql import SQL

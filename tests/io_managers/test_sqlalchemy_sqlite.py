@@ -9,7 +9,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from io_managers.sqlalchemy import SQLAlchemyIOManager
-from io_managers.sqlalchemy_sqlite import NOTES
+from io_managers.sqlalchemy.sqlite import NOTES
 from warehouse_assets.errors import StoreLockedError, TableError
 from warehouse_assets.sql import SQL
 from warehouse_assets.testing.contract import departs

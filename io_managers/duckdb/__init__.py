@@ -1,0 +1,5 @@
+"""Tables in DuckDB database files."""
+
+from io_managers.duckdb.manager import DuckDBIOManager
+
+__all__ = ["DuckDBIOManager"]

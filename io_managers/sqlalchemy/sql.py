@@ -1,0 +1,128 @@
+"""SQL over tables of a database: what lives there is used in place, what lives elsewhere is brought in for the transaction."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+
+from io_managers.sqlalchemy.dialect import Dialect, Session, parameter_name
+from io_managers.sqlalchemy.incoming import Incoming
+from io_managers.sqlalchemy.types import kind_of
+from warehouse_assets.errors import InvalidSQLError
+from warehouse_assets.io_manager import InputContext, TableSource
+from warehouse_assets.keys import AssetKey
+from warehouse_assets.sql import SQL, ResolvedSQL
+from warehouse_assets.tables import Table, TableName
+
+__all__ = ["bound_sql", "condition_in", "invalid_sql"]
+
+_PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
+
+
+class _Quoted(Table):
+    """A table whose text is quoted as its database wants it."""
+
+    __slots__ = ("quoted",)
+
+    def __init__(self, table: Table, dialect: Dialect) -> None:
+        super().__init__(table.asset_key)
+        object.__setattr__(self, "quoted", ".".join(map(dialect.quote, table.asset_key.path)))
+
+    def __str__(self) -> str:
+        return str(self.quoted)  # type: ignore[attr-defined]
+
+
+@contextmanager
+def bound_sql(
+    sql: SQL,
+    sources: Mapping[AssetKey, TableSource],
+    dialect: Dialect,
+    session: Session,
+    *,
+    asset_key: AssetKey | None = None,
+    default_schema: str | None = None,
+    in_place: Callable[[TableSource], tuple[str, Mapping[str, Any]] | None],
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The text of `sql` as the session can run it inside of the block, and its parameters.
+
+    `in_place` gives a SQL expression for a table that the session sees, and its parameters; others become temporary tables.
+    """
+    own = _with_own_names(sql, dialect)
+    resolved = own.resolve(sources, asset_key=asset_key, default_schema=default_schema, dialect=dialect.sqlglot)
+    parameters = dict(resolved.parameters)
+    names: dict[AssetKey, str] = {}
+    brought: list[TableName] = []
+    try:
+        for key in resolved.tables:
+            name, more = in_place(sources[key]) or (None, {})
+            parameters.update(more)
+            if name is None:
+                brought.append(_bring_in(sources[key], dialect, session))
+                name = dialect.full(brought[-1])
+            names[key] = _limited(name, sources[key].context, dialect)
+        yield _text(resolved, names, dialect).strip().removesuffix(";"), parameters
+    finally:
+        for table in brought:
+            dialect.drop_temporary(session, table)
+
+
+def _with_own_names(sql: SQL, dialect: Dialect) -> SQL:
+    """The same SQL, whose parameters have names that stand nowhere else in its text."""
+    names: dict[str, str] = {}
+    bindings: dict[str, Any] = {}
+    for name, value in sql.bindings.items():
+        if isinstance(value, Table):
+            bindings[name] = _Quoted(value, dialect)
+        elif isinstance(value, SQL):
+            bindings[name] = _with_own_names(value, dialect)
+        else:
+            names[name] = parameter_name(name)
+            bindings[names[name]] = value
+    template = _PLACEHOLDER.sub(lambda match: f"{{{names.get(match[1], match[1])}}}", sql.template)
+    return SQL(template, **bindings)
+
+
+def _text(resolved: ResolvedSQL, names: Mapping[AssetKey, str], dialect: Dialect) -> str:
+    pieces: list[str] = []
+    position = 0
+    for reference, key in sorted(resolved.references, key=lambda pair: pair[0].start):
+        alias = "" if reference.alias else f" as {dialect.quote(reference.parts[-1])}"
+        pieces += (resolved.template[position : reference.start], names[key], alias)
+        position = reference.end
+    return "".join((*pieces, resolved.template[position:]))
+
+
+def _bring_in(source: TableSource, dialect: Dialect, session: Session) -> TableName:
+    context: InputContext = copy.copy(source.context)
+    context.type_hint = pa.RecordBatchReader
+    with source.io_manager.load_input(context) as reader:
+        incoming = Incoming(reader, source.asset_key)
+        kinds = {name: kind_of(dtype) for name, dtype in incoming.dtypes.items()}
+        table = dialect.create_temporary(session, kinds)
+        session.insert(table, kinds, incoming.frames())
+    return table
+
+
+def _limited(name: str, context: InputContext, dialect: Dialect) -> str:
+    """A table, as SQL names it, or those of its rows that its source says are to be read."""
+    if context.where is None and context.limit is None:
+        return name
+    where = "" if context.where is None else f" where {condition_in(context.where, context.asset_key, dialect)}"
+    return f"(select * from {name}{where}{'' if context.limit is None else f' limit {context.limit}'})"
+
+
+def condition_in(where: str, key: AssetKey, dialect: Dialect) -> str:
+    """A condition that people wrote, as it can stand in a query."""
+    from warehouse_assets.sql.conditions import condition_text
+
+    return condition_text(where, key, dialect.sqlglot)
+
+
+def invalid_sql(message: str, key: AssetKey | None) -> InvalidSQLError:
+    """The error for SQL that a database refuses."""
+    return InvalidSQLError(f"the SQL{f' of asset {key.to_user_string()!r}' if key else ''}: {message}")
