@@ -6,7 +6,6 @@ import os
 import threading
 from collections import defaultdict
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -108,16 +107,26 @@ class IcebergPlace:
         opened = self.catalog.opened(create=create)
         if opened is None:
             return None
-        from pyiceberg.exceptions import NamespaceAlreadyExistsError, NoSuchNamespaceError, NoSuchTableError
+        from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
 
         try:
             return opened.load_table(self.identifier)
         except (NoSuchTableError, NoSuchNamespaceError):
             if create:
-                with self._lock(self.identifier[0]), suppress(NamespaceAlreadyExistsError):
-                    if not opened.namespace_exists(self.identifier[:1]):
-                        opened.create_namespace(self.identifier[:1])
+                with self._lock(self.identifier[0]):
+                    self._make_namespace(opened)
             return None
+
+    def _make_namespace(self, opened: Catalog) -> None:
+        """Make the schema, unless there is one; another process may do so at the same moment, which each catalog tells in its own way."""
+        namespace = self.identifier[:1]
+        if opened.namespace_exists(namespace):
+            return
+        try:
+            opened.create_namespace(namespace)
+        except Exception:
+            if not opened.namespace_exists(namespace):
+                raise
 
     def lock(self) -> threading.Lock:
         """The lock of the threads of this process that publish the table."""

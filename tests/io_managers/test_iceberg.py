@@ -110,6 +110,20 @@ def test_nothing_is_made_by_a_read(manager, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_schema_that_another_process_makes_at_the_same_moment_is_taken(manager, monkeypatch):
+    store(manager, ORDERS)
+    kind = type(catalog_of(manager))
+    exists = kind.namespace_exists
+    before = [False, False]  # what the store is told, and then the catalog, just before the other process makes it
+    monkeypatch.setattr(kind, "namespace_exists", lambda self, name: before.pop() if before else exists(self, name))
+    beside = AssetKey([KEY.path[0], "beside"])
+
+    store(manager, ORDERS, beside)
+
+    assert before == []
+    assert_frame_equal(load(manager, key=beside), ORDERS)
+
+
 @pytest.mark.semantics(40)
 def test_a_write_with_other_types_is_one_snapshot_with_new_numbers(manager):
     store(manager, pl.DataFrame({"id": [1], "name": ["a"]}))
