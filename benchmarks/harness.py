@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import platform
+import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -40,6 +43,11 @@ class Report:
         return "\n".join([self.title, "", *lines, *(["", self.note] if self.note else [])])
 
 
+def progress(row: Mapping[str, Any]) -> None:
+    """Say on standard error what one row of a report found, so that a long benchmark is not silent."""
+    print(", ".join(f"{column} {shown(value)}" for column, value in row.items()), file=sys.stderr, flush=True)
+
+
 def shown(value: Any) -> str:
     """A value as a table shows it: floats with three digits that count.
 
@@ -53,6 +61,15 @@ def shown(value: Any) -> str:
             return f"{value:,.0f}"
         return f"{value:#.3g}"
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+@contextmanager
+def working_folder() -> Iterator[Path]:
+    """A folder for the tables of a benchmark, on the disk of the project and gone afterwards; its path is absolute."""
+    parent = Path("build").resolve()
+    parent.mkdir(exist_ok=True)
+    with TemporaryDirectory(dir=parent, prefix="benchmark-") as name:
+        yield Path(name)
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.harness import Report, paired_ratio, take_turns
+from benchmarks.harness import Report, paired_ratio, progress, take_turns, working_folder
 
 OPERATIONS = ("write", "rewrite", "read")
 FRAMES = ("eager", "lazy")
@@ -27,9 +26,7 @@ NOTE = (
 def io(rows: int, repeat: int, data: Path | None, manager: str | None, stores: Sequence[str]) -> Report:
     """Measure some stores, or only `manager` (`module:factory`, against plain Parquet), with made-up rows or those of `data`."""
     pairs = [(store, store) for store in stores] if manager is None else [(YARDSTICK, manager)]
-    Path("build").mkdir(exist_ok=True)
-    with TemporaryDirectory(dir="build", prefix="benchmark-") as name:
-        folder = Path(name)
+    with working_folder() as folder:
         if data is None:
             data = folder / "data.parquet"
             work(task="make", data=data, rows=rows)
@@ -46,8 +43,7 @@ def io(rows: int, repeat: int, data: Path | None, manager: str | None, stores: S
 
 def by_rows(rows: int, repeat: int) -> Report:
     """A write to PostgreSQL, against SQLAlchemy's executemany of the same rows."""
-    with TemporaryDirectory(dir="build", prefix="benchmark-") as name:
-        folder = Path(name)
+    with working_folder() as folder:
         work(task="make", data=folder / "data.parquet", rows=rows)
         size = work(task="measure", data=folder / "data.parquet")
         paths = folder, folder / "data.parquet"
@@ -88,6 +84,7 @@ def compare(
                 "manager peak MB": peaks["manager"],
             }
         )
+        progress(report[-1])
     return report
 
 

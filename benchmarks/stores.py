@@ -137,6 +137,7 @@ class Iceberg(Store):
         return greatest(self._scan())
 
     def _scan(self) -> pl.LazyFrame:
+        os.environ.setdefault("POLARS_ICEBERG_PLANNER", "pyiceberg")  # or polars warns that another would be faster
         return pl.scan_iceberg(self._catalog().load_table(self.table))
 
 

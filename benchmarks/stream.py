@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.harness import Report
+from benchmarks.harness import Report, progress, working_folder
 from benchmarks.io import work
 
 NOTE = (
@@ -19,16 +17,16 @@ NOTE = (
 
 def stream(rows: int, repeat: int, stores: Sequence[str]) -> Report:
     """One stream of four columns, made up as it is read, into each store: by its manager, and by its library where that streams."""
-    Path("build").mkdir(exist_ok=True)
     report: list[dict[str, Any]] = []
     for store in stores:
         row: dict[str, Any] = {"store": store}
         for side, managed in (("manager", True), ("direct", False)):
-            with TemporaryDirectory(dir="build", prefix="benchmark-") as folder:
+            with working_folder() as folder:
                 outcomes = [work(task="stream", folder=folder, store=store, rows=rows, managed=managed) for _ in range(repeat)]
             row[f"{side} s"] = median(outcome["seconds"] for outcome in outcomes)
             row[f"{side} extra MB"] = median(outcome["extra"] for outcome in outcomes)
         report.append(row)
+        progress(row)
     return Report(
         f"{rows:,} rows of 4 columns as a stream, {rows * 32 / 2**20:,.0f} MB as Arrow, median of {repeat}", report, NOTE
     )
