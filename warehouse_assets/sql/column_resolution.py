@@ -58,6 +58,7 @@ class _Scope:
     relations: list[_Relation] = field(default_factory=list)
     merged: dict[str, OutputColumn] = field(default_factory=dict)
     aliases: dict[str, OutputColumn] = field(default_factory=dict)
+    windows: dict[str, OutputColumn] = field(default_factory=dict)
 
     def inner(self, *, correlated: bool) -> _Scope:
         return _Scope(self if correlated else self.outer, dict(self.ctes), self.made)
@@ -152,7 +153,9 @@ class _Resolver:
 
     def values(self, node: exp.Values, scope: _Scope) -> _Relation:
         rows = [row.expressions if isinstance(row, exp.Tuple) else [row] for row in node.expressions]
-        columns = [_union(f"col{i}", (self.value(v, scope) for v in column)) for i, column in enumerate(zip(*rows, strict=False))]
+        columns = [
+            _union(f"col{i}", (self.value(v, scope) for v in column)) for i, column in enumerate(zip(*rows, strict=False))
+        ]
         return self.renamed(_Relation(columns), node.args.get("alias"))
 
     def select(self, node: exp.Select, scope: _Scope) -> _Relation:
@@ -162,6 +165,8 @@ class _Resolver:
             self.join(join, scope)
         for lateral in node.args.get("laterals") or ():
             self.join_in(lateral, scope)
+        for window in node.args.get("windows") or ():
+            scope.windows[self.fold(window.this)] = self.value(window, scope)
         columns: list[OutputColumn] = []
         opaque: str | None = None
         for projection in node.expressions:
@@ -258,7 +263,9 @@ class _Resolver:
         call = node.this if isinstance(node, (exp.Table, exp.Lateral)) else node
         if isinstance(call, exp.Unnest) or call.key in _PLAIN_FUNCTIONS or call.name.casefold() in _PLAIN_FUNCTIONS:
             names = [self.spelled(column) for column in (alias.args.get("columns") or ())] if alias is not None else []
-            given = names or ["unnest" if isinstance(call, exp.Unnest) else "range" if "range" in call.key else "generate_series"]
+            given = names or [
+                "unnest" if isinstance(call, exp.Unnest) else "range" if "range" in call.key else "generate_series"
+            ]
             return self.renamed(_Relation([replace(inside, name=name) for name in given]), alias)
         why = f"what the table function {call.name or call.key} gives is not known"
         return self.renamed(_Relation([], why), alias)
@@ -307,6 +314,8 @@ class _Resolver:
         if isinstance(node, (exp.Query, exp.SetOperation)):
             yield from self.query(node, scope.inner(correlated=True)).columns
             return
+        if isinstance(node, exp.Window) and (name := node.args.get("alias")) is not None:
+            yield scope.windows.get(self.fold(name), OutputColumn(""))
         if isinstance(node, exp.Lambda):
             bound |= {self.fold(name) for name in node.expressions}
         for part in node.iter_expressions():
