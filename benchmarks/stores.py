@@ -170,7 +170,10 @@ class PostgreSQL(Store):
 
 
 class Executemany(PostgreSQL):
-    """The same table as SQLAlchemy fills and reads it, a row at a time."""
+    """The same table as SQLAlchemy fills it, a row at a time."""
+
+    def __init__(self, folder: Path, table: str = TABLE) -> None:
+        super().__init__(folder, f"{table}_rows")
 
     def write(self, frame: Frame) -> None:
         import sqlalchemy as sa
@@ -181,7 +184,7 @@ class Executemany(PostgreSQL):
             sa.Column(name, kinds.get(type(dtype), sa.Text if dtype == pl.String else sa.DateTime))
             for name, dtype in rows.schema.items()
         ]
-        table = sa.Table(f"{self.table}_rows", sa.MetaData(), *columns)
+        table = sa.Table(self.table, sa.MetaData(), *columns)
         engine = sa.create_engine(self.url.replace("postgresql:", "postgresql+psycopg:", 1))
         with closing(engine.raw_connection()), engine.begin() as connection:
             table.drop(connection, checkfirst=True)
