@@ -15,7 +15,7 @@ from warehouse_assets.sql.names import KnownTables, is_engine_name, is_file_name
 from warehouse_assets.tables import SQLNaming, placed_key
 
 if TYPE_CHECKING:
-    from warehouse_assets.sql.analysis import TableReference
+    from warehouse_assets.sql.references import TableReference
 
 __all__ = ["SQLTables", "UnknownTables"]
 
@@ -52,8 +52,8 @@ class SQLTables:
         try:
             references = node.sql.references(naming.dialect)
         except InvalidSQLError as error:
-            what = f"{_whose(node)}: {error.message}"
-            self._faults.errors.append(InvalidDefinitionError(what, where=error.where or node.place, hint=error.hint))
+            told = node.sql.placed(error, f"the SQL of asset {node.key.to_user_string()!r}")
+            self._faults.errors.append(InvalidDefinitionError(told.message, where=told.where or node.place, hint=told.hint))
             return
         known = self._known_by(naming)
         for reference in references:
@@ -138,7 +138,3 @@ class SQLTables:
             where = origin.place(reference.line, reference.column)
         what = f"asset {node.key.to_user_string()!r}: {message}"
         self._faults.errors.append(InvalidDefinitionError(what, where=where, hint=hint))
-
-
-def _whose(node: AssetNode) -> str:
-    return f"the SQL of asset {node.key.to_user_string()!r}"
