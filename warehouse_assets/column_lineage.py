@@ -9,7 +9,10 @@ from typing import Any
 
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey
 
-__all__ = ["TableColumnDep", "TableColumnLineage"]
+__all__ = ["COLUMN_LINEAGE", "TableColumnDep", "TableColumnLineage"]
+
+COLUMN_LINEAGE = "column_lineage"
+"""The metadata of a materialization that holds the lineage of its columns."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -44,16 +47,20 @@ class TableColumnLineage:
     opaque: str | None = None
     digest: str | None = field(default=None, compare=False, repr=False)
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "deps_by_column", {name: tuple(deps) for name, deps in self.deps_by_column.items()})
+        object.__setattr__(self, "row_deps", tuple(self.row_deps))
+
     def to_json(self) -> dict[str, Any]:
         """The lineage as JSON can hold it; a table is named by the segments of its key."""
-        data: dict[str, Any] = {"columns": {name: _pairs(deps) for name, deps in self.deps_by_column.items()}}
-        more = {
-            "kinds": dict(self.kind_by_column),
-            "rows": _pairs(self.row_deps),
-            "opaque_columns": dict(self.opaque_by_column),
+        return {
+            "columns": {name: _pairs(deps) for name, deps in self.deps_by_column.items()},
+            **({"kinds": dict(self.kind_by_column)} if self.kind_by_column else {}),
+            **({"rows": _pairs(self.row_deps)} if self.row_deps else {}),
+            **({"opaque_columns": dict(self.opaque_by_column)} if self.opaque_by_column else {}),
+            **({"opaque": self.opaque} if self.opaque else {}),
+            **({"digest": self.digest} if self.digest else {}),
         }
-        more |= {"opaque": self.opaque, "digest": self.digest}
-        return data | {name: value for name, value in more.items() if value}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> TableColumnLineage:

@@ -8,9 +8,9 @@ from dataclasses import replace
 from sqlglot import exp
 
 from warehouse_assets.errors import InvalidSQLError
+from warehouse_assets.sql.analysis import parsed
 from warehouse_assets.sql.column_expressions import Expressions
 from warehouse_assets.sql.lineage import OtherColumns, OutputColumn, QueryLineage, SchemaOf, SourceColumn
-from warehouse_assets.sql.parsing import parsed
 from warehouse_assets.sql.pivots import pivoted
 from warehouse_assets.sql.relations import Names, Relation, Scope, either, joined_others
 
@@ -22,7 +22,7 @@ _FILES = ("read_", "scan_", "glob", "parquet_", "sniff_")
 
 def resolve_columns(text: str, dialect: str, schema_of: SchemaOf | None) -> QueryLineage:
     """See `column_lineage`."""
-    statements = parsed(text, dialect)
+    statements = [statement for _, statement in parsed(text, dialect) if statement is not None]
     resolver = _Resolver(Names(dialect), schema_of)
     made: dict[tuple[str, ...], Relation] = {}
     relation: Relation | None = None
