@@ -70,9 +70,10 @@ class History:
         """What is kept, as others see it; what others put in its place is made a version first, unless someone writes right now."""
         kept = self.kept()
         if self.keep > 1 and kept and kept[-1].mark != self._mark():
-            with one_at_a_time(self.own.files, self.own.whole):
-                self.adopt(now)
-                kept = self.kept()
+            with one_at_a_time(self.own.files, self.own.whole, wait=False) as confirm:  # it may be this very thread that writes
+                if confirm is not None:
+                    self.adopt(now)
+                    kept = self.kept()
         told = footers.of({each.path: each.stamp for each in kept}, {})
         return [
             TableVersion(each.version, each.timestamp, each.run_id, told[each.path].rows) for each in kept if each.path in told
