@@ -75,6 +75,9 @@ class IcebergIOManager(TableIOManager):
         path = local_path(self.warehouse)
         return self.warehouse.rstrip("/") if path is None else os.path.abspath(path)
 
+    def apart(self, folder: str) -> Self:
+        return self.with_config({"warehouse": folder, "catalog": f"rehearsal {folder}", "properties": {}})
+
     def place_of(self, key: AssetKey, metadata: Mapping[str, Any]) -> str:
         """The path or URL of the table, or its name where the catalog finds the place."""
         return self._place(key, metadata).uri
