@@ -25,7 +25,16 @@ from warehouse_assets.io_manager import ConfigurableIOManager, InputContext, Out
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.metadata import stats_metadata
 from warehouse_assets.table_options import SCHEMA_POLICY, SchemaPolicy, TableOptions, WriteModeKind
-from warehouse_assets.tables import PartitionFilter, Table, TableName, TableSlice, TableStats, placed_key, quote_identifier
+from warehouse_assets.tables import (
+    PartitionFilter,
+    SQLNaming,
+    Table,
+    TableName,
+    TableSlice,
+    TableStats,
+    placed_key,
+    quote_identifier,
+)
 
 __all__ = [
     "SchemaPolicy",
@@ -71,6 +80,9 @@ class TableIOManager(ConfigurableIOManager):
     def default_schema(self) -> str | None:
         """The schema of assets whose key has one segment."""
         return None
+
+    def sql_naming(self) -> SQLNaming:
+        return SQLNaming(default_schema=self.default_schema)
 
     @abstractmethod
     def staging(self, context: OutputContext, table: TableSlice, obj: Any) -> AbstractContextManager[StagedWrite]:

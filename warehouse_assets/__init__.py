@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from warehouse_assets.definitions.specs import AssetDep as AssetDep
     from warehouse_assets.definitions.specs import AssetIn as AssetIn
     from warehouse_assets.definitions.specs import AssetSpec as AssetSpec
+    from warehouse_assets.definitions.sql_asset import sql_asset as sql_asset
     from warehouse_assets.errors import AssetCheckFailedError as AssetCheckFailedError
     from warehouse_assets.errors import Failure as Failure
     from warehouse_assets.errors import RetryRequested as RetryRequested
@@ -263,6 +264,7 @@ _HOMES = {
     "op": "definitions.ops",
     "resource": "resources",
     "snapshot": "table_options",
+    "sql_asset": "definitions.sql_asset",
     "upsert": "table_options",
     "with_resources": "execution.with_resources",
 }

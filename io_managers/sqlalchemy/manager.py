@@ -26,7 +26,7 @@ from warehouse_assets.keys import AssetKey
 from warehouse_assets.resources import EnvVar
 from warehouse_assets.sql import SQL
 from warehouse_assets.table_options import WriteModeKind
-from warehouse_assets.tables import TableColumn, TableName, TableSchema, TableSlice, TableStats
+from warehouse_assets.tables import SQLNaming, TableColumn, TableName, TableSchema, TableSlice, TableStats
 
 __all__ = ["SQLAlchemyIOManager"]
 
@@ -89,6 +89,9 @@ class SQLAlchemyIOManager(TableIOManager):
     @property
     def _dialect(self) -> Dialect:
         return dialect_of(self._url)
+
+    def sql_naming(self) -> SQLNaming:
+        return SQLNaming(self._dialect.sqlglot, self.default_schema)
 
     def table_name(self, key: AssetKey, metadata: Mapping[str, Any] = {}) -> TableName:
         return self._dialect.place(super().table_name(key, metadata))

@@ -90,10 +90,10 @@ def test_what_is_not_one_query_is_refused(text: str, fault: str) -> None:
         table_references(text)
 
 
-def test_lines_are_counted_from_one() -> None:
+def test_lines_and_columns_are_counted_from_one() -> None:
     references = table_references("select *\nfrom a\njoin b using (id)")
 
-    assert [reference.line for reference in references] == [2, 3]
+    assert [(reference.line, reference.column) for reference in references] == [(2, 6), (3, 6)]
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from warehouse_assets.execution.table_versions import AsOf
     from warehouse_assets.execution.tables import StoredTables
     from warehouse_assets.graph.selection import CoercibleToAssetSelection
+    from warehouse_assets.graph.sql_tables import UnknownTables
     from warehouse_assets.graph.staleness import AssetStatus
     from warehouse_assets.html import Drawing
     from warehouse_assets.instance import Instance
@@ -43,7 +44,8 @@ __all__ = ["AssetValueLoader", "Definitions"]
 class Definitions:
     """The assets and jobs of a project, the checks of its tables, and the resources they run with, examined together.
 
-    The `code_version`, "auto" for example, and `data_version` are those of assets that say nothing of their own.
+    The `code_version`, "auto" for example, and `data_version` are those of assets that say nothing of their own. A table that the SQL
+    of an asset reads, and that is no asset, is an error; with `unknown_tables` "source" it is one that is there already.
     Raises InvalidDefinitionError, or a group of all faults: those of the graph, missing and conflicting resources, assets that
     would share a table, jobs that select what is not there.
 
@@ -65,6 +67,7 @@ class Definitions:
         executor: Executor | None = None,
         code_version: str | None = None,
         data_version: Literal["content"] | None = None,
+        unknown_tables: UnknownTables = "error",
     ) -> None:
         self.assets = tuple(assets) if isinstance(assets, Iterable) else (assets,)
         self.asset_checks = tuple(asset_checks)
@@ -72,8 +75,13 @@ class Definitions:
             self.assets = with_versions(self.assets, code_version, data_version)
         self.jobs = tuple(jobs)
         self.executor = executor
+        self.unknown_tables: UnknownTables = unknown_tables
         faults = Faults()
-        self.graph = AssetGraph.attempt([self.assets, self.asset_checks], faults)
+        if unknown_tables not in ("source", "error"):
+            faults.add(f"unknown_tables is {unknown_tables!r}", hint='It is "source" or "error".', where=caller_place())
+        self.graph = AssetGraph.attempt(
+            [self.assets, self.asset_checks], faults, resources=resources or {}, unknown_tables=unknown_tables
+        )
         is_sound = not faults.errors
         self.resources = self._all_resources(dict(resources or {}), faults)
         faults.attempt(check_table_names, self.graph, self.resources)
@@ -151,6 +159,7 @@ class Definitions:
             jobs=jobs,
             resources=resources,
             executor=executors[0] if executors else None,
+            unknown_tables="source" if any(part.unknown_tables == "source" for part in parts) else "error",
         )
 
     def materialize(

@@ -11,12 +11,13 @@ from warehouse_assets.keys import AssetKey
 if TYPE_CHECKING:
     from warehouse_assets.io_manager.base import IOManager
     from warehouse_assets.io_manager.contexts import InputContext, OutputContext, TableSource
-    from warehouse_assets.tables import TableSchema, TableStats, TableVersion
+    from warehouse_assets.tables import SQLNaming, TableSchema, TableStats, TableVersion
 
 __all__ = [
     "ChecksAssets",
     "DropsTables",
     "KeepsVersions",
+    "NamesTables",
     "PlacesTables",
     "QueriesSQL",
     "Rehearsal",
@@ -65,6 +66,14 @@ class PlacesTables(Protocol):
 
     def place_of(self, key: AssetKey, metadata: Mapping[str, Any]) -> str:
         """The place of the table of the asset `key` with this metadata: equal for two assets exactly if they share a table."""
+
+
+@runtime_checkable
+class NamesTables(Protocol):
+    """Knows how SQL in its store is written, so that the tables which it reads are known before anything runs."""
+
+    def sql_naming(self) -> SQLNaming:
+        """The dialect, and the default schema; asked without looking into the store."""
 
 
 @runtime_checkable

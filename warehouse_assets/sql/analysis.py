@@ -19,7 +19,7 @@ __all__ = ["TableReference", "replace_tables", "table_references", "token_spans"
 class TableReference:
     """A place where a query names a table: the parts of the name, and the span of text (end excluded) that holds it.
 
-    `line` counts from 1. `alias` is whether the query gives the table a name of its own there.
+    `line` and `column` count from 1. `alias` is whether the query gives the table a name of its own there.
     """
 
     parts: tuple[str, ...]
@@ -27,6 +27,7 @@ class TableReference:
     end: int
     line: int
     alias: bool
+    column: int = 1
 
 
 def table_references(text: str, dialect: str = "duckdb") -> list[TableReference]:
@@ -77,6 +78,7 @@ def _reference(text: str, table: exp.Table) -> TableReference | None:
         end=end,
         line=text.count("\n", 0, start) + 1,
         alias=bool(table.alias),
+        column=start - text.rfind("\n", 0, start),
     )
 
 
