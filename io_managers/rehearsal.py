@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
+from io_managers.column_contract import ColumnContract
 from io_managers.frames import FrameType, Stream, is_lazy, is_polars
 from warehouse_assets.errors import SchemaChangedError
 from warehouse_assets.io_manager import InputContext, IOManager, OutputContext
@@ -15,7 +16,7 @@ from warehouse_assets.sql import SQL
 from warehouse_assets.table_options import TABLE_OPTIONS
 from warehouse_assets.tables import TableName, TableSchema, TableSlice
 
-__all__ = ["Store", "TwinRehearsal", "in_a_folder", "reading_whole", "types_of", "without_options"]
+__all__ = ["Store", "TwinRehearsal", "in_a_folder", "promised_frame", "reading_whole", "types_of", "without_options"]
 
 
 class Store(Protocol):
@@ -35,25 +36,32 @@ class TwinRehearsal:
     """
 
     def __init__(
-        self, store: Store, twin: IOManager, recall: Callable[[InputContext, OutputContext], TableSchema] | None = None
+        self,
+        store: Store,
+        twin: IOManager,
+        recall: Callable[[InputContext, OutputContext, Collection[str]], TableSchema] | None = None,
     ) -> None:
         self.io_manager = twin
         self._store = store
         self._recall = recall or self._written_anew
 
-    def recall(self, context: InputContext) -> TableSchema:
-        return self._recall(reading_whole(context), without_options(context.upstream_output, context.partition_keys[:1]))
+    def recall(self, context: InputContext, without: Collection[str] = ()) -> TableSchema:
+        output = without_options(context.upstream_output, context.partition_keys[:1])
+        return self._recall(reading_whole(context), output, without)
+
+    def promised(self, context: OutputContext) -> Any:
+        return promised_frame(context)
 
     def write(self, context: OutputContext, obj: Any) -> TableSchema:
         self.io_manager.handle_output(context, _without_rows(obj, context.asset_key))
         return _recorded(context)
 
-    def _written_anew(self, context: InputContext, output: OutputContext) -> TableSchema:
+    def _written_anew(self, context: InputContext, output: OutputContext, without: Collection[str]) -> TableSchema:
         import polars as pl
 
         name = self._store.name_of(context.upstream_output)
-        stored = self._store.read(context, TableSlice(name), FrameType.LAZY)
-        self.io_manager.handle_output(output, pl.DataFrame(schema=stored.collect_schema()))
+        stored = self._store.read(context, TableSlice(name), FrameType.LAZY).collect_schema()
+        self.io_manager.handle_output(output, pl.DataFrame(schema=stored).drop(without, strict=False))
         return _recorded(output)
 
 
@@ -97,6 +105,15 @@ def types_of(obj: Any, key: AssetKey) -> Mapping[str, Any]:
         text = str(error).partition("\n\nResolved plan until failure")[0].strip()
         raise SchemaChangedError(f"the LazyFrame of asset {key.to_user_string()!r}: {text}") from None
     return types
+
+
+def promised_frame(context: OutputContext) -> Any:
+    """A frame without rows that has the columns which the asset promises; None where it promises none, or leaves types open."""
+    import polars as pl
+
+    contract = ColumnContract.of(context.asset_key, context.table_options)
+    types = contract.types if contract is not None else None
+    return pl.DataFrame(schema=types) if types is not None else None
 
 
 def _without_rows(obj: Any, key: AssetKey) -> Any:

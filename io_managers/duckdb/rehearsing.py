@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
@@ -24,12 +24,12 @@ __all__ = ["rehearsed"]
 def rehearsed(store: DuckDBIOManager, twin: DuckDBIOManager) -> Generator[TwinRehearsal]:
     """The rehearsal in `twin`, which is in memory and goes with the block."""
 
-    def recall(context: InputContext, output: OutputContext) -> TableSchema:
+    def recall(context: InputContext, output: OutputContext, without: Collection[str]) -> TableSchema:
         kinds, comment = _stored(store, context)
         name = twin.name_of(output)
         with twin._writing(output, name) as connection:
             table = full_name(connection, name)
-            columns = ", ".join(f"{quote_identifier(column)} {kind}" for column, kind in kinds.items())
+            columns = ", ".join(f"{quote_identifier(column)} {kind}" for column, kind in kinds.items() if column not in without)
             connection.execute(f"create or replace table {table} ({columns})")
             if comment is not None:
                 connection.execute("comment on table {} is '{}'".format(table, comment.replace("'", "''")))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from io_managers.frames import table_schema
-from io_managers.rehearsal import types_of
+from io_managers.rehearsal import promised_frame, types_of
 from warehouse_assets.errors import UnsupportedTypeError
 from warehouse_assets.io_manager import InputContext, IOManager, OutputContext
 from warehouse_assets.sql import SQL
@@ -23,8 +23,11 @@ class PickleRehearsal:
     def __init__(self, io_manager: IOManager) -> None:
         self.io_manager = io_manager
 
-    def recall(self, context: InputContext) -> TableSchema:
+    def recall(self, context: InputContext, without: Collection[str] = ()) -> TableSchema:
         raise UnsupportedTypeError(f"asset {context.asset_key.to_user_string()!r} is kept as a pickle, which tells no columns")
+
+    def promised(self, context: OutputContext) -> Any:
+        return promised_frame(context)
 
     def write(self, context: OutputContext, obj: Any) -> TableSchema:
         import polars as pl

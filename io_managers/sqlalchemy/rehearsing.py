@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Collection, Generator, Mapping
 from contextlib import closing, contextmanager
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ import polars as pl
 from io_managers.column_contract import ColumnContract
 from io_managers.frames import FrameType, Stream, from_reader, requested
 from io_managers.merging import check_key, not_a_snapshot
-from io_managers.rehearsal import types_of
+from io_managers.rehearsal import promised_frame, types_of
 from io_managers.slices import missing_partition_column, partition_columns
 from io_managers.sqlalchemy.columns import fitting
 from io_managers.sqlalchemy.conditions import own_name
@@ -74,16 +74,22 @@ class DatabaseRehearsal:
         self._store = store
         self._dialect = dialect
 
-    def recall(self, context: InputContext) -> TableSchema:
+    def recall(self, context: InputContext, without: Collection[str] = ()) -> TableSchema:
         store, dialect = self._store, self._store._dialect
         name = store.name_of(context.upstream_output)
-        columns = None
+        columns: Columns | None = None
         if not dialect.is_missing:
             with store._errors(context.asset_key), closing(dialect.session()) as session:
                 columns = Columns.of(dialect, session, name, by_values=False)
         if columns is None:
             raise missing_table(context, str(name), store.store_id)
+        for column in without:
+            for parts in (columns.types, columns.kinds, columns.dtypes):
+                parts.pop(column, None)
         return self._kept(context, columns)
+
+    def promised(self, context: OutputContext) -> Any:
+        return promised_frame(context)
 
     def write(self, context: OutputContext, obj: Any) -> TableSchema:
         is_sql = isinstance(obj, SQL)

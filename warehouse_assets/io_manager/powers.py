@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -131,11 +131,14 @@ class Rehearsal(Protocol):
     def io_manager(self) -> IOManager:
         """What holds these tables: functions load them from it, and SQL reads them as `TableSource`s of it."""
 
-    def recall(self, context: InputContext) -> TableSchema:
-        """Give a table the columns of the stored one, and tell them; TableNotFoundError where there is none.
+    def recall(self, context: InputContext, without: Collection[str] = ()) -> TableSchema:
+        """Give a table the columns of the stored one, but for some, and tell them; TableNotFoundError where there is none.
 
-        No row is read. Of a partitioned asset `context` names partitions of which something is stored.
+        No row is read. Of a partitioned asset `context` names a partition of which something is stored.
         """
+
+    def promised(self, context: OutputContext) -> Any:
+        """A frame without rows that has the columns which the asset promises; None where it promises none, or leaves types open."""
 
     def write(self, context: OutputContext, obj: Any) -> TableSchema:
         """The columns that the table would have after `obj`, SQL or a frame, was written to it; it is as if it were.
