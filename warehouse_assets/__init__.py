@@ -130,6 +130,7 @@ if TYPE_CHECKING:
     from warehouse_assets.partitions.static import StaticPartitionsDefinition as StaticPartitionsDefinition
     from warehouse_assets.partitions.time_window import TimeWindowPartitionsDefinition as TimeWindowPartitionsDefinition
     from warehouse_assets.partitions.time_window_mapping import TimeWindowPartitionMapping as TimeWindowPartitionMapping
+    from warehouse_assets.planning.plan import Plan as Plan
     from warehouse_assets.resources import EnvVar as EnvVar
     from warehouse_assets.resources import InitResourceContext as InitResourceContext
     from warehouse_assets.resources import ResourceDefinition as ResourceDefinition
@@ -210,6 +211,7 @@ _HOMES = {
     "PartitionsDefinition": "partitions.definition",
     "PartitionsPair": "partitions.mapping",
     "PermissiveConfig": "config",
+    "Plan": "planning.plan",
     "ResourceDefinition": "resources",
     "RetryPolicy": "definitions.policies",
     "RetryRequested": "errors",
