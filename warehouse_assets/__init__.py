@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from warehouse_assets.code_location.loaders import load_assets_from_modules as load_assets_from_modules
     from warehouse_assets.code_location.loaders import load_assets_from_package_module as load_assets_from_package_module
     from warehouse_assets.code_location.loaders import load_assets_from_package_name as load_assets_from_package_name
+    from warehouse_assets.code_location.sql_files import load_assets_from_sql_files as load_assets_from_sql_files
     from warehouse_assets.column_lineage import TableColumnDep as TableColumnDep
     from warehouse_assets.column_lineage import TableColumnLineage as TableColumnLineage
     from warehouse_assets.config import Config as Config
@@ -129,6 +130,7 @@ if TYPE_CHECKING:
     from warehouse_assets.partitions.static import StaticPartitionsDefinition as StaticPartitionsDefinition
     from warehouse_assets.partitions.time_window import TimeWindowPartitionsDefinition as TimeWindowPartitionsDefinition
     from warehouse_assets.partitions.time_window_mapping import TimeWindowPartitionMapping as TimeWindowPartitionMapping
+    from warehouse_assets.planning.plan import Plan as Plan
     from warehouse_assets.resources import EnvVar as EnvVar
     from warehouse_assets.resources import InitResourceContext as InitResourceContext
     from warehouse_assets.resources import ResourceDefinition as ResourceDefinition
@@ -209,6 +211,7 @@ _HOMES = {
     "PartitionsDefinition": "partitions.definition",
     "PartitionsPair": "partitions.mapping",
     "PermissiveConfig": "config",
+    "Plan": "planning.plan",
     "ResourceDefinition": "resources",
     "RetryPolicy": "definitions.policies",
     "RetryRequested": "errors",
@@ -257,6 +260,7 @@ _HOMES = {
     "load_assets_from_modules": "code_location.loaders",
     "load_assets_from_package_module": "code_location.loaders",
     "load_assets_from_package_name": "code_location.loaders",
+    "load_assets_from_sql_files": "code_location.sql_files",
     "materialize": "execution.materialize",
     "materialize_to_memory": "execution.materialize",
     "multi_asset": "definitions.multi_asset",

@@ -17,6 +17,7 @@ from warehouse_assets.keys import AssetKey, CoercibleToAssetKey
 from warehouse_assets.tables import TableColumn, TableSchema, TableStats
 
 __all__ = [
+    "SQL_TEXT",
     "AssetMetadataValue",
     "BoolMetadataValue",
     "FloatMetadataValue",
@@ -38,6 +39,8 @@ __all__ = [
     "normalize_metadata",
     "stats_metadata",
 ]
+
+SQL_TEXT = "sql"  # the metadata of a materialization under which the query is that made the table; bound values are not in it
 
 
 @dataclass(frozen=True, slots=True)

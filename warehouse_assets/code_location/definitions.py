@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from warehouse_assets.graph.tracing import Direction, LineageTrace
     from warehouse_assets.html import Drawing
     from warehouse_assets.instance import Instance
+    from warehouse_assets.planning.plan import Plan
 
 __all__ = ["AssetValueLoader", "Definitions"]
 
@@ -197,6 +198,28 @@ class Definitions:
         if partition_key is not None:
             return asset_statuses_for(partition_key, self.graph, selected, record)
         return asset_statuses(self.graph, selected, record)
+
+    def plan(
+        self,
+        selection: CoercibleToAssetSelection | None = None,
+        *,
+        instance: Instance | None = None,
+        partition_key: str | None = None,
+        everything: bool = False,
+    ) -> Plan:
+        """What a run of the selected assets, or of all, would make and why, with which columns, and what would break.
+
+        That is a run of what is missing or stale, or of `everything`. Nothing is written. Of the functions only those are called that
+        take nothing but LazyFrames and `Table`s, and return a LazyFrame or SQL: with tables that have no rows.
+        """
+        from warehouse_assets.graph.selection import select_executable
+        from warehouse_assets.instance import Instance
+        from warehouse_assets.planning.planner import make_plan
+
+        selected = select_executable(self.graph, selection)
+        record = instance if instance is not None else Instance.get(create=False)
+        with self.stored_tables(instance=record) as tables:
+            return make_plan(tables, selected, record, partition_key=partition_key, everything=everything)
 
     def load_asset_value(
         self,

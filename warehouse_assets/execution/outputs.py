@@ -16,7 +16,7 @@ from warehouse_assets.execution.check_plan import NO_CHECKS
 from warehouse_assets.execution.content import content_version
 from warehouse_assets.io_manager.powers import RunsSQL
 from warehouse_assets.keys import AssetKey, user_strings
-from warehouse_assets.metadata import MetadataValue
+from warehouse_assets.metadata import SQL_TEXT, MetadataValue
 from warehouse_assets.sql.value import SQL
 
 if TYPE_CHECKING:
@@ -189,6 +189,8 @@ class OutputTaker:
                 f"asset {key.to_user_string()!r} gave SQL, and its I/O manager {type(manager).__name__} runs none",
                 hint="Use a manager of tables, such as DuckDBIOManager.",
             )
+        if isinstance(value, SQL):
+            metadata = {SQL_TEXT: MetadataValue.text(value.render()[0]), **metadata}
         if self._checks is not None:
             self._checks.raise_blocking(key, "The stored table is as it was before.")
         told = self.session.output_context(self.step, key)
