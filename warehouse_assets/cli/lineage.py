@@ -67,7 +67,7 @@ def _named(definitions: Definitions, name: str) -> tuple[AssetKey, str | None]:
 
 
 def _as_text(traces: list[LineageTrace]) -> str:
-    lines = []
+    lines: list[str] = []
     for trace in traces:
         if len(traces) > 1:
             lines += ["", f"{trace.direction}:"] if lines else [f"{trace.direction}:"]
