@@ -119,7 +119,15 @@ def test_nothing_is_to_do_when_all_is_fresh(duckdb_store: Any, instance: Instanc
     defs.materialize(instance=instance)
     plan = defs.plan(instance=instance)
 
-    assert (plan.assets, str(plan)) == ((), "Nothing to do: the asset is fresh, or waits for what is not selected")
+    assert (plan.assets, str(plan)) == ((), "Nothing to do: the asset is fresh")
+
+
+def test_what_waits_for_others_is_told(duckdb_store: Any, instance: Instance) -> None:
+    mart = sql_asset("marts/per_customer", PER_CUSTOMER)
+    shop(mart, store=duckdb_store).materialize(instance=instance)
+    plan = shop(mart, orders=f"{ORDERS} limit 2", store=duckdb_store).plan("marts/per_customer", instance=instance)
+
+    assert str(plan) == "Nothing to do: the asset is fresh, or waits for what is not selected"
 
 
 def test_a_renamed_column_breaks_all_that_asks_for_it(store: Any, instance: Instance) -> None:

@@ -60,11 +60,13 @@ class PlannedAsset:
 class Plan:
     """What a run would do: the assets that it would make, in their order, then those downstream of them that it would break.
 
-    It shows itself as text.
+    `selected` is how many assets it was asked for, and `waiting` how many of them are stale for what is upstream of them, and not
+    selected. It shows itself as text.
     """
 
     assets: tuple[PlannedAsset, ...]
     selected: int
+    waiting: int = 0
 
     @property
     def runs(self) -> Sequence[PlannedAsset]:

@@ -61,7 +61,8 @@ def make_plan(
         for node in graph:
             if node.definition is not None and node.key not in found and planner.changed.intersection(node.parents):
                 found[node.key] = planner.planned(node, runs=False)
-    return Plan(tuple(asset for asset in found.values() if asset.runs or asset.faults), len(statuses))
+    waiting = sum(status.state != "fresh" for key, status in statuses.items() if key not in runs)
+    return Plan(tuple(asset for asset in found.values() if asset.runs or asset.faults), len(statuses), waiting)
 
 
 def _is_due(status: AssetStatus) -> bool:

@@ -105,7 +105,8 @@ def _summary(plan: Plan) -> Iterator[Line]:
     runs, broken = plan.runs, plan.broken
     if not runs:
         text = "the asset is" if plan.selected == 1 else f"all {plan.selected} assets are"
-        yield ((f"Nothing to do: {text} fresh, or waits for what is not selected", _GOOD),)
+        wait = f", or wait{'s' * (plan.selected == 1)} for what is not selected" if plan.waiting else ""
+        yield ((f"Nothing to do: {text} fresh{wait}", _GOOD),)
         return
     new = sum(asset.state == "missing" for asset in runs)
     parts = [f"{new} new"] * bool(new) + [f"{len(runs) - new} anew"] * bool(len(runs) - new)
