@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from warehouse_assets.graph.selection import CoercibleToAssetSelection
     from warehouse_assets.graph.sql_tables import UnknownTables
     from warehouse_assets.graph.staleness import AssetStatus
+    from warehouse_assets.graph.tracing import Direction, LineageTrace
     from warehouse_assets.html import Drawing
     from warehouse_assets.instance import Instance
     from warehouse_assets.planning.plan import Plan
@@ -271,6 +272,31 @@ class Definitions:
     def lineage(self, selection: CoercibleToAssetSelection | None = None) -> Drawing:
         """The assets and sources, or a selection of them, as a drawing of what each is made from, for notebooks."""
         return self.graph.lineage(selection)
+
+    def column_lineage(
+        self,
+        key: CoercibleToAssetKey,
+        column: str | None = None,
+        *,
+        direction: Direction = "upstream",
+        depth: int | None = None,
+        rows: bool = False,
+        instance: Instance | None = None,
+    ) -> LineageTrace:
+        """What a column of a table is made from, or what is made from it, across assets and stores; or all its columns.
+
+        It is as recorded with the latest materializations, and as SQL says for what was never made. At most `depth` tables away;
+        with `rows`, columns that decide which rows a table has are among the links. InvalidSelectionError for what is not there.
+        """
+        from warehouse_assets.code_location.column_lineage import traced
+        from warehouse_assets.instance import Instance
+
+        asset_key = AssetKey.coerce(key)
+        if asset_key not in self.graph:
+            hint = self.graph.unknown_key_error(asset_key)
+            raise InvalidSelectionError(f"there is no asset {asset_key.to_user_string()!r}", hint=hint)
+        record = instance if instance is not None else Instance.get(create=False)
+        return traced(self, asset_key, column, direction, depth, rows=rows, instance=record)
 
     def _repr_html_(self) -> str:
         from warehouse_assets.html import drawn

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from warehouse_assets.column_lineage import COLUMN_LINEAGE
 from warehouse_assets.definitions.assets import AssetOutput
 from warehouse_assets.definitions.check_specs import AssetCheckResult
 from warehouse_assets.definitions.outputs import NO_VALUE, MaterializeResult, Output
@@ -193,11 +194,12 @@ class OutputTaker:
         if self._checks is not None:
             self._checks.raise_blocking(key, "The stored table is as it was before.")
         told = self.session.output_context(self.step, key)
+        sql = value if isinstance(value, SQL) else None
         if key in self.step.checks.guards:
             from warehouse_assets.execution.checks import store_checked
 
             refused = store_checked(self.session, self.step, told, value, self.context.retry_number + 1, self.events)
-            self._record(output, metadata, data_version, tags, told)
+            self._record(output, metadata, data_version, tags, told, sql)
             if refused is not None:
                 raise refused
             return None
@@ -205,7 +207,7 @@ class OutputTaker:
         if entries is not None:
             for entry in entries:
                 told.add_output_metadata(entry)
-        return self._record(output, metadata, data_version, tags, told)
+        return self._record(output, metadata, data_version, tags, told, sql)
 
     def _record(
         self,
@@ -214,10 +216,13 @@ class OutputTaker:
         data_version: str | None,
         tags: Mapping[str, str],
         told: OutputContext | None = None,
+        sql: SQL | None = None,
     ) -> None:
         self.taken.add(output.name)
         spec = output.spec
         merged = {**metadata, **self.context.metadata_for(spec.key), **(told.output_metadata if told is not None else {})}
+        if told is not None and sql is not None and COLUMN_LINEAGE not in merged:
+            merged[COLUMN_LINEAGE] = self.session.column_lineage.of(told, sql)
         given = data_version or self.context.data_version_for(spec.key)
         for partition in self.session.versions.made(spec.key):
             version = given
