@@ -156,6 +156,7 @@ def test_a_renamed_column_breaks_all_that_asks_for_it(store: Any, instance: Inst
     ]
     assert plan["staging/orders"].causes[0].kind == "code"
     assert faults == {"marts/per_customer": [(orders, "customer")], "marts/lazily": [(orders, "customer")]}
+    assert list(map(str, plan["marts/per_customer"].faults[0].reaches)) == ["marts/per_customer.customer", "marts/per_customer"]
     assert plan["marts/best"].unknown == "marts/per_customer breaks"
     assert (plan["marts/untouched"].faults, columns(plan, "marts/untouched")) == ((), ("id",))
     assert Path(plan["marts/per_customer"].faults[0].where.partition(":")[0]) == Path(__file__)

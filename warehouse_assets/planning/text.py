@@ -16,6 +16,7 @@ Line: TypeAlias = "tuple[tuple[str, str], ...]"  # text and style, piece by piec
 
 SHOWN_CAUSES = 3
 SHOWN_COLUMNS = 12  # of a table that is new
+SHOWN_REACHED = 8
 
 _GOOD, _CHANGED, _BAD, _QUIET, _HEAD = "green", "yellow", "red", "dim", "bold"
 _SIGNS = {"added": ("+", _GOOD), "removed": ("-", _BAD), "retyped": ("~", _CHANGED)}
@@ -68,6 +69,11 @@ def _fault(fault: Fault) -> Iterator[Line]:
     if fault.column is not None and fault.upstream is not None:
         yield ((f"      {fault.upstream.to_user_string()} has no column {fault.column!r} any more", _BAD),)
     yield from (((f"      {text}", ""),) for text in fault.message.splitlines() if text.strip())
+    if fault.reaches:
+        more = len(fault.reaches) - SHOWN_REACHED
+        each = (str(node) if node.column is not None else f"the rows of {node}" for node in fault.reaches[:SHOWN_REACHED])
+        names = ", ".join(each) + (f" and {more} more" if more > 0 else "")
+        yield ((f"      reaches {names}", _QUIET),)
 
 
 def _columns(asset: PlannedAsset) -> Iterator[Line]:
