@@ -19,12 +19,13 @@ from warehouse_assets.tables import TableVersion
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
-__all__ = ["RUN_ID", "DeltaSnapshot"]
+__all__ = ["OLDEST", "RUN_ID", "DeltaSnapshot"]
 
 _PLAIN = re.compile(r"[\w.-]+")  # a file in the folder of the table, whose name has no characters that are quoted in a log
 _CUT = timedelta(milliseconds=1)  # some writers cut the statistics of moments to whole ones
 
 RUN_ID = "run_id"  # the name under which the log says which run made a version
+OLDEST = "warehouse-assets.oldest-version"  # the transaction whose number in the log is that of the oldest version that is kept
 
 
 class DeltaSnapshot(Snapshot):
@@ -41,6 +42,11 @@ class DeltaSnapshot(Snapshot):
     @property
     def version(self) -> str:
         return str(self.number)
+
+    @cached_property
+    def oldest(self) -> int:
+        """The number of the oldest version that is kept."""
+        return self.table.transaction_version(OLDEST) or 0
 
     @property
     def state(self) -> Hashable:
@@ -108,7 +114,8 @@ class DeltaSnapshot(Snapshot):
         return int(self._actions["size_bytes"].sum())
 
     def versions(self) -> list[TableVersion]:
-        return sorted(map(_version, self.table.history()), key=lambda version: int(version.version))
+        kept = [entry for entry in self.table.history() if entry["version"] >= self.oldest]
+        return [_version(entry) for entry in sorted(kept, key=lambda entry: int(entry["version"]))]
 
 
 def _version(entry: Mapping[str, Any]) -> TableVersion:
