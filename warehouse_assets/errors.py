@@ -202,7 +202,20 @@ class RowKeyError(TableError, ValueError):
 
 
 class InvalidSQLError(TableError, ValueError):
-    """SQL that cannot be parsed or bound, or that reads a table which the asset does not depend on."""
+    """SQL that cannot be parsed or bound, or that reads a table which the asset does not depend on.
+
+    `position` is the line and the column in its text, counted from 1, where they are known.
+    """
+
+    def __init__(
+        self, message: str = "", *, where: str | None = None, hint: str | None = None, position: tuple[int, int] | None = None
+    ) -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.position = position
+
+    def __str__(self) -> str:
+        at = f"line {self.position[0]}, column {self.position[1]}: " if self.position and self.where is None else ""
+        return at + super().__str__()
 
 
 class StoreLockedError(TableError, TimeoutError):

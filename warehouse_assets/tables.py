@@ -14,6 +14,7 @@ __all__ = [
     "ColumnRange",
     "ColumnValues",
     "PartitionFilter",
+    "SQLNaming",
     "Table",
     "TableColumn",
     "TableName",
@@ -92,6 +93,14 @@ class TableName:
 
     def __str__(self) -> str:
         return ".".join(part for part in (self.catalog, self.schema, self.table) if part is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class SQLNaming:
+    """How SQL in a store is written: what its dialect is called in sqlglot, and the schema of tables that are named without one."""
+
+    dialect: str = "duckdb"
+    default_schema: str | None = None
 
 
 def placed_key(key: AssetKey, metadata: Mapping[str, Any]) -> AssetKey:

@@ -49,6 +49,9 @@ class IcebergIOManager(LakehouseIOManager):
         path = local_path(self.warehouse)
         return self.warehouse.rstrip("/") if path is None else os.path.abspath(path)
 
+    def apart(self, folder: str) -> Self:
+        return self.with_config({"warehouse": folder, "catalog": f"rehearsal {folder}", "properties": {}})
+
     def place(self, key: AssetKey, metadata: Mapping[str, Any]) -> IcebergPlace:
         try:
             import pyiceberg  # noqa: F401

@@ -1,0 +1,141 @@
+"""The assets that SQL reads: each table that it names is matched with the asset, or the source, whose table it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from warehouse_assets.definitions.naming import Faults
+from warehouse_assets.definitions.specs import AssetSpec
+from warehouse_assets.errors import InvalidDefinitionError, InvalidSQLError, close_matches
+from warehouse_assets.graph.asset_graph import AssetNode
+from warehouse_assets.io_manager.powers import NamesTables
+from warehouse_assets.keys import AssetKey, user_strings
+from warehouse_assets.sql.names import KnownTables, is_engine_name, is_file_name
+from warehouse_assets.tables import SQLNaming, placed_key
+
+if TYPE_CHECKING:
+    from warehouse_assets.sql.references import TableReference
+
+__all__ = ["SQLTables", "UnknownTables", "naming_of"]
+
+UnknownTables: TypeAlias = Literal["source", "error"]
+
+
+class SQLTables:
+    """Finds the assets whose tables SQL reads, among `nodes`, as the I/O managers among `resources` call them.
+
+    A table that is none of them becomes a source where `unknown` says so, and is a fault where not.
+    """
+
+    def __init__(
+        self, nodes: Mapping[AssetKey, AssetNode], resources: Mapping[str, Any], unknown: UnknownTables, faults: Faults
+    ) -> None:
+        self.sources: dict[AssetKey, AssetNode] = {}
+        self._nodes = nodes
+        self._resources = resources
+        self._unknown = unknown
+        self._faults = faults
+        self._known: dict[str | None, KnownTables] = {}
+        self._strange: dict[tuple[str, ...], list[tuple[AssetNode, TableReference]]] = {}
+
+    def read(self) -> Mapping[AssetKey, tuple[AssetKey, ...]]:
+        """The assets that each asset which is known by its SQL reads, its own key among them where it reads its own table."""
+        found = {node.key: tuple(dict.fromkeys(self._read_by(node))) for node in self._nodes.values() if node.sql is not None}
+        for places in self._strange.values():
+            self._refuse(places)
+        return found
+
+    def _read_by(self, node: AssetNode) -> Iterable[AssetKey]:
+        assert node.sql is not None
+        naming = naming_of(node, self._resources)
+        try:
+            references = node.sql.references(naming.dialect)
+        except InvalidSQLError as error:
+            told = node.sql.placed(error, f"the SQL of asset {node.key.to_user_string()!r}")
+            self._faults.errors.append(InvalidDefinitionError(told.message, where=told.where or node.place, hint=told.hint))
+            return
+        known = self._known_by(naming)
+        for reference in references:
+            meant = known.meant(reference.parts, node.key)
+            if len(meant) == 1:
+                yield meant[0]
+            elif meant:
+                self._say_ambiguous(node, reference, meant)
+            elif not (is_file_name(reference.parts) or is_engine_name(reference.parts)):
+                parts = reference.parts
+                if len(parts) > 1 and parts[0] == naming.default_schema:
+                    parts = parts[1:]
+                if self._unknown == "source":
+                    yield self._source(AssetKey(parts), node, reference)
+                else:
+                    self._strange.setdefault(tuple(part.casefold() for part in parts), []).append((node, reference))
+
+    def _known_by(self, naming: SQLNaming) -> KnownTables:
+        schema = naming.default_schema
+        if schema not in self._known:
+            self._known[schema] = KnownTables(self._nodes, schema, lambda key: placed_key(key, self._nodes[key].spec.metadata))
+        return self._known[schema]
+
+    def _source(self, key: AssetKey, node: AssetNode, reference: TableReference) -> AssetKey:
+        """The source that an unknown table becomes: a table of the store that the SQL runs in; names are told apart without case."""
+        folded = AssetKey([segment.casefold() for segment in key.path])
+        if folded not in self.sources:
+            spec = AssetSpec(key, io_manager_key=node.io_manager_key, place=node.spec.place)
+            self.sources[folded] = AssetNode(key, spec, is_stub=True)
+        source = self.sources[folded]
+        if source.io_manager_key != node.io_manager_key:
+            self._add(
+                node,
+                reference,
+                f"its SQL reads the table {'.'.join(reference.parts)!r}, which is no asset, in the store {node.io_manager_key!r}, "
+                f"and other SQL in {source.io_manager_key!r}",
+                f'Declare where it is: SourceAsset("{source.key.to_user_string()}", io_manager_key=…).',
+            )
+        return source.key
+
+    def _say_ambiguous(self, node: AssetNode, reference: TableReference, meant: Iterable[AssetKey]) -> None:
+        example = ".".join(min(meant).path)
+        self._add(
+            node,
+            reference,
+            f"its SQL reads the table {'.'.join(reference.parts)!r}, which may be several assets: {user_strings(meant)}",
+            f"Say which with the schema: {example}.",
+        )
+
+    def _refuse(self, places: list[tuple[AssetNode, TableReference]]) -> None:
+        """Note a table that is no asset, once for all that read it."""
+        node, reference = places[0]
+        more = len(places) - 1
+        name = "/".join(reference.parts)
+        self._add(
+            node,
+            reference,
+            f"its SQL reads the table {'.'.join(reference.parts)!r}, which is no asset"
+            + (f"; so {'do' if more > 1 else 'does'} {more} other place{'s' if more > 1 else ''}" if more else ""),
+            close_matches(name, [key.to_user_string() for key in self._nodes if key != node.key])
+            or f'Declare it as SourceAsset("{name}"), or all such tables as sources with unknown_tables="source".',
+        )
+
+    def _add(self, node: AssetNode, reference: TableReference, message: str, hint: str) -> None:
+        origin = node.sql.origin if node.sql is not None else None
+        if origin is None:
+            where, message = node.place, f"{message} (line {reference.line}, column {reference.column} of it)"
+        else:
+            where = origin.place(reference.line, reference.column)
+        what = f"asset {node.key.to_user_string()!r}: {message}"
+        self._faults.errors.append(InvalidDefinitionError(what, where=where, hint=hint))
+
+
+def naming_of(node: AssetNode, resources: Mapping[str, Any]) -> SQLNaming:
+    """How the manager of an asset calls tables, as far as that is known before it starts."""
+    owner, name = node.definition, node.io_manager_key
+    manager = node.io_manager_def or resources.get(name)
+    if manager is None and owner is not None:
+        manager = owner.resource_defs.get(name)
+    if not isinstance(manager, NamesTables):
+        return SQLNaming()
+    try:
+        return manager.sql_naming()
+    except Exception:  # noqa: BLE001 - a manager that cannot tell before it starts, by a variable that is not set for example
+        return SQLNaming()
