@@ -77,9 +77,13 @@ class DeltaSnapshot(Snapshot):
 
     @cached_property
     def has_plain_files(self) -> bool:
-        protocol = self.table.protocol()
-        mapped = protocol.min_reader_version == 2 or {"deletionVectors", "columnMapping"} & {*(protocol.reader_features or ())}
-        return not (mapped or self.table.metadata().partition_columns) and all(map(_PLAIN.fullmatch, self._actions["path"]))
+        protocol, metadata = self.table.protocol(), self.table.metadata()
+        features = {*(protocol.reader_features or ())}
+        if metadata.partition_columns or protocol.min_reader_version == 2 or "columnMapping" in features:
+            return False
+        if "deletionVectors" in features and any(batch.num_rows for batch in self.table.deletion_vectors()):
+            return False
+        return all(map(_PLAIN.fullmatch, self._actions["path"]))
 
     def scan_as_others(self) -> pl.LazyFrame:
         from deltalake.exceptions import DeltaProtocolError
