@@ -93,6 +93,10 @@ class SQLAlchemyIOManager(TableIOManager):
     def sql_naming(self) -> SQLNaming:
         return SQLNaming(self._dialect.sqlglot, self.default_schema)
 
+    @property
+    def sql_dialect(self) -> str:
+        return self._dialect.sqlglot
+
     def table_name(self, key: AssetKey, metadata: Mapping[str, Any] = {}) -> TableName:
         return self._dialect.place(super().table_name(key, metadata))
 
@@ -279,7 +283,10 @@ class SQLAlchemyIOManager(TableIOManager):
                 raise invalid_sql(said, key) from None
             if dialect.is_locked(own):
                 raise StoreLockedError(f"{whose}: {said}", hint="Let the other end, or give a longer lock_timeout.") from None
-            raise TableError(f"{whose}: {said}") from None
+            failed = TableError(f"{whose}: {said}")
+            for note in getattr(error, "__notes__", ()):
+                failed.add_note(note)
+            raise failed from None
 
 
 class _Staged(StagedWrite):

@@ -48,9 +48,7 @@ def _parse_query(text: str, dialect: str) -> exp.Expr:
     try:
         statements = [statement for statement in sqlglot.parse(text, dialect=dialect) if statement is not None]
     except ParseError as error:
-        fault = error.errors[0] if error.errors else {}
-        place = f"line {fault.get('line')}, column {fault.get('col')}: " if fault else ""
-        raise InvalidSQLError(f"{place}{fault.get('description') or error}") from None
+        raise _fault(error, text) from None
     except TokenError as error:
         raise InvalidSQLError(f"it cannot be read: {error}") from None
     if len(statements) != 1:
@@ -62,6 +60,18 @@ def _parse_query(text: str, dialect: str) -> exp.Expr:
             f"it is {query.key.upper()}, not a query", hint="Return the SELECT alone; the table is made from it."
         )
     return query
+
+
+def _fault(error: ParseError, text: str) -> InvalidSQLError:
+    """The error for text that is not SQL, whose `position` is where that shows."""
+    fault = error.errors[0] if error.errors else {}
+    said = str(fault.get("description") or error)
+    if fault.get("line") is None or fault.get("col") is None:
+        return InvalidSQLError(said)
+    line, column = int(fault["line"]), int(fault["col"]) - len(fault.get("highlight") or " ") + 1  # which it tells the end of
+    found = InvalidSQLError(f"line {line}, column {column}: {said}")
+    found.position = sum(map(len, text.splitlines(keepends=True)[: line - 1])) + column - 1
+    return found
 
 
 def _reference(text: str, table: exp.Table) -> TableReference | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from warehouse_assets.errors import InvalidSQLError, close_matches
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql.names import KnownTables, is_engine_name, is_file_name
-from warehouse_assets.sql.origin import SQLOrigin
+from warehouse_assets.sql.origin import SQLOrigin, place_made
 from warehouse_assets.tables import Table
 
 if TYPE_CHECKING:
@@ -34,15 +34,18 @@ class SQL:
     SQL('select * from "orders" where day > $since', since=3)
     """
 
-    __slots__ = ("bindings", "dialect", "origin", "template")
+    __slots__ = ("bindings", "dialect", "made", "origin", "template", "written")
 
     origin: SQLOrigin | None
     dialect: str | None
+    written: str  # the template before parameters of partitions had places in it
+    made: tuple[str, int]  # the file and the line of the call
 
     def __init__(self, template: str, /, **bindings: Any) -> None:
         if not isinstance(template, str):
             raise InvalidSQLError(f"SQL is made from text, not from a value of type {type(template).__qualname__}")
-        self.template = template
+        self.template = self.written = template
+        self.made = place_made()
         self.bindings = bindings
         self.origin = self.dialect = None
         names = set(_PLACEHOLDER.findall(template)) if bindings else set()
@@ -52,8 +55,14 @@ class SQL:
 
     def told(self, *, origin: SQLOrigin | None = None, dialect: str | None = None) -> Self:
         """The same query, of which it is said where it was written and in which dialect."""
-        copy = type(self)(self.template, **self.bindings)
+        copy = self.rewritten(self.template, self.bindings)
         copy.origin, copy.dialect = origin or self.origin, dialect or self.dialect
+        return copy
+
+    def rewritten(self, template: str, bindings: Mapping[str, Any]) -> Self:
+        """Another text with other values, of which the same is known."""
+        copy = type(self)(template, **bindings)
+        copy.origin, copy.dialect, copy.written, copy.made = self.origin, self.dialect, self.written, self.made
         return copy
 
     def render(self, dialect: str | None = None) -> tuple[str, dict[str, Any]]:
@@ -109,7 +118,17 @@ class SQL:
         from warehouse_assets.sql.analysis import table_references
 
         dialect = self.dialect or dialect
-        return table_references(self.render(dialect)[0], dialect)
+        text, _ = self.render(dialect)
+        try:
+            return table_references(text, dialect)
+        except InvalidSQLError as error:
+            said = error.message if error.position is None else error.message.partition(": ")[2]
+            raise self._fault(said, text, error.position, error.hint) from None
+
+    def _fault(self, message: str, text: str, position: int | None, hint: str | None) -> InvalidSQLError:
+        from warehouse_assets.sql.faults import fault_in
+
+        return fault_in(self, message, text=text, position=position, hint=hint)
 
     def resolve(
         self,
@@ -128,7 +147,8 @@ class SQL:
             text, parameters = self.render(self.dialect or dialect)
             references = self.references(dialect)
         except InvalidSQLError as error:
-            raise InvalidSQLError(f"{whose}: {error.message}", where=error.where, hint=error.hint) from None
+            message = f"{whose}: {error.message}"
+            raise InvalidSQLError(message, where=error.where, hint=error.hint, excerpt=error.excerpt) from None
         known = KnownTables(sources, default_schema)
         found: list[tuple[TableReference, AssetKey]] = []
         for reference in references:
@@ -136,7 +156,8 @@ class SQL:
             if len(meant) == 1:
                 found.append((reference, meant[0]))
             elif not (is_file_name(reference.parts) or is_engine_name(reference.parts)):
-                raise _unknown_table(reference, sources, asset_key, self.origin)
+                message, hint = _unknown_table(reference, sources, asset_key)
+                raise self._fault(message, text, reference.start, hint)
         return ResolvedSQL(text, parameters, tuple(found))
 
     def __repr__(self) -> str:
@@ -177,11 +198,11 @@ class ResolvedSQL:
 
 
 def _unknown_table(
-    reference: TableReference, sources: Mapping[AssetKey, Any], asset_key: AssetKey | None, origin: SQLOrigin | None
-) -> InvalidSQLError:
+    reference: TableReference, sources: Mapping[AssetKey, Any], asset_key: AssetKey | None
+) -> tuple[str, str | None]:
+    """What is wrong with a table that is no asset here, and what to do about it."""
     known = sorted(key.to_user_string() for key in sources)
-    where = origin.place(reference.line, reference.column) if origin is not None else None
-    reads = f"reads the table {'.'.join(reference.parts)!r}" + (f" (line {reference.line})" if where is None else "")
+    reads = f"reads the table {'.'.join(reference.parts)!r}"
     if asset_key is None:
         message, hint = f"the SQL {reads}, which is no asset here", ""
     else:
@@ -189,4 +210,4 @@ def _unknown_table(
         hint = "Declare it with deps=[…] or an argument annotated Table. "
     listed = f"{'There are' if asset_key is None else 'Declared are'} {', '.join(known)}." if known else ""
     hint = close_matches("/".join(reference.parts), known) or (hint + listed).strip()
-    return InvalidSQLError(message, where=where, hint=hint or None)
+    return message, hint or None
