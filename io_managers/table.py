@@ -7,10 +7,11 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar, Self, get_args
 
 from io_managers.column_contract import ColumnContract, described
 from io_managers.frames import FrameType, empty_frame, from_reader, requested
+from io_managers.rehearsal import in_a_folder
 from io_managers.selected_rows import check_columns, selected
 from io_managers.slices import PARTITION_EXPR, partition_columns, partition_filters
 from io_managers.staged_contract import check_staged
@@ -20,7 +21,7 @@ from warehouse_assets.errors import (
     TableNotFoundError,
     UnsupportedTypeError,
 )
-from warehouse_assets.io_manager import ConfigurableIOManager, InputContext, OutputContext
+from warehouse_assets.io_manager import ConfigurableIOManager, InputContext, OutputContext, Rehearsal
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.metadata import stats_metadata
 from warehouse_assets.sql import SQL
@@ -85,11 +86,6 @@ class TableIOManager(ConfigurableIOManager):
     def sql_naming(self) -> SQLNaming:
         return SQLNaming(default_schema=self.default_schema)
 
-    @property
-    def sql_dialect(self) -> str:
-        """The name of its SQL in sqlglot."""
-        return "duckdb"
-
     @abstractmethod
     def staging(self, context: OutputContext, table: TableSlice, obj: Any) -> AbstractContextManager[StagedWrite]:
         """Replace the table, or some of its partitions, by a frame or SQL `obj`, as the block ends and at once.
@@ -133,7 +129,7 @@ class TableIOManager(ConfigurableIOManager):
 
     def bound_to_partitions(self, context: OutputContext, obj: Any) -> Any:
         """What is to be written; SQL with the values that it names of the partitions that are."""
-        return with_partition(obj, context, self.sql_dialect) if isinstance(obj, SQL) else obj
+        return with_partition(obj, context, self.sql_naming().dialect) if isinstance(obj, SQL) else obj
 
     @contextmanager
     def stage(self, context: OutputContext, obj: Any) -> Generator[StagedWrite]:
@@ -184,6 +180,14 @@ class TableIOManager(ConfigurableIOManager):
             if table.partitions == ():
                 return empty_frame(kind)
             raise
+
+    def apart(self, folder: str) -> Self:
+        """A manager like this one that keeps its tables in an empty local folder, or nowhere at all, to try writes without rows."""
+        return self.with_config({"base_path": folder, "storage_options": {}})
+
+    def rehearsal(self) -> AbstractContextManager[Rehearsal]:
+        """Tables without rows, none at first, while the block lasts."""
+        return in_a_folder(self, self.apart)
 
     def slice_of(self, context: InputContext) -> TableSlice:
         """The part of the table that is to be read."""

@@ -53,7 +53,7 @@ def test_bounds_are_moments_where_they_are_asked_for() -> None:
     ("text", "names"),
     [
         ("select '$partition_key', \"$partition_key\" -- $partition_key\n/* $partition_key */", ()),
-        ("select $partition_key, x$partition_start, $$partition_end", ("partition_key",)),
+        ("select $partition_key, x$partition_start", ("partition_key",)),
         ("select $partitions, $partition", ()),
     ],
     ids=["text", "names", "others"],

@@ -6,16 +6,14 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from warehouse_assets.errors import InvalidSQLError, close_matches
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql.names import KnownTables, is_engine_name, is_file_name
 from warehouse_assets.sql.origin import SQLOrigin, place_made
+from warehouse_assets.sql.references import Script, TableReference, replace_tables
 from warehouse_assets.tables import Table
-
-if TYPE_CHECKING:
-    from warehouse_assets.sql.analysis import TableReference
 
 __all__ = ["SQL", "ResolvedSQL"]
 
@@ -114,21 +112,18 @@ class SQL:
         return tuple(dict.fromkeys(reference.parts for reference in self.references(dialect)))
 
     def references(self, dialect: str = "duckdb") -> Sequence[TableReference]:
-        """Each place in the rendered text where the query names a stored table. InvalidSQLError where it is not one SELECT."""
-        from warehouse_assets.sql.analysis import table_references
+        """Each place in the rendered text where the query names a stored table. InvalidSQLError where it is no query."""
+        return self.script(dialect).references
+
+    def script(self, dialect: str = "duckdb") -> Script:
+        """The rendered text as it was read: its statements, the last of which is the query, and the tables that they name.
+
+        Raises InvalidSQLError where it is no query, or changes what is stored.
+        """
+        from warehouse_assets.sql.analysis import read_script
 
         dialect = self.dialect or dialect
-        text, _ = self.render(dialect)
-        try:
-            return table_references(text, dialect)
-        except InvalidSQLError as error:
-            said = error.message if error.position is None else error.message.partition(": ")[2]
-            raise self._fault(said, text, error.position, error.hint) from None
-
-    def _fault(self, message: str, text: str, position: int | None, hint: str | None) -> InvalidSQLError:
-        from warehouse_assets.sql.faults import fault_in
-
-        return fault_in(self, message, text=text, position=position, hint=hint)
+        return read_script(self.render(dialect)[0], dialect)
 
     def resolve(
         self,
@@ -137,28 +132,46 @@ class SQL:
         asset_key: AssetKey | None = None,
         default_schema: str | None = None,
         dialect: str = "duckdb",
+        several: bool = False,
     ) -> ResolvedSQL:
         """Match each table that the query reads with the asset, among the keys of `sources`, that it belongs to.
 
-        Raises InvalidSQLError where the query is not one SELECT, or reads a table that is not among them.
+        Statements may stand before the query where `several` are run.
+        Raises InvalidSQLError where it is no query, or reads a table that is not among them.
         """
         whose = f"the SQL of asset {asset_key.to_user_string()!r}" if asset_key else "the SQL"
         try:
             text, parameters = self.render(self.dialect or dialect)
-            references = self.references(dialect)
+            script = self.script(dialect)
+            if len(script.statements) > 1 and not several:
+                raise InvalidSQLError(f"it holds {len(script.statements)} statements, where one query is expected")
         except InvalidSQLError as error:
-            message = f"{whose}: {error.message}"
-            raise InvalidSQLError(message, where=error.where, hint=error.hint, excerpt=error.excerpt) from None
+            raise self.placed(error, whose) from None
         known = KnownTables(sources, default_schema)
         found: list[tuple[TableReference, AssetKey]] = []
-        for reference in references:
+        for reference in script.references:
             meant = known.meant(reference.parts, asset_key)
             if len(meant) == 1:
                 found.append((reference, meant[0]))
             elif not (is_file_name(reference.parts) or is_engine_name(reference.parts)):
                 message, hint = _unknown_table(reference, sources, asset_key)
                 raise self._fault(message, text, reference.start, hint)
-        return ResolvedSQL(text, parameters, tuple(found))
+        return ResolvedSQL(text, parameters, tuple(found), script.statements)
+
+    def placed(self, error: InvalidSQLError, whose: str) -> InvalidSQLError:
+        """An error in the rendered text as one in the SQL of something, with its place in the file where that is known."""
+        message = f"{whose}: {error.message}"
+        if error.position is None:
+            return InvalidSQLError(message, where=error.where, hint=error.hint)
+        text, _ = self.render(self.dialect)
+        line, column = error.position
+        offset = sum(map(len, text.splitlines(keepends=True)[: line - 1])) + column - 1
+        return self._fault(message, text, offset, error.hint)
+
+    def _fault(self, message: str, text: str, offset: int, hint: str | None) -> InvalidSQLError:
+        from warehouse_assets.sql.faults import fault_in
+
+        return fault_in(self, message, text=text, position=offset, hint=hint)
 
     def __repr__(self) -> str:
         text, parameters = self.render()
@@ -175,12 +188,13 @@ class SQL:
 class ResolvedSQL:
     """A query whose tables are matched with assets: ready for an engine, once each asset has a name there.
 
-    `parameters` are to be bound by name.
+    `parameters` are to be bound by name; `statements` are the spans of text of those before the query, and of the query.
     """
 
     template: str
     parameters: Mapping[str, Any]
     references: tuple[tuple[TableReference, AssetKey], ...]
+    statements: tuple[tuple[int, int], ...] = ()
 
     @property
     def tables(self) -> tuple[AssetKey, ...]:
@@ -192,8 +206,6 @@ class ResolvedSQL:
 
         A table that has no alias of its own keeps its name as one, so that `orders.id` still means what it did.
         """
-        from warehouse_assets.sql.analysis import replace_tables
-
         return replace_tables(self.template, [(reference, names[key]) for reference, key in self.references])
 
 
