@@ -25,6 +25,8 @@ from warehouse_assets.errors import (
 from warehouse_assets.io_manager import ConfigurableIOManager, InputContext, OutputContext, Rehearsal
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.metadata import stats_metadata
+from warehouse_assets.sql import SQL
+from warehouse_assets.sql.partitions import with_partition
 from warehouse_assets.table_options import SCHEMA_POLICY, SchemaPolicy, TableOptions, WriteModeKind
 from warehouse_assets.tables import (
     PartitionFilter,
@@ -126,6 +128,10 @@ class TableIOManager(ConfigurableIOManager):
         """The partitions that `context` is about, of an asset whose metadata `output` has; None for the whole table."""
         return partitions_of(context, output)
 
+    def bound_to_partitions(self, context: OutputContext, obj: Any) -> Any:
+        """What is to be written; SQL with the values that it names of the partitions that are."""
+        return with_partition(obj, context, self.sql_naming().dialect) if isinstance(obj, SQL) else obj
+
     @contextmanager
     def stage(self, context: OutputContext, obj: Any) -> Generator[StagedWrite]:
         refuse_none(obj, context.asset_key)
@@ -136,6 +142,7 @@ class TableIOManager(ConfigurableIOManager):
     @contextmanager
     def _kept_to_contract(self, context: OutputContext, obj: Any) -> Generator[StagedWrite]:
         """What is staged, once it has the columns that the asset promises."""
+        obj = self.bound_to_partitions(context, obj)
         table = TableSlice(self.name_of(context), None, self.filters(context, context))
         contract = ColumnContract.of(context.asset_key, context.table_options)
         told = contract is not None and contract.check_frame(obj)

@@ -222,7 +222,7 @@ class ParquetIOManager(TableIOManager):
         return plain and context.partitions_def is None and not self._files.is_local
 
     def _stream(self, context: OutputContext, obj: Any) -> TableStats:
-        own = self._of(context)
+        own, obj = self._of(context), self.bound_to_partitions(context, obj)
         history = self._history(context, own)
         with one_at_a_time(self._files, own.whole, context.log) if history.keep > 1 else nullcontext() as confirm:
             history.adopt(self.now())
