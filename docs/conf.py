@@ -67,6 +67,7 @@ TOPICS = [
     "jobs",
     "loading",
     "testing_assets",
+    "testing_sql",
     "testing_io_managers",
     "promises",
     "notebooks",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from warehouse_assets.definitions.assets import AssetsDefinition
     from warehouse_assets.definitions.checks import AssetChecksDefinition
 
-__all__ = ["SQLFile", "load_assets_from_sql_files"]
+__all__ = ["SQLFile", "load_assets_from_sql_files", "read_section"]
 
 _HEADER = re.compile(
     r"\ufeff?\s*/\*[ \t]*---[ \t]*(?:\r?\n|(?=\*/))(.*?)(?:^[ \t]*---[ \t]*)?\*/[ \t]*(?:\r?\n)?", re.DOTALL | re.MULTILINE
@@ -74,7 +74,7 @@ class SQLFile:
     def read(cls, path: str) -> SQLFile:
         """The file at `path`, and what is beside it; InvalidDefinitionError for one that is no text, or whose header is torn."""
         text = _text_of(path)
-        sections = [_section(other, 1, _text_of(other)) for other in _beside(path)]
+        sections = list(map(read_section, _beside(path)))
         header = _HEADER.match(text)
         if header is None and _BEGINNING.match(text):
             raise InvalidDefinitionError("the header is not closed", where=f"{path}:1", hint="End it with a line --- */.")
@@ -154,6 +154,11 @@ def _files_in(folder: str) -> Iterator[str]:
 def _beside(path: str) -> list[str]:
     stem = path[: -len(".sql")]
     return [other for other in (f"{stem}.yaml", f"{stem}.yml") if os.path.isfile(other)]
+
+
+def read_section(file: str) -> Section:
+    """The mapping of YAML that a file is; InvalidDefinitionError for another file."""
+    return _section(file, 1, _text_of(file))
 
 
 def _section(file: str, line: int, text: str) -> Section:
