@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self, get_args
 
 from io_managers.column_contract import ColumnContract, described
 from io_managers.frames import FrameType, empty_frame, from_reader, requested
+from io_managers.lazy_lineage import lineage_metadata, remember_scan
 from io_managers.rehearsal import in_a_folder
 from io_managers.selected_rows import check_columns, selected
 from io_managers.slices import PARTITION_EXPR, partition_columns, partition_filters
@@ -141,7 +142,7 @@ class TableIOManager(ConfigurableIOManager):
         refuse_none(obj, context.asset_key)
         with self._kept_to_contract(context, obj) as staged:
             yield staged
-        context.add_output_metadata(stats_metadata(staged.stats))
+        context.add_output_metadata({**stats_metadata(staged.stats), **lineage_metadata(obj)})
 
     @contextmanager
     def _kept_to_contract(self, context: OutputContext, obj: Any) -> Generator[StagedWrite]:
@@ -178,7 +179,8 @@ class TableIOManager(ConfigurableIOManager):
         table = self.slice_of(context)
         try:
             if self.reads_rows or (table.where is None and table.limit is None):
-                return read(context, table, kind)
+                frame = read(context, table, kind)
+                return remember_scan(frame, context.asset_key) if kind is FrameType.LAZY else frame
             reader = read(context, replace(table, columns=None, where=None, limit=None), FrameType.READER)
             check_columns(context, table.columns, reader.schema.names)
             return from_reader(selected(reader, table, context.asset_key), kind)

@@ -19,6 +19,7 @@ from io_managers.cloud import fields_of
 from io_managers.column_fitting import joint_schema
 from io_managers.files import Files, Stamp
 from io_managers.frames import FrameType, is_polars, table_schema
+from io_managers.lazy_lineage import lineage_metadata
 from io_managers.parquet.files import Footers, ParquetFiles
 from io_managers.parquet.merging import judge_keys, merged_file
 from io_managers.parquet.partitions import staged_partitions
@@ -96,7 +97,7 @@ class ParquetIOManager(TableIOManager):
         if not self._streams(context):
             return super().handle_output(context, obj)
         refuse_none(obj, context.asset_key)
-        context.add_output_metadata(stats_metadata(self._stream(context, obj)))
+        context.add_output_metadata({**stats_metadata(self._stream(context, obj)), **lineage_metadata(obj)})
         return None
 
     def run_sql(self, context: OutputContext, sql: Any) -> TableStats:
