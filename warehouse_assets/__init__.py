@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from warehouse_assets.code_location.loaders import load_assets_from_modules as load_assets_from_modules
     from warehouse_assets.code_location.loaders import load_assets_from_package_module as load_assets_from_package_module
     from warehouse_assets.code_location.loaders import load_assets_from_package_name as load_assets_from_package_name
+    from warehouse_assets.code_location.sql_files import load_assets_from_sql_files as load_assets_from_sql_files
     from warehouse_assets.config import Config as Config
     from warehouse_assets.config import ConfigurableResource as ConfigurableResource
     from warehouse_assets.config import PermissiveConfig as PermissiveConfig
@@ -255,6 +256,7 @@ _HOMES = {
     "load_assets_from_modules": "code_location.loaders",
     "load_assets_from_package_module": "code_location.loaders",
     "load_assets_from_package_name": "code_location.loaders",
+    "load_assets_from_sql_files": "code_location.sql_files",
     "materialize": "execution.materialize",
     "materialize_to_memory": "execution.materialize",
     "multi_asset": "definitions.multi_asset",

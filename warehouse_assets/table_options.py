@@ -85,7 +85,7 @@ class TableOptions:
     "delete_insert", which replaces the partition as "replace" does. `partition_expr` names the column that tells the partition of
     a row, for partitions along several dimensions one for each. `sort_by` are the columns that the rows are sorted by as they are
     written. `schema_policy` says what happens where new rows have other columns than a table that keeps its rows. `columns` is a
-    contract: a `pl.Schema`, a `pa.Schema`, a mapping of names to types, or a class with annotated fields; a table with other
+    contract: a `pl.Schema`, a `pa.Schema`, a mapping of names to types (those of SQL as text, "bigint not null"), or a class with annotated fields; a table with other
     columns or types is not published. `descriptions` say what columns hold. `keep_versions` is how many versions of the table are
     kept, the present one among them. `schema` is the schema of the table, in place of the one its key names.
 

@@ -1,0 +1,174 @@
+"""`load_assets_from_sql_files`: a folder of `.sql` files as assets, each file the query that makes one table."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from warehouse_assets.code_location.sql_headers import Header, Section, asset_options
+from warehouse_assets.definitions.naming import Faults, caller_frame, caller_place
+from warehouse_assets.definitions.sql_asset import sql_asset
+from warehouse_assets.errors import InvalidDefinitionError, close_matches
+from warehouse_assets.keys import AssetKey, CoercibleToKeyPrefix
+from warehouse_assets.sql.origin import SQLOrigin
+from warehouse_assets.sql.value import SQL
+
+if TYPE_CHECKING:
+    from warehouse_assets.definitions.assets import AssetsDefinition
+    from warehouse_assets.definitions.checks import AssetChecksDefinition
+
+__all__ = ["SQLFile", "load_assets_from_sql_files"]
+
+_HEADER = re.compile(
+    r"\ufeff?\s*/\*[ \t]*---[ \t]*(?:\r?\n|(?=\*/))(.*?)(?:^[ \t]*---[ \t]*)?\*/[ \t]*(?:\r?\n)?", re.DOTALL | re.MULTILINE
+)
+_BEGINNING = re.compile(r"\ufeff?\s*/\*[ \t]*---")
+_JINJA = re.compile(r"\{\{-?\s*(?:ref|source|config|var|env_var|this|target|adapter|dbt_utils)\b[^}]*\}\}|\{%.*?%\}", re.DOTALL)
+
+
+def load_assets_from_sql_files(
+    path: str | os.PathLike[str],
+    *,
+    group_name: str | None = None,
+    key_prefix: CoercibleToKeyPrefix | None = None,
+    io_manager_key: str | None = None,
+    dialect: str | None = None,
+    tags: Mapping[str, str] | None = None,
+    owners: Sequence[str] | None = None,
+    kinds: Iterable[str] = (),
+) -> list[AssetsDefinition | AssetChecksDefinition]:
+    """The assets of the `.sql` files in a folder and in those below it, or of one file, with the checks that they declare.
+
+    The path of a file in the folder is the key of its asset: `staging/orders.sql` makes `staging/orders`, after `key_prefix`. A
+    relative `path` begins where the calling file is. A file may begin with a header of YAML, in a comment between `/* ---` and
+    `--- */`, and have more beside it, in a file of the same name that ends with `.yaml` or `.yml`. `group_name`, `io_manager_key`
+    and `dialect` are those of files that name none; `tags`, `owners` and `kinds` are added to theirs.
+
+    Raises InvalidDefinitionError, or a group of all faults in the folder.
+    """
+    folder, files = _found(path)
+    faults = Faults()
+    common = {"group_name": group_name, "io_manager_key": io_manager_key, "dialect": dialect}
+    made: list[AssetsDefinition | AssetChecksDefinition] = []
+    for file in files:
+        key = AssetKey(Path(os.path.relpath(file, folder)).with_suffix("").parts).with_prefix(key_prefix)
+        if (read := faults.attempt(SQLFile.read, file)) is not None:
+            made += _assets_of(read, key, common, (tags or {}, owners or (), kinds), faults)
+    faults.settle(f"the SQL files in {folder}")
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class SQLFile:
+    """A `.sql` file: its query, and the sections of YAML that speak of its asset."""
+
+    path: str
+    sql: SQL
+    sections: tuple[Section, ...]
+
+    @classmethod
+    def read(cls, path: str) -> SQLFile:
+        """The file at `path`, and what is beside it; InvalidDefinitionError for one that is no text, or whose header is torn."""
+        text = _text_of(path)
+        sections = [_section(other, 1, _text_of(other)) for other in _beside(path)]
+        header = _HEADER.match(text)
+        if header is None and _BEGINNING.match(text):
+            raise InvalidDefinitionError("the header is not closed", where=f"{path}:1", hint="End it with a line --- */.")
+        line = 1
+        if header is not None:
+            sections.insert(0, _section(path, text.count("\n", 0, header.start(1)) + 1, header[1]))
+            line += text.count("\n", 0, header.end())
+            text = text[header.end() :]
+        text = text.removeprefix("\ufeff")
+        if ("{{" in text or "{%" in text) and (jinja := _JINJA.search(text)) is not None:
+            origin = SQLOrigin(path, line)
+            place = origin.place(text.count("\n", 0, jinja.start()) + 1, jinja.start() - text.rfind("\n", 0, jinja.start()))
+            hint = "Name the table itself, staging.orders: that is the dependency. Options go into the header; there is no templating."
+            raise InvalidDefinitionError(f"it has Jinja, {' '.join(jinja[0].split())}", where=place, hint=hint)
+        return cls(path, SQL(text).told(origin=SQLOrigin(path, line)), tuple(sections))
+
+
+def _assets_of(
+    file: SQLFile,
+    key: AssetKey,
+    common: Mapping[str, str | None],
+    added: tuple[Mapping[str, str], Sequence[str], Iterable[str]],
+    faults: Faults,
+) -> Iterator[AssetsDefinition | AssetChecksDefinition]:
+    """The asset that a file makes, and the checks of it."""
+    header = Header(key.to_user_string(), file.sections, file.path, faults)
+    before = len(faults.errors)
+    options = {**common, **asset_options(header)}
+    tags, owners, kinds = added
+    options["tags"] = {**tags, **options.get("tags", {})}
+    options["owners"] = list(dict.fromkeys((*owners, *options.get("owners", ()))))
+    options["kinds"] = [*kinds, *options.get("kinds", ())]
+    checks: list[AssetChecksDefinition] = []
+    if "checks" in header:
+        from warehouse_assets.code_location.sql_checks import checks_of
+
+        checks += checks_of(header, key)
+    if len(faults.errors) == before and (asset := faults.attempt(sql_asset, key, file.sql, **options)) is not None:
+        yield asset
+        yield from checks
+
+
+def _found(path: str | os.PathLike[str]) -> tuple[str, list[str]]:
+    """The folder that keys are told from, and the files in it."""
+    given = os.path.expanduser(path)
+    if not os.path.isabs(given):
+        frame = caller_frame()
+        own = os.path.dirname(frame.f_code.co_filename)
+        if os.path.exists(frame.f_code.co_filename):
+            given = os.path.join(os.path.abspath(own), given)
+    given = os.path.abspath(given)
+    if os.path.isfile(given):
+        return os.path.dirname(given), [given]
+    where = str(caller_place())
+    if not os.path.isdir(given):
+        above = Path(given).parent
+        near = [entry.name for entry in above.iterdir() if entry.is_dir()] if above.is_dir() else []
+        raise InvalidDefinitionError(f"there is no folder {given}", where=where, hint=close_matches(Path(given).name, near))
+    files = sorted(_files_in(given))
+    if not files:
+        raise InvalidDefinitionError(f"the folder {given} has no .sql files", where=where)
+    return given, files
+
+
+def _files_in(folder: str) -> Iterator[str]:
+    """The .sql files below a folder; hidden ones are passed over."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                yield from _files_in(entry.path)
+            elif entry.name.lower().endswith(".sql"):
+                yield entry.path
+
+
+def _beside(path: str) -> list[str]:
+    stem = path[: -len(".sql")]
+    return [other for other in (f"{stem}.yaml", f"{stem}.yml") if os.path.isfile(other)]
+
+
+def _section(file: str, line: int, text: str) -> Section:
+    if not text.strip():
+        return Section(file, line, text, {})
+    from warehouse_assets.code_location.yaml_text import read_yaml
+
+    return Section(file, line, text, read_yaml(text, file, line))
+
+
+def _text_of(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            return file.read()
+    except UnicodeDecodeError as error:
+        raise InvalidDefinitionError(f"the file is not UTF-8: {error.reason}", where=path, hint="Save it as UTF-8.") from None
+    except OSError as error:
+        raise InvalidDefinitionError(f"the file cannot be read: {error.strerror}", where=path) from None
