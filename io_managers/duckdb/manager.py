@@ -6,7 +6,7 @@ import os
 import time
 from collections import ChainMap
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import closing, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from logging import Logger
 from pathlib import Path
@@ -23,6 +23,7 @@ from io_managers.duckdb.incoming import Incoming, IncomingFrame
 from io_managers.duckdb.merging import describe_columns, merge_rows, sorted_rows
 from io_managers.duckdb.notes import remember, remembered
 from io_managers.duckdb.partitions import write_partitions
+from io_managers.duckdb.rehearsing import rehearsed
 from io_managers.duckdb.settings import check_settings, from_uri
 from io_managers.duckdb.versions import History, forget, is_tracked, listed, place_of_version, restore
 from io_managers.engine_types import Column, restored
@@ -32,7 +33,7 @@ from io_managers.slices import condition
 from io_managers.table import StagedWrite, TableIOManager, check_columns, missing_table
 from io_managers.write_modes import keeps_rows
 from warehouse_assets.errors import TableError
-from warehouse_assets.io_manager import InputContext, OutputContext, TableSource
+from warehouse_assets.io_manager import InputContext, OutputContext, Rehearsal, TableSource
 from warehouse_assets.io_manager.contexts import logger
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql import SQL
@@ -273,6 +274,13 @@ class DuckDBIOManager(TableIOManager):
         if kind in (FrameType.POLARS, FrameType.ARROW, FrameType.PANDAS):
             lease.close()
         return frame
+
+    def apart(self, folder: str) -> Self:
+        return self.with_config({"database": ":memory:", "attach": {}})
+
+    def rehearsal(self) -> AbstractContextManager[Rehearsal]:
+        """Tables without rows in a database in memory."""
+        return rehearsed(self, self.apart(""))
 
     def drop(self, context: OutputContext) -> bool:
         """Remove the table; whether there was one."""

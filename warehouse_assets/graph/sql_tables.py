@@ -17,7 +17,7 @@ from warehouse_assets.tables import SQLNaming, placed_key
 if TYPE_CHECKING:
     from warehouse_assets.sql.references import TableReference
 
-__all__ = ["SQLTables", "UnknownTables"]
+__all__ = ["SQLTables", "UnknownTables", "naming_of"]
 
 UnknownTables: TypeAlias = Literal["source", "error"]
 
@@ -48,7 +48,7 @@ class SQLTables:
 
     def _read_by(self, node: AssetNode) -> Iterable[AssetKey]:
         assert node.sql is not None
-        naming = self._naming(node)
+        naming = naming_of(node, self._resources)
         try:
             references = node.sql.references(naming.dialect)
         except InvalidSQLError as error:
@@ -70,19 +70,6 @@ class SQLTables:
                     yield self._source(AssetKey(parts), node, reference)
                 else:
                     self._strange.setdefault(tuple(part.casefold() for part in parts), []).append((node, reference))
-
-    def _naming(self, node: AssetNode) -> SQLNaming:
-        """How the manager of an asset calls tables, as far as that is known before it starts."""
-        owner, name = node.definition, node.io_manager_key
-        manager = node.io_manager_def or self._resources.get(name)
-        if manager is None and owner is not None:
-            manager = owner.resource_defs.get(name)
-        if not isinstance(manager, NamesTables):
-            return SQLNaming()
-        try:
-            return manager.sql_naming()
-        except Exception:  # noqa: BLE001 - a manager that cannot tell before it starts, by a variable that is not set for example
-            return SQLNaming()
 
     def _known_by(self, naming: SQLNaming) -> KnownTables:
         schema = naming.default_schema
@@ -138,3 +125,17 @@ class SQLTables:
             where = origin.place(reference.line, reference.column)
         what = f"asset {node.key.to_user_string()!r}: {message}"
         self._faults.errors.append(InvalidDefinitionError(what, where=where, hint=hint))
+
+
+def naming_of(node: AssetNode, resources: Mapping[str, Any]) -> SQLNaming:
+    """How the manager of an asset calls tables, as far as that is known before it starts."""
+    owner, name = node.definition, node.io_manager_key
+    manager = node.io_manager_def or resources.get(name)
+    if manager is None and owner is not None:
+        manager = owner.resource_defs.get(name)
+    if not isinstance(manager, NamesTables):
+        return SQLNaming()
+    try:
+        return manager.sql_naming()
+    except Exception:  # noqa: BLE001 - a manager that cannot tell before it starts, by a variable that is not set for example
+        return SQLNaming()

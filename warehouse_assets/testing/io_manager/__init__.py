@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from warehouse_assets.testing.io_manager.columns import ColumnsContract
-from warehouse_assets.testing.io_manager.concurrency import ConcurrencyContract
+from warehouse_assets.testing.io_manager.concurrency import ConcurrencyContract, SharedTableContract
 from warehouse_assets.testing.io_manager.frames import FrameContract, ValueContract
+from warehouse_assets.testing.io_manager.partition_values import PartitionValuesContract
 from warehouse_assets.testing.io_manager.partitions import (
     BY_DAY,
     AtomicPartitionContract,
@@ -46,10 +47,12 @@ __all__ = [
     "FrameContract",
     "PartitionContract",
     "PartitionSQLContract",
+    "PartitionValuesContract",
     "Partitions",
     "SQLContract",
     "SchemaPolicyContract",
     "SelectionContract",
+    "SharedTableContract",
     "StagingContract",
     "TableContract",
     "ValueContract",
