@@ -89,7 +89,7 @@ class MySQL(Dialect):
         if self.describe(session, table) is not None:
             session.execute(f"select 1 from {self.full(table)} limit 0")  # whose lock keeps others from renaming it
 
-    def reading_session(self, table: TableName) -> MySQLSession:
+    def reading_session(self, table: TableName, *, reads_rows: bool = True) -> MySQLSession:
         session = self.session()
         try:
             self.pin(session, table)
