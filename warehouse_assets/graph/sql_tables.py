@@ -11,6 +11,7 @@ from warehouse_assets.errors import InvalidDefinitionError, InvalidSQLError, clo
 from warehouse_assets.graph.asset_graph import AssetNode
 from warehouse_assets.io_manager.powers import NamesTables
 from warehouse_assets.keys import AssetKey, user_strings
+from warehouse_assets.sql.known import learn
 from warehouse_assets.sql.names import KnownTables, is_engine_name, is_file_name
 from warehouse_assets.tables import SQLNaming, placed_key
 
@@ -37,14 +38,26 @@ class SQLTables:
         self._unknown = unknown
         self._faults = faults
         self._known: dict[str | None, KnownTables] = {}
+        self._namings: dict[int, SQLNaming] = {}
         self._strange: dict[tuple[str, ...], list[tuple[AssetNode, TableReference]]] = {}
 
     def read(self) -> Mapping[AssetKey, tuple[AssetKey, ...]]:
         """The assets that each asset which is known by its SQL reads, its own key among them where it reads its own table."""
-        found = {node.key: tuple(dict.fromkeys(self._read_by(node))) for node in self._nodes.values() if node.sql is not None}
+        nodes = [node for node in self._nodes.values() if node.sql is not None]
+        self._learn(nodes)
+        found = {node.key: tuple(dict.fromkeys(self._read_by(node))) for node in nodes}
         for places in self._strange.values():
             self._refuse(places)
         return found
+
+    def _learn(self, nodes: Iterable[AssetNode]) -> None:
+        """Read what all of them say, which is faster than one by one."""
+        queries = []
+        for node in nodes:
+            if node.sql is not None and not node.sql.bindings:
+                root = node.sql.origin.root if node.sql.origin is not None else None
+                queries.append((node.sql.dialect or self._naming(node).dialect, node.sql.template, root))
+        learn(queries)
 
     def _read_by(self, node: AssetNode) -> Iterable[AssetKey]:
         assert node.sql is not None
@@ -77,12 +90,9 @@ class SQLTables:
         manager = node.io_manager_def or self._resources.get(name)
         if manager is None and owner is not None:
             manager = owner.resource_defs.get(name)
-        if not isinstance(manager, NamesTables):
-            return SQLNaming()
-        try:
-            return manager.sql_naming()
-        except Exception:  # noqa: BLE001 - a manager that cannot tell before it starts, by a variable that is not set for example
-            return SQLNaming()
+        if id(manager) not in self._namings:
+            self._namings[id(manager)] = _naming_of(manager)
+        return self._namings[id(manager)]
 
     def _known_by(self, naming: SQLNaming) -> KnownTables:
         schema = naming.default_schema
@@ -138,3 +148,12 @@ class SQLTables:
             where = origin.place(reference.line, reference.column)
         what = f"asset {node.key.to_user_string()!r}: {message}"
         self._faults.errors.append(InvalidDefinitionError(what, where=where, hint=hint))
+
+
+def _naming_of(manager: Any) -> SQLNaming:
+    if not isinstance(manager, NamesTables):
+        return SQLNaming()
+    try:
+        return manager.sql_naming()
+    except Exception:  # noqa: BLE001 - a manager that cannot tell before it starts, by a variable that is not set for example
+        return SQLNaming()

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from warehouse_assets.errors import InvalidSQLError, close_matches
 from warehouse_assets.keys import AssetKey
+from warehouse_assets.sql.known import script_of
 from warehouse_assets.sql.names import KnownTables, is_engine_name, is_file_name
 from warehouse_assets.sql.origin import SQLOrigin
 from warehouse_assets.sql.references import Script, TableReference, replace_tables
@@ -111,10 +112,8 @@ class SQL:
 
         Raises InvalidSQLError where it is no query, or changes what is stored.
         """
-        from warehouse_assets.sql.analysis import read_script
-
         dialect = self.dialect or dialect
-        return read_script(self.render(dialect)[0], dialect)
+        return script_of(self.render(dialect)[0], dialect)
 
     def resolve(
         self,
