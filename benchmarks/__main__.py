@@ -102,7 +102,7 @@ def io(repeat: int, rows: int, data: Path | None, manager: str | None, stores: S
     with served(() if manager is not None else stores):
         reports = [show(io_benchmark.io(rows, repeat, data, manager, stores))]
         if "postgresql" in stores and manager is None:
-            reports.append(show(io_benchmark.by_rows(min(rows, 200_000), repeat)))
+            reports.append(show(io_benchmark.by_rows(min(rows, 500_000), repeat)))
     finish(reports, file)
 
 

@@ -62,6 +62,7 @@ TOPICS = [
     "delta_lake",
     "iceberg",
     "running",
+    "planning",
     "selections",
     "jobs",
     "loading",
@@ -81,7 +82,7 @@ SECTIONS = {
     "resources": ("config", "resources"),
     "io_managers": ("io_manager",),
     "checks": ("definitions.checks", "definitions.check_specs", "execution.check_context"),
-    "running": ("code_location", "definitions.job", "execution", "instance", "graph"),
+    "running": ("code_location", "definitions.job", "execution", "instance", "graph", "planning"),
     "errors": ("errors",),
 }  # fmt: skip
 

@@ -181,7 +181,10 @@ def _with_session(profile: str | None, options: dict[str, Any]) -> NativeStore |
 
 
 def _azure(fs: Any, options: dict[str, Any]) -> NativeStore | None:
-    connection = dict(part.split("=", 1) for part in (options.pop("connection_string", None) or "").split(";") if "=" in part)
+    text = (
+        options.pop("connection_string", None) or getattr(fs, "connection_string", None) or ""
+    )  # which may be in the environment
+    connection = dict(part.split("=", 1) for part in text.split(";") if "=" in part)
     account = options.pop("account_name", None) or connection.get("AccountName") or fs.account_name
     key = options.pop("account_key", None) or connection.get("AccountKey") or fs.account_key
     sas = options.pop("sas_token", None) or connection.get("SharedAccessSignature")

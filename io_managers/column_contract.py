@@ -87,6 +87,12 @@ class ColumnContract:
         return cls(key, tuple(replace(each, description=descriptions.get(each.name, each.description)) for each in promised))
 
     @property
+    def types(self) -> dict[str, Any] | None:
+        """The polars type of each column; None where one may have several, as `int` does."""
+        several = any(len(column.types) != 1 or isinstance(column.types[0], str) for column in self.columns)
+        return None if several else {column.name: column.types[0] for column in self.columns}
+
+    @property
     def required(self) -> list[str]:
         """The columns that hold no NULL."""
         return [column.name for column in self.columns if not column.nullable]

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import socket
-from collections.abc import Collection, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from typing import Any, BinaryIO, TypeAlias
 from urllib.parse import quote
 
@@ -182,11 +182,14 @@ class Files:
         return True
 
     @contextlib.contextmanager
-    def replacing(self, path: str, *, durable: bool = False, beside: str | None = None) -> Generator[str | BinaryIO]:
+    def replacing(
+        self, path: str, *, durable: bool = False, beside: str | None = None, confirm: Callable[[], None] | None = None
+    ) -> Generator[str | BinaryIO]:
         """Where to write the new content: the path of a local file, or an open one.
 
         It takes the place of the file when the block ends; after an exception the old file is as it was. A `durable` file is on
         the disk before that, should the machine fail; it costs milliseconds. The path is in the folder of `beside`, if given.
+        `confirm` is called right before a file elsewhere is replaced, and may raise.
         """
         if self.is_local:
             with _staged_locally(path, durable, beside or path) as staged:
@@ -194,11 +197,13 @@ class Files:
             return
         from io_managers.uploads import upload
 
-        with upload(self.fs, path, self.uri(path)) as handle:
+        with upload(self.fs, path, self.uri(path), confirm) as handle:
             yield handle
 
     @contextlib.contextmanager
-    def staging(self, path: str, *, durable: bool = False, beside: str | None = None) -> Generator[str]:
+    def staging(
+        self, path: str, *, durable: bool = False, beside: str | None = None, confirm: Callable[[], None] | None = None
+    ) -> Generator[str]:
         """Like `replacing`, always with the path of a local file, which can be read as soon as it is written.
 
         For a store elsewhere it is a temporary file, which is uploaded as the block ends.
@@ -210,10 +215,12 @@ class Files:
             return
         with self.scratch(path) as staged:
             yield staged
-            self._upload(staged, path)
+            self._upload(staged, path, confirm)
 
     @contextlib.contextmanager
-    def staging_many(self, paths: Collection[str], *, beside: str) -> Generator[dict[str, str]]:
+    def staging_many(
+        self, paths: Collection[str], *, beside: str, confirm: Callable[[], None] | None = None
+    ) -> Generator[dict[str, str]]:
         """Local files that take the place of several as the block ends; after an exception all are as they were.
 
         Those of a local store are on the disk before the first of them does, so that little time is between it and the last; others
@@ -236,10 +243,10 @@ class Files:
             from concurrent.futures import ThreadPoolExecutor
 
             with ThreadPoolExecutor(UPLOADS) as threads:
-                list(threads.map(self._upload, staged.values(), staged))
+                list(threads.map(self._upload, staged.values(), staged, itertools.repeat(confirm)))
 
-    def _upload(self, source: str, path: str) -> None:
-        with open(source, "rb") as file, self.replacing(path) as target:
+    def _upload(self, source: str, path: str, confirm: Callable[[], None] | None) -> None:
+        with open(source, "rb") as file, self.replacing(path, confirm=confirm) as target:
             assert not isinstance(target, str)
             shutil.copyfileobj(file, target, COPIED_BYTES)
 

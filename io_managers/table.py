@@ -7,10 +7,11 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar, Self, get_args
 
 from io_managers.column_contract import ColumnContract, described
 from io_managers.frames import FrameType, empty_frame, from_reader, requested
+from io_managers.rehearsal import in_a_folder
 from io_managers.selected_rows import check_columns, selected
 from io_managers.slices import PARTITION_EXPR, partition_columns, partition_filters
 from io_managers.staged_contract import check_staged
@@ -20,7 +21,7 @@ from warehouse_assets.errors import (
     TableNotFoundError,
     UnsupportedTypeError,
 )
-from warehouse_assets.io_manager import ConfigurableIOManager, InputContext, OutputContext
+from warehouse_assets.io_manager import ConfigurableIOManager, InputContext, OutputContext, Rehearsal
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.metadata import stats_metadata
 from warehouse_assets.table_options import SCHEMA_POLICY, SchemaPolicy, TableOptions, WriteModeKind
@@ -172,6 +173,14 @@ class TableIOManager(ConfigurableIOManager):
             if table.partitions == ():
                 return empty_frame(kind)
             raise
+
+    def apart(self, folder: str) -> Self:
+        """A manager like this one that keeps its tables in an empty local folder, or nowhere at all, to try writes without rows."""
+        return self.with_config({"base_path": folder, "storage_options": {}})
+
+    def rehearsal(self) -> AbstractContextManager[Rehearsal]:
+        """Tables without rows, none at first, while the block lasts."""
+        return in_a_folder(self, self.apart)
 
     def slice_of(self, context: InputContext) -> TableSlice:
         """The part of the table that is to be read."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any, BinaryIO, cast
 
 from io_managers.cloud import reaching, unreachable
@@ -15,13 +15,18 @@ SENDS_AT_ONCE = {"s3", "gs", "abfs"}  # the protocols that replace a file by one
 
 
 @contextlib.contextmanager
-def upload(fs: Any, path: str, uri: str) -> Generator[BinaryIO]:
-    """An open file that takes the place of `path` as the block ends; after an exception nothing is there of it, nor of its parts."""
+def upload(fs: Any, path: str, uri: str, confirm: Callable[[], None] | None = None) -> Generator[BinaryIO]:
+    """An open file that takes the place of `path` as the block ends; after an exception nothing is there of it, nor of its parts.
+
+    `confirm` is called right before, and may raise.
+    """
     with reaching(uri):
         handle = _uncommitted(fs, path)
     target = _Upload(handle, uri)
     try:
         yield cast(BinaryIO, target)
+        if confirm is not None:
+            confirm()
         with reaching(uri):
             _publish(fs, path, handle, uri)
     except BaseException as error:

@@ -6,11 +6,11 @@ import os
 import time
 from collections import ChainMap
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import closing, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
+from logging import Logger
 from pathlib import Path
 from typing import Any, ClassVar, Self
-from urllib.parse import parse_qsl, unquote
 
 import duckdb
 from pydantic import Field, PrivateAttr
@@ -23,6 +23,8 @@ from io_managers.duckdb.incoming import Incoming, IncomingFrame
 from io_managers.duckdb.merging import describe_columns, merge_rows, sorted_rows
 from io_managers.duckdb.notes import remember, remembered
 from io_managers.duckdb.partitions import write_partitions
+from io_managers.duckdb.rehearsing import rehearsed
+from io_managers.duckdb.settings import check_settings, from_uri
 from io_managers.duckdb.versions import History, forget, is_tracked, listed, place_of_version, restore
 from io_managers.engine_types import Column, restored
 from io_managers.frames import FrameType
@@ -31,7 +33,7 @@ from io_managers.slices import condition
 from io_managers.table import StagedWrite, TableIOManager, check_columns, missing_table
 from io_managers.write_modes import keeps_rows
 from warehouse_assets.errors import TableError
-from warehouse_assets.io_manager import InputContext, OutputContext, TableSource
+from warehouse_assets.io_manager import InputContext, OutputContext, Rehearsal, TableSource
 from warehouse_assets.io_manager.contexts import logger
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql import SQL
@@ -62,13 +64,14 @@ class DuckDBIOManager(TableIOManager):
     `database` is a file, made on the first write, or ":memory:"; `schema` is that of keys with one segment. `attach` names further
     files: an asset whose key has three segments or more, the first of which is such a name, is a table there. A file is held only
     while something reads or writes it. While another program holds it, a read or a write waits for `lock_timeout` seconds, saying
-    so, and then raises StoreLockedError.
+    so, and then raises StoreLockedError. `connection_config` are settings of DuckDB, such as `{"memory_limit": "2GB", "threads": 4}`.
     """
 
     database: str = ":memory:"
     attach: Mapping[str, str] = Field(default_factory=dict)
     schema_: str = Field(default="main", alias="schema")
     lock_timeout: float = 60.0
+    connection_config: Mapping[str, Any] = Field(default_factory=dict)
 
     write_modes: ClassVar = frozenset({"replace", "append", "upsert", "delete_insert", "snapshot"})
     reads_rows: ClassVar = True
@@ -77,13 +80,17 @@ class DuckDBIOManager(TableIOManager):
 
     def model_post_init(self, context: Any) -> None:
         super().model_post_init(context)
+        if self.connection_config:
+            check_settings(self.connection_config)
         engine.closing_with(self, self._memory.close)
 
     @classmethod
     def from_uri(cls, uri: str) -> Self:
-        """The manager for `duckdb:///relative.duckdb`, `duckdb:////absolute.duckdb`, or `duckdb://` in memory; `?schema=name`."""
-        place, _, query = uri.removeprefix("duckdb:").removeprefix("//").partition("?")
-        return cls(database=unquote(place.removeprefix("/")) or ":memory:", **dict[str, Any](parse_qsl(query)))
+        """The manager for `duckdb:///relative.duckdb`, `duckdb:////absolute.duckdb`, or `duckdb://` in memory.
+
+        `?schema=name&lock_timeout=5` are fields of the manager, what else follows the question mark settings of DuckDB.
+        """
+        return cls(**from_uri(uri))
 
     @property
     def store_id(self) -> str:
@@ -96,6 +103,9 @@ class DuckDBIOManager(TableIOManager):
     @property
     def _database(self) -> Database:
         return self._memory if self.database == ":memory:" else Database.of(self.database)
+
+    def _lease(self, database: Database, log: Logger, *, reads_only: bool = False) -> Lease:
+        return database.lease(lock_timeout=self.lock_timeout, log=log, reads_only=reads_only, config=self.connection_config)
 
     def _database_of(self, name: TableName) -> Database:
         return self._database if name.catalog is None else Database.of(self.attach[name.catalog])
@@ -180,7 +190,7 @@ class DuckDBIOManager(TableIOManager):
         database = self._database_of(name)
         if database.is_missing:
             raise missing_table(context, str(name), str(database))
-        with closing(database.lease(lock_timeout=self.lock_timeout, log=context.log, reads_only=True)) as lease:
+        with closing(self._lease(database, context.log, reads_only=True)) as lease:
             if not exists(lease.connection, name):
                 raise missing_table(context, str(name), str(database))
             return listed(lease.connection, name) if is_tracked(lease.connection) else []
@@ -237,7 +247,7 @@ class DuckDBIOManager(TableIOManager):
         """The answer to `sql` as a `pyarrow.RecordBatchReader`, open inside the block; nothing is written."""
         database = Database() if self._database.is_missing else self._database
         with (
-            closing(database.lease(lock_timeout=self.lock_timeout, log=logger, reads_only=True)) as lease,
+            closing(self._lease(database, logger, reads_only=True)) as lease,
             engine.bound(
                 sql,
                 sources,
@@ -253,7 +263,7 @@ class DuckDBIOManager(TableIOManager):
         database = self._database_of(table.name)
         if database.is_missing:
             raise missing_table(context, str(table.name), str(database))
-        lease = database.lease(lock_timeout=self.lock_timeout, log=context.log, reads_only=True)
+        lease = self._lease(database, context.log, reads_only=True)
         try:
             frame = self._frame(lease, context, table, kind)
         except BaseException as error:
@@ -264,6 +274,13 @@ class DuckDBIOManager(TableIOManager):
         if kind in (FrameType.POLARS, FrameType.ARROW, FrameType.PANDAS):
             lease.close()
         return frame
+
+    def apart(self, folder: str) -> Self:
+        return self.with_config({"database": ":memory:", "attach": {}})
+
+    def rehearsal(self) -> AbstractContextManager[Rehearsal]:
+        """Tables without rows in a database in memory."""
+        return rehearsed(self, self.apart(""))
 
     def drop(self, context: OutputContext) -> bool:
         """Remove the table; whether there was one."""
@@ -345,7 +362,7 @@ class DuckDBIOManager(TableIOManager):
             Path(database.path).parent.mkdir(parents=True, exist_ok=True)
         with (
             database.table_lock(str(name)),
-            closing(database.lease(lock_timeout=self.lock_timeout, log=context.log)) as lease,
+            closing(self._lease(database, context.log)) as lease,
         ):
             with database.lock:  # two threads that create one schema at once would fail
                 lease.connection.execute(f"create schema if not exists {quote_identifier(name.schema or 'main')}")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from collections import defaultdict
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import polars as pl
@@ -19,11 +17,10 @@ from io_managers.fsspec.frame_batches import Batches, batches_of
 from io_managers.fsspec.reading import Staged, TableFiles
 from io_managers.slices import PARTITION_EXPR, partition_filters
 from io_managers.table import SchemaPolicy
+from io_managers.write_locks import one_at_a_time
 from warehouse_assets.io_manager import OutputContext
 
 __all__ = ["staged_partitions"]
-
-_locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
 @contextmanager
@@ -32,21 +29,21 @@ def staged_partitions(
 ) -> Generator[dict[str, Staged]]:
     """Local files that take the place of others as the block ends, by the paths of those: the partitions that are written.
 
-    Under the policy `sync` they may be all others too, whose columns change with them; no two threads do that to a table at once.
+    Under the policy `sync` they may be all others too, whose columns change with them; no two writers do that to a table at once.
     """
     if own.is_whole():
         raise own.without_partitions()
     with ExitStack() as stack:
         schema, frames = stack.enter_context(batches_of(context, obj))
         parts = _parts(context, (schema, frames), own, stack)
-        if policy == "sync":
-            stack.enter_context(_locks[own.folder])
+        alone = one_at_a_time(own.files, own.whole, context.log) if policy == "sync" else nullcontext()
+        confirm = stack.enter_context(alone)
         stored = tables.known(own.partitions())
         joint = joint_schema(file.schema for file in stored.values()) if stored else None
         fit = fitting(joint, schema, policy, own.key)
         if fit.rewrites:
             parts = {**{path: tables.stored([path], None, {}, own.key).batches(None) for path in stored}, **parts}
-        places = stack.enter_context(own.files.staging_many(parts, beside=own.whole))
+        places = stack.enter_context(own.files.staging_many(parts, beside=own.whole, confirm=confirm))
         staged = {
             path: tables.write_locally((fit.schema, _fitted(part, fit)), places[path], own.key) for path, part in parts.items()
         }

@@ -20,13 +20,14 @@ from io_managers.column_fitting import joint_schema
 from io_managers.files import Files, Stamp
 from io_managers.frames import FrameType, is_polars, table_schema
 from io_managers.parquet.files import Footers, ParquetFiles
-from io_managers.parquet.merging import judge_keys, merged_file, one_at_a_time
+from io_managers.parquet.merging import judge_keys, merged_file
 from io_managers.parquet.partitions import staged_partitions
 from io_managers.parquet.reading import read_part
 from io_managers.parquet.versions import FOLDER, History, refuse_partitions
 from io_managers.parquet.writing import sink_sorted, write_parquet
 from io_managers.slices import PARTITION_EXPR
 from io_managers.table import StagedWrite, TableIOManager, missing_table, refuse_none
+from io_managers.write_locks import one_at_a_time
 from io_managers.write_modes import keeps_rows
 from warehouse_assets.io_manager import InputContext, OutputContext, TableSource
 from warehouse_assets.keys import AssetKey
@@ -114,9 +115,9 @@ class ParquetIOManager(TableIOManager):
             return
         history = self._history(context, own)
         alone = keeps_rows(context.table_options.mode) or history.keep > 1
-        with one_at_a_time(self._files, own.whole) if alone else nullcontext():
+        with one_at_a_time(self._files, own.whole, context.log) if alone else nullcontext() as confirm:
             history.adopt(self.now())
-            with self._files.staging(own.whole, durable=True) as path:
+            with self._files.staging(own.whole, durable=True, confirm=confirm) as path:
                 self._write(context, own, obj, path)
                 staged = _Staged(self, context.asset_key, {own.whole: path})
                 yield staged
@@ -147,12 +148,13 @@ class ParquetIOManager(TableIOManager):
     def roll_back(self, context: OutputContext, version: str) -> TableStats:
         """Make an earlier version of the table the present one, as a new version; what it is now is kept too."""
         own = self._of(context)
-        with one_at_a_time(self._files, own.whole):
+        with one_at_a_time(self._files, own.whole, context.log) as confirm:
+            assert confirm is not None  # it waited
             declared = self._history(context, own)
             history = replace(declared, keep=max(declared.keep, len(declared.kept()), 2))
             old = history.find(version)
             history.adopt(self.now())
-            history.restore(old)
+            history.restore(old, confirm)
             return self._settled(own, history, context.run_id)
 
     def read(self, context: InputContext, table: TableSlice, kind: FrameType) -> Any:
@@ -221,9 +223,9 @@ class ParquetIOManager(TableIOManager):
     def _stream(self, context: OutputContext, obj: Any) -> TableStats:
         own = self._of(context)
         history = self._history(context, own)
-        with one_at_a_time(self._files, own.whole) if history.keep > 1 else nullcontext():
+        with one_at_a_time(self._files, own.whole, context.log) if history.keep > 1 else nullcontext() as confirm:
             history.adopt(self.now())
-            with self._files.replacing(own.whole) as target:
+            with self._files.replacing(own.whole, confirm=confirm) as target:
                 write_parquet(context, obj, target, self.compression)
             return self._settled(own, history, context.run_id)
 

@@ -2,47 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import threading
-from collections import defaultdict
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
 from datetime import datetime
 
 import polars as pl
 
 from io_managers.column_fitting import fitting
-from io_managers.files import Files
 from io_managers.merging import check_key, not_a_snapshot, wrong_key
 from io_managers.table import SchemaPolicy
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.table_options import WriteMode
 
-__all__ = ["judge_keys", "merged_file", "merged_rows", "one_at_a_time"]
+__all__ = ["judge_keys", "merged_file", "merged_rows"]
 
 _TIME = pl.Datetime("us", "UTC")
-
-_locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-
-
-@contextmanager
-def one_at_a_time(files: Files, path: str) -> Generator[None]:
-    """Let no one else merge rows into the table at `path`: no thread of this process, and of local files no other process.
-
-    A hidden file beside the table is locked for that, which stays.
-    """
-    with _locks[files.uri(path)]:
-        if not files.is_local:
-            yield
-            return
-        folder, _, name = path.rpartition("/")
-        os.makedirs(folder, exist_ok=True)
-        with open(f"{folder}/.{name}.lock", "ab") as file:
-            with suppress(ImportError):  # Windows
-                import fcntl
-
-                fcntl.flock(file, fcntl.LOCK_EX)
-            yield
 
 
 def judge_keys(mode: WriteMode, new: pl.LazyFrame, key: AssetKey) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import threading
-from collections import defaultdict
 from collections.abc import Generator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -16,16 +14,15 @@ from io_managers.asset_files import AssetFiles
 from io_managers.column_fitting import fitting, joint_schema
 from io_managers.frame_slices import refuse_outside, rows_of
 from io_managers.parquet.files import Footers, ParquetFiles
-from io_managers.parquet.merging import judge_keys, merged_rows, one_at_a_time
+from io_managers.parquet.merging import judge_keys, merged_rows
 from io_managers.parquet.writing import sink_sorted, write_parquet
 from io_managers.slices import PARTITION_EXPR, partition_filters
 from io_managers.table import SchemaPolicy
+from io_managers.write_locks import one_at_a_time
 from io_managers.write_modes import keeps_rows
 from warehouse_assets.io_manager import OutputContext
 
 __all__ = ["staged_partitions"]
-
-_locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
 @contextmanager
@@ -34,7 +31,7 @@ def staged_partitions(
 ) -> Generator[dict[str, str]]:
     """Local files that take the place of others as the block ends, by the paths of those: the partitions that are written.
 
-    Where the write mode keeps rows, they hold those that were stored too. Under the policy `sync` they may be all others too, whose columns change with them; no two threads do that to a table at once.
+    Where the write mode keeps rows, they hold those that were stored too. Under the policy `sync` they may be all others too, whose columns change with them; no two writers do that to a table at once.
     """
     if own.is_whole():
         raise own.without_partitions()
@@ -47,16 +44,15 @@ def staged_partitions(
         parts = _parts(context, frame, own)
         if keeps:
             judge_keys(options.mode, frame, key)
-            stack.enter_context(one_at_a_time(own.files, own.whole))
-        elif policy == "sync":
-            stack.enter_context(_locks[own.folder])
+        alone = one_at_a_time(own.files, own.whole, context.log) if keeps or policy == "sync" else nullcontext()
+        confirm = stack.enter_context(alone)
         stored = footers.of(own.partitions(), {})
         schema = joint_schema(footer.schema for footer in stored.values()) if stored else None
         fit = fitting(schema, frame.collect_schema(), policy, own.key)
         changed = set(parts)
         if fit.rewrites:
             parts = {**{path: ParquetFiles(own.files, [path]).scan() for path in stored}, **parts}
-        staged = stack.enter_context(own.files.staging_many(parts, beside=own.whole))
+        staged = stack.enter_context(own.files.staging_many(parts, beside=own.whole, confirm=confirm))
         for path, part in parts.items():
             is_merged = keeps and path in changed and path in stored
             if part is frame and fit.fits(frame.collect_schema()) and not (is_merged or options.sort_by):

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from io_managers.asset_files import AssetFiles
 from io_managers.files import COPIED_BYTES, Files, Stamp, encoded
 from io_managers.parquet.files import Footers
-from io_managers.parquet.merging import one_at_a_time
+from io_managers.write_locks import Confirm, one_at_a_time
 from warehouse_assets.errors import InvalidDefinitionError, TableNotFoundError
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.table_options import TableOptions
@@ -67,12 +67,13 @@ class History:
         return sorted(filter(None, map(Kept.of, found, found.values())), key=lambda each: each.version)
 
     def versions(self, footers: Footers, now: datetime) -> Sequence[TableVersion]:
-        """What is kept, as others see it; to be asked for by whoever is not writing the table."""
+        """What is kept, as others see it; what others put in its place is made a version first, unless someone writes right now."""
         kept = self.kept()
         if self.keep > 1 and kept and kept[-1].mark != self._mark():
-            with one_at_a_time(self.own.files, self.own.whole):
-                self.adopt(now)
-                kept = self.kept()
+            with one_at_a_time(self.own.files, self.own.whole, wait=False) as confirm:  # it may be this very thread that writes
+                if confirm is not None:
+                    self.adopt(now)
+                    kept = self.kept()
         told = footers.of({each.path: each.stamp for each in kept}, {})
         return [
             TableVersion(each.version, each.timestamp, each.run_id, told[each.path].rows) for each in kept if each.path in told
@@ -109,10 +110,11 @@ class History:
             files.remove(old.path)
         return version
 
-    def restore(self, version: Kept) -> None:
+    def restore(self, version: Kept, confirm: Confirm) -> None:
         """Publish the bytes of a version as the present file."""
         files, whole = self.own.files, self.own.whole
         if not files.is_local:
+            confirm()
             _copy(files, version.path, whole)
             return
         with files.scratch(whole) as staged:

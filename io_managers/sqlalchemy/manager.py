@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Any, ClassVar, Self, get_args
 
 import polars as pl
@@ -21,7 +21,7 @@ from io_managers.sqlalchemy.sql import bound_sql, invalid_sql
 from io_managers.sqlalchemy.writing import Columns, Writing
 from io_managers.table import StagedWrite, TableIOManager, missing_table
 from warehouse_assets.errors import StoreLockedError, TableError, WarehouseAssetsError
-from warehouse_assets.io_manager import InputContext, OutputContext, TableSource
+from warehouse_assets.io_manager import InputContext, OutputContext, Rehearsal, TableSource
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.resources import EnvVar
 from warehouse_assets.sql import SQL
@@ -212,6 +212,15 @@ class SQLAlchemyIOManager(TableIOManager):
             ):  # and not as the rows are read, which frames do in their own ways
                 session.execute(self._dialect.limited(f"select 1 from {selection.rows}", 0), selection.parameters)
         return selection
+
+    def apart(self, folder: str) -> Self:
+        return self.with_config({"url": f"sqlite:///{folder}/rehearsal.sqlite", "schema_": None})
+
+    def rehearsal(self) -> AbstractContextManager[Rehearsal]:
+        """Tables without rows, of which the database is asked in transactions that are rolled back."""
+        from io_managers.sqlalchemy.rehearsing import rehearsed
+
+        return rehearsed(self, self._dialect)
 
     def drop(self, context: OutputContext) -> bool:
         """Remove the table; whether there was one."""

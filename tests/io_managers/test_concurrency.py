@@ -7,12 +7,12 @@ import pytest
 from io_managers.duckdb import DuckDBIOManager
 from io_managers.fsspec import FsspecIOManager
 from io_managers.parquet import ParquetIOManager
-from warehouse_assets.testing.io_manager import ConcurrencyContract
+from warehouse_assets.testing.io_manager import ConcurrencyContract, SharedTableContract
 
 pytestmark = pytest.mark.semantics(40, 44)
 
 
-class TestDuckDB(ConcurrencyContract):
+class TestDuckDB(ConcurrencyContract, SharedTableContract):
     STORE = "DuckDB"
 
     @pytest.fixture
@@ -20,7 +20,7 @@ class TestDuckDB(ConcurrencyContract):
         return DuckDBIOManager(database=str(tmp_path / "w.duckdb"))
 
 
-class TestParquet(ConcurrencyContract):
+class TestParquet(ConcurrencyContract, SharedTableContract):
     STORE = "Parquet"
 
     @pytest.fixture

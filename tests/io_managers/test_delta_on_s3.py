@@ -10,8 +10,7 @@ import pytest
 from deltalake import DeltaTable
 
 from io_managers.delta import DeltaLakeIOManager
-from io_managers.delta.files import DataFiles
-from io_managers.delta.table import Change, LostRaceError
+from io_managers.lakehouse.table import Change, LostRaceError
 from warehouse_assets.io_manager import OutputContext
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.table_options import TableOptions, upsert
@@ -41,16 +40,13 @@ class TestOnS3(StagingContract):
 
     def test_two_writers_of_one_version_do_not_both_win(self, manager, swift):
         store(manager, days(d1=1))
-        place = manager._place(manager.table_name(KEY))
+        place = manager.place(KEY, {})
         bases = [place.snapshot(), place.snapshot()]
-        changes = []
-        for base in bases:
-            files = DataFiles(place.uri, place.options, KEY)
-            changes.append(Change([files.write(days(d2=2))], base.types))
-        changes[0].commit(place, bases[0], {})
+        changes = [Change([place.files(base, KEY).write(days(d2=2), base)], base.types) for base in bases]
+        place.commit(bases[0], changes[0], {})
 
         with pytest.raises(LostRaceError):
-            changes[1].commit(place, bases[1], {})
+            place.commit(bases[1], changes[1], {})
 
         assert self.table(manager).version() == 1
 

@@ -352,6 +352,23 @@ class TestConfiguration:
         assert manager.database == database
         assert manager.schema_ == ("staging" if "?" in uri else "main")
 
+    def test_settings_of_duckdb_hold_for_the_file(self, tmp_path):
+        settings = {"memory_limit": "100MiB", "threads": 1}
+        manager = DuckDBIOManager(database=f"{tmp_path}/w.duckdb", connection_config=settings)
+        store(manager, SQL("select current_setting('memory_limit') as memory, current_setting('threads') as threads"))
+
+        assert load(manager).rows() == [("100.0 MiB", 1)]
+
+    def test_a_uri_gives_settings_of_duckdb(self):
+        manager = io_manager_from_uri("duckdb:///w.duckdb?schema=staging&lock_timeout=2&memory_limit=1GB")
+
+        assert (manager.schema_, manager.lock_timeout, manager.connection_config) == ("staging", 2.0, {"memory_limit": "1GB"})
+
+    @pytest.mark.parametrize("settings", [{"memory_limt": "1GB"}, {"memory_limit": "much"}], ids=["name", "value"])
+    def test_settings_that_duckdb_does_not_take_are_refused_at_once(self, settings):
+        with pytest.raises(ValueError, match=r"connection_config: .*(memory_limt|Memory must have a number)"):
+            DuckDBIOManager(connection_config=settings)
+
     def test_two_managers_of_one_file_are_one_store(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
 

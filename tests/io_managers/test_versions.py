@@ -200,6 +200,18 @@ class TestInParquet:
 
         assert self.heights(manager) == [2, 3, 1]
 
+    @pytest.mark.parametrize("elsewhere", [False, True], ids=["same thread", "other thread"])
+    def test_versions_are_told_while_the_table_is_written_and_others_replaced_it(self, manager, elsewhere):
+        manager.handle_output(written(), state(1))
+        with manager.stage(written(), state(2)):
+            pl.DataFrame({"n": [1]}).write_parquet(f"{manager.base_path}/other.parquet")
+            os.replace(f"{manager.base_path}/other.parquet", f"{manager.base_path}/shop/orders.parquet")
+            with ThreadPoolExecutor(1) as threads:
+                told = threads.submit(self.heights, manager).result(30) if elsewhere else self.heights(manager)
+
+        assert told == [2]
+        assert self.heights(manager) == [2, 3]
+
     def test_a_file_system_without_links_has_copies(self, manager, monkeypatch):
         def refused(*paths):
             raise OSError(errno.EPERM, "no links here")
@@ -314,6 +326,15 @@ class TestInParquetElsewhere:
             state(4).write_parquet(file)
 
         assert [(each.run_id, each.row_count) for each in manager.table_versions(at())] == [("mine", 2), (None, 5)]
+
+    def test_versions_are_told_while_the_table_is_written_and_others_replaced_it(self, manager):
+        manager.handle_output(written(), state(1))
+        with manager.stage(written(), state(2)):
+            with fsspec.filesystem("memory").open("/versions/shop/orders.parquet", "wb") as file:
+                state(4).write_parquet(file)
+            told = [each.row_count for each in manager.table_versions(at())]
+
+        assert told == [2]
 
     def test_a_file_system_that_cannot_copy_is_copied_through_here(self, manager, monkeypatch):
         def refused(*paths):

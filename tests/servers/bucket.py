@@ -38,6 +38,12 @@ class S3Bucket:
         keys = {"access_key_id": self.key, "secret_access_key": self.secret, "region": self.region}
         return {**keys, "endpoint": self.endpoint, "client_options": {"allow_http": True}}
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What all clients find out for themselves."""
+        keys = {"AWS_ACCESS_KEY_ID": self.key, "AWS_SECRET_ACCESS_KEY": self.secret, "AWS_DEFAULT_REGION": self.region}
+        return {**keys, "AWS_ENDPOINT_URL": self.endpoint}
+
     def client(self) -> Any:
         """A client of boto3, to look at the bucket behind the back of what is tested."""
         import boto3
@@ -85,6 +91,11 @@ class AzureContainer:
         keys = {"account_name": self.account, "account_key": self.key}
         return {**keys, "endpoint": self.endpoint, "client_options": {"allow_http": True}}
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What all clients find out for themselves."""
+        return {"AZURE_STORAGE_CONNECTION_STRING": self.connection_string}
+
     def at(self, endpoint: str) -> AzureContainer:
         """The same container, reached through another address: that of a proxy."""
         return replace(self, endpoint=f"{endpoint}/{self.account}")
@@ -105,6 +116,11 @@ class GCSBucket:
     def options(self) -> dict[str, Any]:
         """What fsspec's gcsfs has to know."""
         return {"endpoint_url": self.endpoint, "token": "anon", "project": "test", "skip_instance_cache": True}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What all clients find out for themselves."""
+        return {"STORAGE_EMULATOR_HOST": self.endpoint, "GOOGLE_CLOUD_PROJECT": "test"}
 
     def at(self, endpoint: str) -> GCSBucket:
         """The same bucket, reached through another address: that of a proxy."""

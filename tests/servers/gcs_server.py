@@ -19,7 +19,8 @@ from tests.servers.processes import listens, on_free_port, process, wait_until
 @contextmanager
 def running(folder: Path) -> Iterator[dict[str, Any]]:
     def start(stack: ExitStack, port: int) -> None:
-        command = [sys.executable, "-m", "gcp_storage_emulator", "--data-dir", folder / "data", "start", "--quiet"]
+        emulator = Path(__file__).with_name("gcs_emulator.py")
+        command = [sys.executable, emulator, "--data-dir", folder / "data", "start", "--quiet"]
         command += ["--host", "127.0.0.1", "--port", str(port)]
         environment = {**os.environ, "STORAGE_EMULATOR_HOST": f"http://127.0.0.1:{port}"}
         server = stack.enter_context(process(command, folder / "log", cwd=folder, env=environment))

@@ -35,6 +35,7 @@ _COMMANDS = {
     "check": ("warehouse_assets.cli.check", "check", "Evaluate the checks of stored tables."),
     "list": ("warehouse_assets.cli.listing", "list_assets", "List the assets and sources of a module."),
     "materialize": ("warehouse_assets.cli.materialize", "materialize", "Make assets, in the order of their dependencies."),
+    "plan": ("warehouse_assets.cli.plan", "plan", "Show what a run would make, and what would break, before it does."),
     "query": ("warehouse_assets.cli.query", "query", "Answer SQL over stored assets, whatever store they are in."),
     "rollback": ("warehouse_assets.cli.versions", "rollback", "Make an earlier version of a table the present one again."),
     "show": ("warehouse_assets.cli.show", "show", "Show one asset: its definition and what was last recorded of it."),

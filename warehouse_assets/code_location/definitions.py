@@ -35,8 +35,10 @@ if TYPE_CHECKING:
     from warehouse_assets.graph.selection import CoercibleToAssetSelection
     from warehouse_assets.graph.sql_tables import UnknownTables
     from warehouse_assets.graph.staleness import AssetStatus
+    from warehouse_assets.graph.tracing import Direction, LineageTrace
     from warehouse_assets.html import Drawing
     from warehouse_assets.instance import Instance
+    from warehouse_assets.planning.plan import Plan
 
 __all__ = ["AssetValueLoader", "Definitions"]
 
@@ -197,6 +199,28 @@ class Definitions:
             return asset_statuses_for(partition_key, self.graph, selected, record)
         return asset_statuses(self.graph, selected, record)
 
+    def plan(
+        self,
+        selection: CoercibleToAssetSelection | None = None,
+        *,
+        instance: Instance | None = None,
+        partition_key: str | None = None,
+        everything: bool = False,
+    ) -> Plan:
+        """What a run of the selected assets, or of all, would make and why, with which columns, and what would break.
+
+        That is a run of what is missing or stale, or of `everything`. Nothing is written. Of the functions only those are called that
+        take nothing but LazyFrames and `Table`s, and return a LazyFrame or SQL: with tables that have no rows.
+        """
+        from warehouse_assets.graph.selection import select_executable
+        from warehouse_assets.instance import Instance
+        from warehouse_assets.planning.planner import make_plan
+
+        selected = select_executable(self.graph, selection)
+        record = instance if instance is not None else Instance.get(create=False)
+        with self.stored_tables(instance=record) as tables:
+            return make_plan(tables, selected, record, partition_key=partition_key, everything=everything)
+
     def load_asset_value(
         self,
         key: CoercibleToAssetKey,
@@ -248,6 +272,31 @@ class Definitions:
     def lineage(self, selection: CoercibleToAssetSelection | None = None) -> Drawing:
         """The assets and sources, or a selection of them, as a drawing of what each is made from, for notebooks."""
         return self.graph.lineage(selection)
+
+    def column_lineage(
+        self,
+        key: CoercibleToAssetKey,
+        column: str | None = None,
+        *,
+        direction: Direction = "upstream",
+        depth: int | None = None,
+        rows: bool = False,
+        instance: Instance | None = None,
+    ) -> LineageTrace:
+        """What a column of a table is made from, or what is made from it, across assets and stores; or all its columns.
+
+        It is as recorded with the latest materializations, and as SQL says for what was never made. At most `depth` tables away;
+        with `rows`, columns that decide which rows a table has are among the links. InvalidSelectionError for what is not there.
+        """
+        from warehouse_assets.code_location.column_lineage import traced
+        from warehouse_assets.instance import Instance
+
+        asset_key = AssetKey.coerce(key)
+        if asset_key not in self.graph:
+            hint = self.graph.unknown_key_error(asset_key)
+            raise InvalidSelectionError(f"there is no asset {asset_key.to_user_string()!r}", hint=hint)
+        record = instance if instance is not None else Instance.get(create=False)
+        return traced(self, asset_key, column, direction, depth, rows=rows, instance=record)
 
     def _repr_html_(self) -> str:
         from warehouse_assets.html import drawn

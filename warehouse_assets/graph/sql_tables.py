@@ -18,7 +18,7 @@ from warehouse_assets.tables import SQLNaming, placed_key
 if TYPE_CHECKING:
     from warehouse_assets.sql.references import TableReference
 
-__all__ = ["SQLTables", "UnknownTables"]
+__all__ = ["SQLTables", "UnknownTables", "naming_of"]
 
 UnknownTables: TypeAlias = Literal["source", "error"]
 
@@ -38,7 +38,7 @@ class SQLTables:
         self._unknown = unknown
         self._faults = faults
         self._known: dict[str | None, KnownTables] = {}
-        self._namings: dict[int, SQLNaming] = {}
+        self._namings: dict[tuple[str, int], SQLNaming] = {}
         self._strange: dict[tuple[str, ...], list[tuple[AssetNode, TableReference]]] = {}
 
     def read(self) -> Mapping[AssetKey, tuple[AssetKey, ...]]:
@@ -85,14 +85,11 @@ class SQLTables:
                     self._strange.setdefault(tuple(part.casefold() for part in parts), []).append((node, reference))
 
     def _naming(self, node: AssetNode) -> SQLNaming:
-        """How the manager of an asset calls tables, as far as that is known before it starts."""
-        owner, name = node.definition, node.io_manager_key
-        manager = node.io_manager_def or self._resources.get(name)
-        if manager is None and owner is not None:
-            manager = owner.resource_defs.get(name)
-        if id(manager) not in self._namings:
-            self._namings[id(manager)] = _naming_of(manager)
-        return self._namings[id(manager)]
+        """How the manager of an asset calls tables; each is asked once."""
+        place = (node.io_manager_key, id(node.io_manager_def))
+        if place not in self._namings:
+            self._namings[place] = naming_of(node, self._resources)
+        return self._namings[place]
 
     def _known_by(self, naming: SQLNaming) -> KnownTables:
         schema = naming.default_schema
@@ -150,7 +147,12 @@ class SQLTables:
         self._faults.errors.append(InvalidDefinitionError(what, where=where, hint=hint))
 
 
-def _naming_of(manager: Any) -> SQLNaming:
+def naming_of(node: AssetNode, resources: Mapping[str, Any]) -> SQLNaming:
+    """How the manager of an asset calls tables, as far as that is known before it starts."""
+    owner, name = node.definition, node.io_manager_key
+    manager = node.io_manager_def or resources.get(name)
+    if manager is None and owner is not None:
+        manager = owner.resource_defs.get(name)
     if not isinstance(manager, NamesTables):
         return SQLNaming()
     try:

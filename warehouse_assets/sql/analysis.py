@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import sqlglot
@@ -13,7 +14,7 @@ from sqlglot.errors import ParseError, TokenError
 from warehouse_assets.errors import InvalidSQLError
 from warehouse_assets.sql.references import Script, TableReference, replace_tables
 
-__all__ = ["TableReference", "read_script", "replace_tables", "table_references", "token_spans"]
+__all__ = ["TableReference", "parsed", "read_script", "replace_tables", "table_references", "token_spans"]
 
 _SETTINGS = {"SET", "RESET", "PRAGMA", "LOAD", "INSTALL"}
 _PREPARING = "Before the query there may be SET, and CREATE TEMP TABLE, VIEW or MACRO; it is the last statement."
@@ -36,7 +37,7 @@ def read_script(text: str, dialect: str = "duckdb") -> Script:
     What a statement makes for those after it, a temporary table for example, is no stored table.
     Raises InvalidSQLError where the text is not SQL, has no query at its end, or changes what is stored.
     """
-    statements = list(_parsed(text, dialect))
+    statements = parsed(text, dialect)
     if not statements:
         raise InvalidSQLError("it holds no statement", hint="Write a SELECT; the table is made from it.")
     made: set[str] = set()
@@ -58,8 +59,16 @@ def read_script(text: str, dialect: str = "duckdb") -> Script:
     return Script(tuple(references), tuple(span for span, _ in statements))
 
 
+@lru_cache(maxsize=256)
+def parsed(text: str, dialect: str) -> tuple[tuple[tuple[int, int], exp.Expr | None], ...]:
+    """The span of each statement, and its syntax, which is not to be changed; None for a setting, whatever it sets.
+
+    Raises InvalidSQLError where the text is not SQL.
+    """
+    return tuple(_parsed(text, dialect))
+
+
 def _parsed(text: str, dialect: str) -> Iterator[tuple[tuple[int, int], exp.Expr | None]]:
-    """The span of each statement, and its syntax; None for a setting, whatever it sets."""
     try:
         language = Dialect.get_or_raise(dialect)
         for tokens in _split(language.tokenize(text)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from warehouse_assets.testing.io_manager.columns import ColumnsContract
-from warehouse_assets.testing.io_manager.concurrency import ConcurrencyContract
+from warehouse_assets.testing.io_manager.concurrency import ConcurrencyContract, SharedTableContract
 from warehouse_assets.testing.io_manager.frames import FrameContract, ValueContract
 from warehouse_assets.testing.io_manager.partitions import (
     BY_DAY,
@@ -50,6 +50,7 @@ __all__ = [
     "SQLContract",
     "SchemaPolicyContract",
     "SelectionContract",
+    "SharedTableContract",
     "StagingContract",
     "TableContract",
     "ValueContract",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,10 +13,12 @@ import polars as pl
 from warehouse_assets.io_manager import IOManager
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.partitions.periodic import HourlyPartitionsDefinition
+from warehouse_assets.table_options import upsert
 from warehouse_assets.testing.contract import Contract
-from warehouse_assets.testing.io_manager.use import KEY, Partitions, load, program, store
+from warehouse_assets.testing.io_manager.partitions import BY_DAY, days
+from warehouse_assets.testing.io_manager.use import KEY, Partitions, load, options, program, run_elsewhere, store
 
-__all__ = ["ConcurrencyContract"]
+__all__ = ["ConcurrencyContract", "SharedTableContract"]
 
 THREADS = 8
 HOURS = [f"2024-01-01-{hour:02}:00" for hour in range(24)]
@@ -88,13 +91,80 @@ class ConcurrencyContract(Contract):
                 store(manager, pl.DataFrame({"n": [number] * 1000}), AssetKey(["shop", sys.argv[1]]))
                 store(manager, pl.DataFrame({"n": [sys.argv[1]] * 1000}))
         """
-        command = program(manager, script)
-        running = [subprocess.Popen([*command, name], stderr=subprocess.PIPE, text=True) for name in ("a", "b")]
-        said = [process.communicate(timeout=120)[1] for process in running]
+        beside_each_other(manager, script, "a", "b")
 
-        assert [process.returncode for process in running] == [0, 0], said
         assert [load(manager, key=AssetKey(["shop", name]))["n"].unique().item() for name in ("a", "b")] == [2, 2]
         assert load(manager, key=KEY)["n"].unique().item() in ("a", "b")
+
+
+class SharedTableContract(Contract):
+    """Processes that keep the rows of one table lose none of each other's; the manager's repr builds it again elsewhere."""
+
+    def test_rows_that_two_processes_append_are_all_there(self, manager: IOManager) -> None:
+        script = """
+            import sys
+
+            for number in range(4):
+                store(manager, pl.DataFrame({"n": [int(sys.argv[1]) + number]}), **options("append"))
+        """
+        beside_each_other(manager, script, "10", "20")
+
+        assert sorted(load(manager)["n"]) == [10, 11, 12, 13, 20, 21, 22, 23]
+
+    def test_rows_that_two_processes_update_are_there_once(self, manager: IOManager) -> None:
+        script = """
+            import sys
+            from warehouse_assets.table_options import upsert
+
+            for number in range(4):
+                frame = pl.DataFrame({"id": [0, int(sys.argv[1]) + number], "by": [sys.argv[1]] * 2})
+                store(manager, frame, **options(upsert("id")))
+        """
+        beside_each_other(manager, script, "10", "20")
+        found = load(manager).sort("id")
+
+        assert found["id"].to_list() == [0, 10, 11, 12, 13, 20, 21, 22, 23]
+        assert found["by"].to_list()[1:] == ["10"] * 4 + ["20"] * 4
+
+    def test_rows_that_two_processes_append_to_one_partition_are_all_there(self, manager: IOManager) -> None:
+        script = """
+            import sys
+
+            for number in range(3):
+                frame = days(d1=int(sys.argv[1]) + number)
+                store(manager, frame, partitions=BY_DAY("2024-01-01"), **options("append"))
+        """
+        store(manager, days(d1=1, d2=2), partitions=BY_DAY("2024-01-01", "2024-01-02"))
+        beside_each_other(manager, script, "10", "20")
+
+        assert sorted(load(manager)["n"]) == [1, 2, 10, 11, 12, 20, 21, 22]
+
+    def test_a_process_killed_while_it_writes_keeps_nobody_from_it(self, manager: IOManager) -> None:
+        store(manager, pl.DataFrame({"id": [1], "n": [1]}), **options(upsert("id")))
+        killed = run_elsewhere(
+            manager,
+            """
+            from warehouse_assets.table_options import upsert
+
+            with manager.stage(output_context(**options(upsert("id"))), pl.DataFrame({"id": [1], "n": [2]})):
+                os.kill(os.getpid(), signal.SIGKILL)
+            """,
+        )
+        before = load(manager).rows()
+        store(manager, pl.DataFrame({"id": [2], "n": [3]}), **options(upsert("id")))
+
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        assert before == [(1, 1)]
+        assert sorted(load(manager).rows()) == [(1, 1), (2, 3)]
+
+
+def beside_each_other(manager: IOManager, script: str, *arguments: str) -> None:
+    """Run a script in a process for each argument at the same time; all of them have to end well."""
+    command = program(manager, script)
+    running = [subprocess.Popen([*command, each], stderr=subprocess.PIPE, text=True) for each in arguments]
+    said = [process.communicate(timeout=120)[1] for process in running]
+
+    assert [process.returncode for process in running] == [0] * len(running), said
 
 
 def _round(number: int) -> pl.DataFrame:

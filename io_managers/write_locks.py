@@ -1,0 +1,72 @@
+"""One writer at a time, of those who look at the rows that a file has before they replace it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import TypeAlias
+
+from io_managers.files import Files
+from io_managers.leases import knows_leases, lease
+from warehouse_assets.io_manager.contexts import logger
+
+__all__ = ["Confirm", "one_at_a_time"]
+
+Confirm: TypeAlias = Callable[[], None]
+"""To be called right before what was written is published; raises TableError where another writer has come first."""
+
+_locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+
+@contextmanager
+def one_at_a_time(files: Files, path: str, log: logging.Logger = logger, *, wait: bool = True) -> Generator[Confirm | None]:
+    """Let no one else merge rows into the table at `path`: no thread, and no other process.
+
+    A local table has a hidden file beside it, which is locked for that and stays; one in an object store a folder with objects that
+    say whose turn it is. Of other file systems only the threads of this process wait for each other. Where it would have to
+    `wait` and is not to, it gives None.
+    """
+    lock = _locks[files.uri(path)]
+    if not lock.acquire(blocking=wait):
+        yield None
+        return
+    try:
+        if files.is_local:
+            with _locked(path, log, wait) as is_mine:
+                yield _nothing if is_mine else None
+        elif knows_leases(files):
+            with lease(files, path, log, wait=wait) as taken:
+                yield taken
+        else:
+            yield _nothing
+    finally:
+        lock.release()
+
+
+def _nothing() -> None:
+    """Nobody else comes between."""
+
+
+@contextmanager
+def _locked(path: str, log: logging.Logger, wait: bool) -> Generator[bool]:
+    folder, _, name = path.rpartition("/")
+    os.makedirs(folder, exist_ok=True)
+    with open(f"{folder}/.{name}.lock", "ab") as file:
+        try:
+            import fcntl
+        except ImportError:  # Windows
+            yield True
+            return
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not wait:
+                yield False
+                return
+            log.info("%s is being written by another process; waiting for it", path)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield True
