@@ -13,10 +13,10 @@ import duckdb
 
 from io_managers.database import in_memory
 from io_managers.engine_types import Column
-from warehouse_assets.errors import InvalidSQLError
 from warehouse_assets.io_manager import InputContext, ScansInDuckDB, TableSource
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql import SQL
+from warehouse_assets.sql.faults import fault_said, place_said
 from warehouse_assets.tables import quote_identifier
 
 if TYPE_CHECKING:
@@ -99,8 +99,9 @@ def bound(
             else:
                 name = stack.enter_context(_brought_in(connection, source, once=uses.count(key) == 1))
             names[key] = name
-        with sql_errors(asset_key):
-            yield resolved.text(names), parameters
+        text = resolved.text(names)
+        with sql_errors(sql, text, asset_key):
+            yield text, parameters
 
 
 def limited(rows: str, where: str | None, limit: int | None, key: AssetKey) -> str:
@@ -144,14 +145,16 @@ def _brought_in(connection: duckdb.DuckDBPyConnection, source: TableSource, *, o
 
 
 @contextlib.contextmanager
-def sql_errors(asset_key: AssetKey | None) -> Iterator[None]:
-    """Turn what DuckDB says of faulty SQL into InvalidSQLError, naming the asset."""
+def sql_errors(sql: SQL, text: str, asset_key: AssetKey | None) -> Iterator[None]:
+    """Turn what DuckDB says of `text`, made of faulty SQL, into InvalidSQLError, naming the asset and the place."""
     try:
         yield
     except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException, duckdb.SyntaxException) as error:
-        whose = f"the SQL of asset {asset_key.to_user_string()!r}" if asset_key else "the SQL"
-        message, _, _ = str(error).partition("\n\nLINE ")  # of the statement that was built around it
-        raise InvalidSQLError(f"{whose}: {message}") from None
+        raise fault_said(sql, str(error), text, asset_key) from None
+    except duckdb.Error as error:
+        if place := place_said(sql, str(error), text):
+            error.add_note(f"in the SQL at {place}")
+        raise
 
 
 def collected(sql: SQL, sources: Mapping[AssetKey, TableSource], asset_key: AssetKey) -> pl.DataFrame:

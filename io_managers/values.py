@@ -25,6 +25,7 @@ from warehouse_assets.io_manager.base import IOManager
 from warehouse_assets.io_manager.contexts import InputContext, OutputContext, TableSource
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql import SQL
+from warehouse_assets.sql.partitions import with_partition
 from warehouse_assets.table_options import TableOptions
 from warehouse_assets.tables import Table, TableName, TableSlice, TableStats
 
@@ -179,7 +180,7 @@ class StagedValues:
 def _answer(sql: SQL, context: OutputContext) -> Any:
     from io_managers.engine import collected
 
-    return collected(sql, context.sources, context.asset_key)
+    return collected(with_partition(sql, context), context.sources, context.asset_key)
 
 
 def _by_partition(context: OutputContext, value: Any) -> Mapping[str | None, Any]:

@@ -51,6 +51,13 @@ class TableColumnLineage:
         object.__setattr__(self, "deps_by_column", {name: tuple(deps) for name, deps in self.deps_by_column.items()})
         object.__setattr__(self, "row_deps", tuple(self.row_deps))
 
+    def __str__(self) -> str:
+        """What a person reads of it: how many columns there are, and which tables they are made from."""
+        if not self.deps_by_column and self.opaque is not None:
+            return self.opaque
+        tables = {dep.asset_key.to_user_string() for deps in (*self.deps_by_column.values(), self.row_deps) for dep in deps}
+        return f"{len(self.deps_by_column)} columns, made from {', '.join(sorted(tables)) or 'no other table'}"
+
     def to_json(self) -> dict[str, Any]:
         """The lineage as JSON can hold it; a table is named by the segments of its key."""
         return {

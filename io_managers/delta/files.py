@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -23,28 +24,49 @@ from warehouse_assets.keys import AssetKey
 if TYPE_CHECKING:
     from deltalake.transaction import AddAction
 
-__all__ = ["DeltaFiles", "add_action", "filesystem"]
+__all__ = ["DeltaFiles", "Folder", "add_action"]
 
 LONGEST_STATISTIC = 256  # characters
 
 
-def filesystem(uri: str, options: Mapping[str, str]) -> Any:
-    """The folder of a table, as pyarrow sees a file system."""
-    from deltalake.fs import DeltaStorageHandler
-    from pyarrow.fs import PyFileSystem
+class Folder:
+    """The folder of a table, a path or a URL, whose files are named as the log names them."""
 
-    return PyFileSystem(DeltaStorageHandler(uri, dict(options)))
-
-
-class DeltaFiles(DataFiles):
-    """The data files that are written into the folder of a table, at `uri`."""
-
-    def __init__(self, uri: str, options: Mapping[str, str], key: AssetKey) -> None:
-        super().__init__(uri, DELTA, options, key)
+    def __init__(self, uri: str, options: Mapping[str, str]) -> None:
+        self.uri = uri
+        self._options = options
 
     @cached_property
     def _fs(self) -> Any:
-        return filesystem(self.uri, self.options)
+        from deltalake.fs import DeltaStorageHandler
+        from pyarrow.fs import PyFileSystem
+
+        return PyFileSystem(DeltaStorageHandler(self.uri, dict(self._options)))
+
+    def opened(self, name: str) -> AbstractContextManager[pa.NativeFile]:
+        """A file, to be read; FileNotFoundError where there is none."""
+        local = local_path(self.uri)
+        found: AbstractContextManager[pa.NativeFile] = (
+            pa.OSFile(f"{local}/{name}", "rb") if local else self._fs.open_input_file(name)
+        )
+        return found
+
+    def remove(self, name: str) -> None:
+        """Remove a file; FileNotFoundError where there is none."""
+        local = local_path(self.uri)
+        os.remove(f"{local}/{name}") if local else self._fs.delete_file(name)
+
+    def remove_all(self) -> None:
+        """Remove all that is in the folder of a store that is not local."""
+        self._fs.delete_dir("")
+
+
+class DeltaFiles(DataFiles):
+    """The data files that are written into the folder of a table."""
+
+    def __init__(self, folder: Folder, options: Mapping[str, str], key: AssetKey) -> None:
+        super().__init__(folder.uri, DELTA, options, key)
+        self._folder = folder
 
     def new_place(self) -> str:
         return f"{self.uri}/part-{uuid4()}.parquet"
@@ -58,11 +80,10 @@ class DeltaFiles(DataFiles):
         return dict(DELTA.stored(file.types)) == dict(DELTA.stored(types))
 
     def opened(self, place: str) -> AbstractContextManager[pa.NativeFile]:
-        found: AbstractContextManager[pa.NativeFile] = self._fs.open_input_file(place.removeprefix(f"{self.uri}/"))
-        return found
+        return self._folder.opened(place.removeprefix(f"{self.uri}/"))
 
     def remove(self, place: str) -> None:
-        self._fs.delete_file(place.removeprefix(f"{self.uri}/"))
+        self._folder.remove(place.removeprefix(f"{self.uri}/"))
 
 
 def add_action(file: DataFile, uri: str) -> AddAction:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from io_managers.delta.files import DeltaFiles, add_action, filesystem
-from io_managers.delta.table import DeltaSnapshot
+from io_managers.delta.expiry import remove_expired
+from io_managers.delta.files import DeltaFiles, Folder, add_action
+from io_managers.delta.table import OLDEST, DeltaSnapshot
 from io_managers.delta.types import DELTA, delta_schema
 from io_managers.files import Files, encoded
 from io_managers.lakehouse.files import local_path
@@ -50,28 +51,35 @@ class DeltaPlace(Place):
         return self.uri
 
     def snapshot(self, version: str | None = None) -> DeltaSnapshot | None:
-        if version is None:
-            return self._at(None)
-        return self._at(int(version)) if version.isdecimal() else None
+        present = self._at(None)
+        if present is None or version is None:
+            return present
+        return self._at(int(version)) if version.isdecimal() and int(version) >= present.oldest else None
 
     def prepare(self) -> None:
         """Nothing: the first file makes the folder."""
 
     def files(self, base: Any, key: AssetKey) -> DeltaFiles:
-        return DeltaFiles(self.uri, self.options, key)
+        return DeltaFiles(Folder(self.uri, self.options), self.options, key)
 
-    def commit(self, base: DeltaSnapshot | None, change: Change, said: Mapping[str, str]) -> DeltaSnapshot:
-        return self._made(base, lambda properties: self._commit(base, change, properties), said)
+    def commit(
+        self, base: DeltaSnapshot | None, change: Change, said: Mapping[str, str], keep: int | None = None
+    ) -> DeltaSnapshot:
+        return self._made(base, lambda properties: self._commit(base, change, properties), said, keep)
 
-    def restore(self, base: DeltaSnapshot, old: DeltaSnapshot, said: Mapping[str, str]) -> DeltaSnapshot:
-        return self._made(base, lambda properties: base.table.restore(old.number, commit_properties=properties), said)
+    def restore(
+        self, base: DeltaSnapshot, old: DeltaSnapshot, said: Mapping[str, str], keep: int | None = None
+    ) -> DeltaSnapshot:
+        if old.number == base.number:
+            return self.commit(base, Change([], base.types), said, keep)
+        return self._made(base, lambda properties: base.table.restore(old.number, commit_properties=properties), said, keep)
 
     def drop(self) -> bool:
         if self.snapshot() is None:
             return False
         if local_path(self.uri):
             return Files(self.root).remove_folder(self.uri)
-        filesystem(self.uri, self.options).delete_dir("")
+        Folder(self.uri, self.options).remove_all()
         return True
 
     def _at(self, number: int | None) -> DeltaSnapshot | None:
@@ -88,21 +96,30 @@ class DeltaPlace(Place):
             raise
 
     def _made(
-        self, base: DeltaSnapshot | None, commit: Callable[[CommitProperties], object], said: Mapping[str, str]
+        self,
+        base: DeltaSnapshot | None,
+        commit: Callable[[CommitProperties], object],
+        said: Mapping[str, str],
+        keep: int | None,
     ) -> DeltaSnapshot:
-        from deltalake import CommitProperties
+        from deltalake import CommitProperties, Transaction
         from deltalake.exceptions import CommitFailedError, DeltaError
 
-        try:
-            commit(CommitProperties(custom_metadata=dict(said), max_commit_retries=0))  # the retry has to look again
+        number, before = (0, 0) if base is None else (base.number + 1, base.oldest)
+        oldest = before if keep is None else max(before, number - keep + 1)
+        told = [Transaction(OLDEST, oldest)] if oldest > before else []
+        try:  # not once more by itself: the retry has to look again
+            commit(CommitProperties(custom_metadata=dict(said), max_commit_retries=0, app_transactions=told))
         except CommitFailedError:
             raise LostRaceError from None
         except DeltaError as error:
             if "already exists" in str(error):
                 raise LostRaceError from None
             raise
-        made = self._at(0 if base is None else base.number + 1)
+        made = self._at(number)
         assert made is not None
+        if told:
+            remove_expired(Folder(self.uri, self.options), before, oldest, number)
         return made
 
     def _commit(self, base: DeltaSnapshot | None, change: Change, properties: CommitProperties) -> None:

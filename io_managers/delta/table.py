@@ -19,12 +19,13 @@ from warehouse_assets.tables import TableVersion
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
-__all__ = ["RUN_ID", "DeltaSnapshot"]
+__all__ = ["OLDEST", "RUN_ID", "DeltaSnapshot"]
 
 _PLAIN = re.compile(r"[\w.-]+")  # a file in the folder of the table, whose name has no characters that are quoted in a log
 _CUT = timedelta(milliseconds=1)  # some writers cut the statistics of moments to whole ones
 
 RUN_ID = "run_id"  # the name under which the log says which run made a version
+OLDEST = "warehouse-assets.oldest-version"  # the transaction whose number in the log is that of the oldest version that is kept
 
 
 class DeltaSnapshot(Snapshot):
@@ -41,6 +42,11 @@ class DeltaSnapshot(Snapshot):
     @property
     def version(self) -> str:
         return str(self.number)
+
+    @cached_property
+    def oldest(self) -> int:
+        """The number of the oldest version that is kept."""
+        return self.table.transaction_version(OLDEST) or 0
 
     @property
     def state(self) -> Hashable:
@@ -71,9 +77,13 @@ class DeltaSnapshot(Snapshot):
 
     @cached_property
     def has_plain_files(self) -> bool:
-        protocol = self.table.protocol()
-        mapped = protocol.min_reader_version == 2 or {"deletionVectors", "columnMapping"} & {*(protocol.reader_features or ())}
-        return not (mapped or self.table.metadata().partition_columns) and all(map(_PLAIN.fullmatch, self._actions["path"]))
+        protocol, metadata = self.table.protocol(), self.table.metadata()
+        features = {*(protocol.reader_features or ())}
+        if metadata.partition_columns or protocol.min_reader_version == 2 or "columnMapping" in features:
+            return False
+        if "deletionVectors" in features and any(batch.num_rows for batch in self.table.deletion_vectors()):
+            return False
+        return all(map(_PLAIN.fullmatch, self._actions["path"]))
 
     def scan_as_others(self) -> pl.LazyFrame:
         from deltalake.exceptions import DeltaProtocolError
@@ -108,7 +118,8 @@ class DeltaSnapshot(Snapshot):
         return int(self._actions["size_bytes"].sum())
 
     def versions(self) -> list[TableVersion]:
-        return sorted(map(_version, self.table.history()), key=lambda version: int(version.version))
+        kept = [entry for entry in self.table.history() if entry["version"] >= self.oldest]
+        return [_version(entry) for entry in sorted(kept, key=lambda entry: int(entry["version"]))]
 
 
 def _version(entry: Mapping[str, Any]) -> TableVersion:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from io_managers.iceberg.catalog import IcebergCatalog, safe_name
+from io_managers.iceberg.expiry import expire, remove_expired
 from io_managers.iceberg.files import IcebergFile, IcebergFiles
 from io_managers.iceberg.table import OURS, PLAIN, TYPES, IcebergSnapshot
 from io_managers.iceberg.types import Numbering, note
@@ -66,21 +67,26 @@ class IcebergPlace(Place):
             location = catalog.create_table_transaction(self.identifier, Schema()).table_metadata.location
         return IcebergFiles(location, load_file_io(catalog.properties, location), key)
 
-    def commit(self, base: IcebergSnapshot | None, change: Change, said: Mapping[str, str]) -> IcebergSnapshot:
+    def commit(
+        self, base: IcebergSnapshot | None, change: Change, said: Mapping[str, str], keep: int | None = None
+    ) -> IcebergSnapshot:
         if base is not None and not change.replaces and change.types.keys() == base.types.keys():
             schema = base.schema
         else:
             schema = (Numbering() if base is None else base.numbering).schema(change.types)
-        return _Commit(self, base, change, schema).made(said)
+        return _Commit(self, base, change, schema, keep).made(said)
 
-    def restore(self, base: IcebergSnapshot, old: IcebergSnapshot, said: Mapping[str, str]) -> IcebergSnapshot:
+    def restore(
+        self, base: IcebergSnapshot, old: IcebergSnapshot, said: Mapping[str, str], keep: int | None = None
+    ) -> IcebergSnapshot:
         if not (old.has_plain_files and base.has_plain_files):
             raise TableError(
                 f"the version {old.version} of the table {self} was made by others, with rows deleted from its files"
             )
         staying, there = {file.place for file in base.files}, {file.place for file in old.files}
         change = Change([], old.types, [file for file in base.files if file.place not in there])
-        return _Commit(self, base, change, old.schema, [file for file in old.files if file.place not in staying]).made(said)
+        returning = [file for file in old.files if file.place not in staying]
+        return _Commit(self, base, change, old.schema, keep, returning).made(said)
 
     def drop(self) -> bool:
         table = self.catalog.table(self.identifier)
@@ -102,6 +108,7 @@ class _Commit:
     base: IcebergSnapshot | None
     change: Change
     schema: Schema
+    keep: int | None
     returning: Sequence[StoredFile] = ()
 
     def made(self, said: Mapping[str, str]) -> IcebergSnapshot:
@@ -110,9 +117,13 @@ class _Commit:
         from pyiceberg.table import Table
         from pyiceberg.table.update import AssertCreate, AssertTableUUID
 
-        transaction = self._transaction()
-        producer = self._produced(transaction, said)
+        with self.place.as_of(self.base):
+            transaction = self._transaction()
+            producer = self._produced(transaction, said)
+            if self.base is not None and self.keep is not None:
+                expire(transaction, self.base, self.keep)
         table: Any = transaction._table
+        before = table.snapshots()
         uuid = AssertTableUUID(uuid=table.metadata.table_uuid)
         required = (AssertCreate(),) if self.base is None else (*transaction._requirements, uuid)
         try:
@@ -124,6 +135,8 @@ class _Commit:
             raise LostRaceError from None
         if self.base is None:  # a staged table cannot be read
             table = Table(table.name(), table.metadata, table.metadata_location, table.io, table.catalog)
+        elif self.keep is not None:
+            remove_expired(before, table)
         return IcebergSnapshot(table)
 
     def _transaction(self) -> Transaction:

@@ -9,6 +9,7 @@ from abc import abstractmethod
 from collections import ChainMap, defaultdict
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 import polars as pl
@@ -19,7 +20,7 @@ from io_managers.frame_slices import rows_of
 from io_managers.frames import FrameType, table_schema
 from io_managers.lakehouse.files import DataFile
 from io_managers.lakehouse.slices import scan_slice
-from io_managers.lakehouse.table import Change, LostRaceError, Place, Snapshot
+from io_managers.lakehouse.table import Change, LostRaceError, Place, Snapshot, state_of
 from io_managers.lakehouse.writing import Write, new_rows
 from io_managers.scanned import read_part, registered
 from io_managers.table import StagedWrite, TableIOManager, keeps_rows, missing_table
@@ -70,10 +71,10 @@ class LakehouseIOManager(TableIOManager):
         try:
             rows = new_rows(context, obj, files, base)
             write = Write(context, rows, files, table.partitions, self.policy(context), self.now())
-            change = write.change(base)
-            staged = _Staged(self, context.asset_key, write, base)
+            plan = self._planned(context, place, write, base)
+            staged = _Staged(self, context.asset_key, write, plan.base)
             yield staged
-            made, change = self._publish(context, place, write, base, change)
+            made, change = self._publish(context, place, write, plan)
             published = change.named
         finally:
             files.discard(published)
@@ -109,9 +110,10 @@ class LakehouseIOManager(TableIOManager):
             base, old = place.snapshot(), place.snapshot(version)
             if base is None or old is None:
                 raise TableNotFoundError(f"the table {self.name_of(context)} in {self.store_id} has no version {version}")
-            return place.restore(base, old, _said(context))
+            with place.as_of(base):
+                return place.restore(base, old, _said(context), context.table_options.keep_versions)
 
-        return _measured(self._retried(context, place, attempt), None)
+        return _measured(self._retried(context, attempt), None)
 
     def _place(self, output: OutputContext) -> Place:
         return self.place(output.asset_key, output.definition_metadata)
@@ -128,39 +130,61 @@ class LakehouseIOManager(TableIOManager):
         snapshot = self._snapshot(context, context.table_version)
         return snapshot.scan() if table.partitions is None else scan_slice(snapshot, table.partitions, context.asset_key)
 
-    def _publish(
-        self, context: OutputContext, place: Place, write: Write, base: Snapshot | None, change: Change
-    ) -> tuple[Snapshot, Change]:
+    def _planned(self, context: OutputContext, place: Place, write: Write, base: Snapshot | None) -> _Plan:
+        """What is to be done to the table as it is."""
+        found = base
+
+        def attempt() -> _Plan:
+            nonlocal found
+            try:
+                with place.as_of(found):
+                    return _Plan(found, write.change(found))
+            except LostRaceError:
+                found = place.snapshot()
+                raise
+
+        return self._retried(context, attempt)
+
+    def _publish(self, context: OutputContext, place: Place, write: Write, plan: _Plan) -> tuple[Snapshot, Change]:
         """Commit to the table as it is by then; the version that was made, and by which change."""
 
         def attempt() -> tuple[Snapshot, Change]:
-            nonlocal base, change
-            present = place.snapshot()
-            if (present and present.state) != (base and base.state):
-                base, change = present, write.change(present)
-            if base is not None and change.is_nothing:
-                return base, change
-            return place.commit(base, change, _said(context)), change
+            nonlocal plan
+            with _locks[self.store_id, place.uri]:
+                present = place.snapshot()
+                if state_of(present) != state_of(plan.base):
+                    with place.as_of(present):
+                        plan = _Plan(present, write.change(present))
+                if present is not None and plan.change.is_nothing:
+                    return present, plan.change
+                return place.commit(present, plan.change, _said(context), context.table_options.keep_versions), plan.change
 
-        return self._retried(context, place, attempt)
+        return self._retried(context, attempt)
 
-    def _retried(self, context: OutputContext, place: Place, attempt: Callable[[], _T]) -> _T:
-        """What an attempt to commit gives, tried again and again where other writers come first."""
+    def _retried(self, context: OutputContext, attempt: Callable[[], _T]) -> _T:
+        """What an attempt gives, which is made again and again where other writers come first."""
         deadline = time.monotonic() + self.commit_timeout
         delay = FIRST_RETRY
         while True:
-            with _locks[self.store_id, place.uri]:
-                try:
-                    return attempt()
-                except LostRaceError:
-                    if time.monotonic() + delay > deadline:
-                        raise StoreLockedError(
-                            f"the table {self.name_of(context)} in {self.store_id} was written by others again and again, "
-                            f"for {self.commit_timeout:g} s",
-                            hint="Write it less often, or give the I/O manager a longer commit_timeout.",
-                        ) from None
+            try:
+                return attempt()
+            except LostRaceError:
+                if time.monotonic() + delay > deadline:
+                    raise StoreLockedError(
+                        f"the table {self.name_of(context)} in {self.store_id} was written by others again and again, "
+                        f"for {self.commit_timeout:g} s",
+                        hint="Write it less often, or give the I/O manager a longer commit_timeout.",
+                    ) from None
             time.sleep(delay * random.uniform(0.5, 1))
             delay = min(delay * 2, LONGEST_RETRY)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What a write does to the table as `base` has it."""
+
+    base: Snapshot | None
+    change: Change
 
 
 class _Staged(StagedWrite):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Generator, Hashable, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ from io_managers.lakehouse.types import StoredTypes
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.tables import TableVersion
 
-__all__ = ["Bounds", "Change", "LostRaceError", "Place", "Snapshot", "StoredFile"]
+__all__ = ["Bounds", "Change", "LostRaceError", "Place", "Snapshot", "StoredFile", "state_of"]
 
 
 class LostRaceError(Exception):
@@ -116,6 +117,11 @@ class Snapshot(ABC):
         return scan_places(places, self.STORED.stored(self.types), self.options, path_column).select(columns)
 
 
+def state_of(snapshot: Snapshot | None) -> Hashable:
+    """The state of a table, of which there may be none."""
+    return None if snapshot is None else snapshot.state
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """What a commit does to a table: files that come, files that go, and the columns; `replaces` says that all others go."""
@@ -157,12 +163,28 @@ class Place(ABC):
         """Data files for the table, or for one that is still to be made."""
 
     @abstractmethod
-    def commit(self, base: Any, change: Change, said: Mapping[str, str]) -> Snapshot:
-        """Make the version that follows `base`, or the first, which is told who made it; LostRaceError where another writer did that."""
+    def commit(self, base: Any, change: Change, said: Mapping[str, str], keep: int | None = None) -> Snapshot:
+        """Make the version that follows `base`, or the first, which is told who made it; LostRaceError where another writer did that.
+
+        The last `keep` versions stay, all unless a number is given. The others go with the same commit, so that nobody can go back
+        to one of them any more, and the files that only they have go after it.
+        """
 
     @abstractmethod
-    def restore(self, base: Any, old: Any, said: Mapping[str, str]) -> Snapshot:
-        """Make the version that follows `base` with the rows and columns of the version `old`; LostRaceError as `commit`."""
+    def restore(self, base: Any, old: Any, said: Mapping[str, str], keep: int | None = None) -> Snapshot:
+        """Make the version that follows `base` with the rows and columns of the version `old`; all else as `commit`."""
+
+    @contextmanager
+    def as_of(self, base: Snapshot | None) -> Generator[None]:
+        """Read what `base` has, for a commit; LostRaceError for what fails as others made a version after it, and expired its files."""
+        try:
+            yield
+        except LostRaceError:
+            raise
+        except Exception:
+            if state_of(self.snapshot()) != state_of(base):
+                raise LostRaceError from None
+            raise
 
     @abstractmethod
     def drop(self) -> bool:

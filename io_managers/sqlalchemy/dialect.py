@@ -225,6 +225,10 @@ class Dialect(ABC):
         """A moment, date, number or text, as it is bound to compare with a column of this kind."""
         return value
 
+    def given(self, value: Any) -> Any:
+        """A value that a person gave, as it is bound."""
+        return value
+
     @abstractmethod
     def swap(self, session: Session, staged: TableName, table: TableName) -> None:
         """Put the staged table in the place of the other, if there is one, in the transaction or at once."""

@@ -288,7 +288,10 @@ class SQLAlchemyIOManager(TableIOManager):
                 raise invalid_sql(said, key) from None
             if dialect.is_locked(own):
                 raise StoreLockedError(f"{whose}: {said}", hint="Let the other end, or give a longer lock_timeout.") from None
-            raise TableError(f"{whose}: {said}") from None
+            failed = TableError(f"{whose}: {said}")
+            for note in getattr(error, "__notes__", ()):
+                failed.add_note(note)
+            raise failed from None
 
 
 class _Staged(StagedWrite):

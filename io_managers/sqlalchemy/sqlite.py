@@ -186,6 +186,9 @@ class SQLite(Dialect):
     def bound(self, value: Any, kind: Kind) -> Any:
         return value.isoformat(" ") if isinstance(value, datetime) else str(value) if isinstance(value, date) else value
 
+    def given(self, value: Any) -> Any:
+        return self.bound(value, Kind("text"))
+
     def swap(self, session: Session, staged: TableName, table: TableName) -> None:
         session.run("pragma legacy_alter_table = on")  # else views of the table, which is not there for a moment, are an error
         if self.describe(session, table) is not None:

@@ -171,9 +171,7 @@ def test_unknown_tables_is_one_of_two(wrong: Any) -> None:
 
 
 def test_sql_that_cannot_be_read_is_an_error_that_names_the_asset() -> None:
-    with pytest.raises(
-        InvalidDefinitionError, match=r"the SQL of asset 'report': line 1, column \d+: .*test_sql_tables.py:\d+"
-    ):
+    with pytest.raises(InvalidDefinitionError, match=r"the SQL of asset 'report': .*test_sql_tables.py:\d+:56"):
         AssetGraph.build([sql_asset("report", "select (1")])
 
 

@@ -23,6 +23,7 @@ from warehouse_assets.testing.io_manager import (
     load,
     store,
 )
+from warehouse_assets.testing.io_manager.use import input_context
 
 
 class TestOnS3(StagingContract):
@@ -96,6 +97,15 @@ class TestOnS3(StagingContract):
         store(manager, days(d2=[2, 3]), **metadata)
 
         assert load(manager).sort("n").rows() == days(d1=1, d2=[2, 3]).rows()
+
+    def test_versions_that_are_not_kept_go_with_their_files(self, manager, swift):
+        metadata = TableOptions(keep_versions=2).in_metadata({})
+        for day in (1, 2, 3):
+            store(manager, days(d1=day), **metadata)
+
+        assert [version.version for version in manager.table_versions(input_context())] == ["1", "2"]
+        with closing(swift.client()) as client:
+            assert len([name for name in objects(client, swift) if name.endswith(".parquet")]) == 2
 
     def test_a_dropped_table_is_gone(self, manager, swift):
         store(manager, ORDERS)

@@ -11,7 +11,7 @@ from warehouse_assets.definitions.assets import AssetsDefinition
 from warehouse_assets.definitions.functions import UserFunction
 from warehouse_assets.definitions.naming import Place, caller_place
 from warehouse_assets.definitions.specs import AUTO, CoercibleToDep
-from warehouse_assets.errors import InvalidDefinitionError
+from warehouse_assets.errors import InvalidDefinitionError, InvalidSQLError
 from warehouse_assets.keys import CoercibleToAssetKey
 from warehouse_assets.sql.value import SQL
 from warehouse_assets.table_options import TableOptions
@@ -72,7 +72,7 @@ def sql_asset(
     if materialized is not None:
         kept: dict[str, Any] = {"materialized": materialized}
         table = dataclasses.replace(table or TableOptions(), **kept)
-    return build_asset(
+    asset = build_asset(
         _returning(query, place),
         key=key,
         deps=deps,
@@ -97,6 +97,19 @@ def sql_asset(
         pool=pool,
         sql=query,
     )
+    _check_partitions(query, asset, partitions_def, place)
+    return asset
+
+
+def _check_partitions(sql: SQL, asset: AssetsDefinition, partitions_def: Any, place: Place) -> None:
+    """Raise InvalidDefinitionError for what the query names of partitions that the asset has not."""
+    if "$partition_" in sql.template:
+        from warehouse_assets.sql.partitions import check_partition_parameters
+
+        try:
+            check_partition_parameters(sql, asset.key, partitions_def)
+        except InvalidSQLError as error:
+            raise InvalidDefinitionError(error.message, where=str(place), hint=error.hint) from None
 
 
 def _returning(sql: SQL, place: Place) -> UserFunction:

@@ -15,6 +15,7 @@ from warehouse_assets.errors import (
     WarehouseAssetsError,
 )
 from warehouse_assets.events import Event, error_line
+from warehouse_assets.execution.column_lineage import columns_of, lineage_of
 from warehouse_assets.execution.plan import Plan as RunPlan
 from warehouse_assets.execution.status import asset_statuses, asset_statuses_for
 from warehouse_assets.graph.staleness import AssetStatus, keys_to_run
@@ -23,7 +24,7 @@ from warehouse_assets.keys import AssetKey
 from warehouse_assets.metadata import SQL_TEXT
 from warehouse_assets.planning.asking import answer_of, why_not_asked
 from warehouse_assets.planning.changes import SQLChange
-from warehouse_assets.planning.faults import faults_of
+from warehouse_assets.planning.faults import faults_of, reached
 from warehouse_assets.planning.plan import Fault, Plan, PlannedAsset
 from warehouse_assets.planning.rehearsing import RehearsedTables, UnknownColumnsError
 from warehouse_assets.sql.value import SQL
@@ -61,7 +62,8 @@ def make_plan(
         for node in graph:
             if node.definition is not None and node.key not in found and planner.changed.intersection(node.parents):
                 found[node.key] = planner.planned(node, runs=False)
-    return Plan(tuple(asset for asset in found.values() if asset.runs or asset.faults), len(statuses))
+    waiting = sum(status.state != "fresh" for key, status in statuses.items() if key not in runs)
+    return Plan(tuple(asset for asset in found.values() if asset.runs or asset.faults), len(statuses), waiting)
 
 
 def _is_due(status: AssetStatus) -> bool:
@@ -160,7 +162,10 @@ class _Planner:
 
     def _faults(self, node: AssetNode, error: WarehouseAssetsError) -> Sequence[Fault]:
         removed = {key: names for key in node.parents if (names := self._removed.get(key))}
-        return faults_of(error, node, removed, lambda: self._tables.write(node.key, self._value(node)), self._tables)
+        found = faults_of(error, node, removed, lambda: self._tables.write(node.key, self._value(node)), self._tables)
+        lineages = {key: lineage for key, event in self._made.items() if (lineage := lineage_of(event)) is not None}
+        columns = {key: columns_of(event) for key, event in self._made.items()}
+        return [replace(fault, reaches=reached(self._graph, lineages, columns, fault, node.key)) for fault in found]
 
 
 def _single(sql: SQL, dialect: str) -> SQL:

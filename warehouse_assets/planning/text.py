@@ -16,6 +16,7 @@ Line: TypeAlias = "tuple[tuple[str, str], ...]"  # text and style, piece by piec
 
 SHOWN_CAUSES = 3
 SHOWN_COLUMNS = 12  # of a table that is new
+SHOWN_REACHED = 8
 
 _GOOD, _CHANGED, _BAD, _QUIET, _HEAD = "green", "yellow", "red", "dim", "bold"
 _SIGNS = {"added": ("+", _GOOD), "removed": ("-", _BAD), "retyped": ("~", _CHANGED)}
@@ -68,6 +69,11 @@ def _fault(fault: Fault) -> Iterator[Line]:
     if fault.column is not None and fault.upstream is not None:
         yield ((f"      {fault.upstream.to_user_string()} has no column {fault.column!r} any more", _BAD),)
     yield from (((f"      {text}", ""),) for text in fault.message.splitlines() if text.strip())
+    if fault.reaches:
+        more = len(fault.reaches) - SHOWN_REACHED
+        each = (str(node) if node.column is not None else f"the rows of {node}" for node in fault.reaches[:SHOWN_REACHED])
+        names = ", ".join(each) + (f" and {more} more" if more > 0 else "")
+        yield ((f"      reaches {names}", _QUIET),)
 
 
 def _columns(asset: PlannedAsset) -> Iterator[Line]:
@@ -105,7 +111,8 @@ def _summary(plan: Plan) -> Iterator[Line]:
     runs, broken = plan.runs, plan.broken
     if not runs:
         text = "the asset is" if plan.selected == 1 else f"all {plan.selected} assets are"
-        yield ((f"Nothing to do: {text} fresh, or waits for what is not selected", _GOOD),)
+        wait = f", or wait{'s' * (plan.selected == 1)} for what is not selected" if plan.waiting else ""
+        yield ((f"Nothing to do: {text} fresh{wait}", _GOOD),)
         return
     new = sum(asset.state == "missing" for asset in runs)
     parts = [f"{new} new"] * bool(new) + [f"{len(runs) - new} anew"] * bool(len(runs) - new)

@@ -80,7 +80,9 @@ def _parsed(text: str, dialect: str) -> Iterator[tuple[tuple[int, int], exp.Expr
                 yield span, statement
     except ParseError as error:
         fault = error.errors[0] if error.errors else {}
-        position = (int(fault["line"]), int(fault["col"])) if fault.get("line") and fault.get("col") else None
+        position = None
+        if fault.get("line") and fault.get("col"):  # which is that of its end
+            position = (int(fault["line"]), int(fault["col"]) - len(fault.get("highlight") or " ") + 1)
         raise InvalidSQLError(str(fault.get("description") or error), position=position) from None
     except TokenError as error:
         raise InvalidSQLError(f"it cannot be read: {error}") from None

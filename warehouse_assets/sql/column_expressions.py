@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from warehouse_assets.sql.lineage import ColumnKind, OtherColumns, OutputColumn
-from warehouse_assets.sql.relations import Names, Relation, Scope, either, joined_others
+from warehouse_assets.sql.lineage import ColumnKind, OtherColumns, OutputColumn, either
+from warehouse_assets.sql.relations import Names, Relation, Scope, joined_others
 
 __all__ = ["Expressions", "Projected"]
 

@@ -10,9 +10,9 @@ from sqlglot import exp
 from warehouse_assets.errors import InvalidSQLError
 from warehouse_assets.sql.analysis import parsed
 from warehouse_assets.sql.column_expressions import Expressions
-from warehouse_assets.sql.lineage import OtherColumns, OutputColumn, QueryLineage, SchemaOf, SourceColumn
+from warehouse_assets.sql.lineage import OtherColumns, OutputColumn, QueryLineage, SchemaOf, SourceColumn, either
 from warehouse_assets.sql.pivots import pivoted
-from warehouse_assets.sql.relations import Names, Relation, Scope, either, joined_others
+from warehouse_assets.sql.relations import Names, Relation, Scope, joined_others
 
 __all__ = ["resolve_columns"]
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from warehouse_assets.sql.lineage import ColumnKind, OtherColumns, OutputColumn, SourceColumn
+from warehouse_assets.sql.lineage import OtherColumns, OutputColumn, SourceColumn
 
-__all__ = ["Names", "Relation", "Scope", "either", "joined_others"]
+__all__ = ["Names", "Relation", "Scope", "joined_others"]
 
-_KINDS: tuple[ColumnKind, ...] = ("direct", "derived", "aggregated")
 _NONE: frozenset[SourceColumn] = frozenset()
 
 
@@ -90,18 +89,6 @@ class Scope:
         """Note that these columns decide which rows there are."""
         for column in columns:
             self.rows |= column.sources | column.conditions
-
-
-def either(name: str, columns: Iterable[OutputColumn], least: ColumnKind = "direct") -> OutputColumn:
-    """A column that is made from all of these, and is at least of this kind."""
-    parts = list(columns)
-    return OutputColumn(
-        name,
-        _NONE.union(*(column.sources for column in parts)),
-        max((least, *(column.kind for column in parts)), key=_KINDS.index),
-        _NONE.union(*(column.conditions for column in parts)),
-        next((column.opaque for column in parts if column.opaque), None),
-    )
 
 
 def joined_others(relations: Iterable[Relation]) -> OtherColumns | None:

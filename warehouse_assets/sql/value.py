@@ -12,7 +12,7 @@ from warehouse_assets.errors import InvalidSQLError, close_matches
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql.known import script_of
 from warehouse_assets.sql.names import KnownTables, is_engine_name, is_file_name
-from warehouse_assets.sql.origin import SQLOrigin
+from warehouse_assets.sql.origin import SQLOrigin, place_made
 from warehouse_assets.sql.references import Script, TableReference, replace_tables
 from warehouse_assets.tables import Table
 
@@ -33,15 +33,18 @@ class SQL:
     SQL('select * from "orders" where day > $since', since=3)
     """
 
-    __slots__ = ("bindings", "dialect", "origin", "template")
+    __slots__ = ("bindings", "dialect", "made", "origin", "template", "written")
 
     origin: SQLOrigin | None
     dialect: str | None
+    written: str  # the template before parameters of partitions had places in it
+    made: tuple[str, int]  # the file and the line of the call
 
     def __init__(self, template: str, /, **bindings: Any) -> None:
         if not isinstance(template, str):
             raise InvalidSQLError(f"SQL is made from text, not from a value of type {type(template).__qualname__}")
-        self.template = template
+        self.template = self.written = template
+        self.made = place_made()
         self.bindings = bindings
         self.origin = self.dialect = None
         names = set(_PLACEHOLDER.findall(template)) if bindings else set()
@@ -51,8 +54,14 @@ class SQL:
 
     def told(self, *, origin: SQLOrigin | None = None, dialect: str | None = None) -> Self:
         """The same query, of which it is said where it was written and in which dialect."""
-        copy = type(self)(self.template, **self.bindings)
+        copy = self.rewritten(self.template, self.bindings)
         copy.origin, copy.dialect = origin or self.origin, dialect or self.dialect
+        return copy
+
+    def rewritten(self, template: str, bindings: Mapping[str, Any]) -> Self:
+        """Another text with other values, of which the same is known."""
+        copy = type(self)(template, **bindings)
+        copy.origin, copy.dialect, copy.written, copy.made = self.origin, self.dialect, self.written, self.made
         return copy
 
     def render(self, dialect: str | None = None) -> tuple[str, dict[str, Any]]:
@@ -144,20 +153,24 @@ class SQL:
             if len(meant) == 1:
                 found.append((reference, meant[0]))
             elif not (is_file_name(reference.parts) or is_engine_name(reference.parts)):
-                raise _unknown_table(reference, sources, asset_key, self.origin)
+                message, hint = _unknown_table(reference, sources, asset_key)
+                raise self._fault(message, text, reference.start, hint)
         return ResolvedSQL(text, parameters, tuple(found), script.statements)
 
     def placed(self, error: InvalidSQLError, whose: str) -> InvalidSQLError:
-        """An error in this text as one in the SQL of something, with its place in the file where that is known."""
-        if error.position is None or self.origin is None:
-            at = f"line {error.position[0]}, column {error.position[1]}: " if error.position is not None else ""
-            return InvalidSQLError(f"{whose}: {at}{error.message}", where=error.where, hint=error.hint)
-        return InvalidSQLError(
-            f"{whose}: {error.message}",
-            where=self.origin.place(*error.position),
-            hint=error.hint,
-            position=error.position,
-        )
+        """An error in the rendered text as one in the SQL of something, with its place in the file where that is known."""
+        message = f"{whose}: {error.message}"
+        if error.position is None:
+            return InvalidSQLError(message, where=error.where, hint=error.hint)
+        text, _ = self.render(self.dialect)
+        line, column = error.position
+        offset = sum(map(len, text.splitlines(keepends=True)[: line - 1])) + column - 1
+        return self._fault(message, text, offset, error.hint)
+
+    def _fault(self, message: str, text: str, offset: int, hint: str | None) -> InvalidSQLError:
+        from warehouse_assets.sql.faults import fault_in
+
+        return fault_in(self, message, text=text, position=offset, hint=hint)
 
     def __repr__(self) -> str:
         text, parameters = self.render()
@@ -196,11 +209,11 @@ class ResolvedSQL:
 
 
 def _unknown_table(
-    reference: TableReference, sources: Mapping[AssetKey, Any], asset_key: AssetKey | None, origin: SQLOrigin | None
-) -> InvalidSQLError:
+    reference: TableReference, sources: Mapping[AssetKey, Any], asset_key: AssetKey | None
+) -> tuple[str, str | None]:
+    """What is wrong with a table that is no asset here, and what to do about it."""
     known = sorted(key.to_user_string() for key in sources)
-    where = origin.place(reference.line, reference.column) if origin is not None else None
-    reads = f"reads the table {'.'.join(reference.parts)!r}" + (f" (line {reference.line})" if where is None else "")
+    reads = f"reads the table {'.'.join(reference.parts)!r}"
     if asset_key is None:
         message, hint = f"the SQL {reads}, which is no asset here", ""
     else:
@@ -208,4 +221,4 @@ def _unknown_table(
         hint = "Declare it with deps=[…] or an argument annotated Table. "
     listed = f"{'There are' if asset_key is None else 'Declared are'} {', '.join(known)}." if known else ""
     hint = close_matches("/".join(reference.parts), known) or (hint + listed).strip()
-    return InvalidSQLError(message, where=where, hint=hint or None)
+    return message, hint or None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from warehouse_assets.testing.io_manager.columns import ColumnsContract
 from warehouse_assets.testing.io_manager.concurrency import ConcurrencyContract, SharedTableContract
 from warehouse_assets.testing.io_manager.frames import FrameContract, ValueContract
+from warehouse_assets.testing.io_manager.partition_values import PartitionValuesContract
 from warehouse_assets.testing.io_manager.partitions import (
     BY_DAY,
     AtomicPartitionContract,
@@ -46,6 +47,7 @@ __all__ = [
     "FrameContract",
     "PartitionContract",
     "PartitionSQLContract",
+    "PartitionValuesContract",
     "Partitions",
     "SQLContract",
     "SchemaPolicyContract",
