@@ -44,6 +44,7 @@ python_use_unqualified_type_names = True
 TOPICS = [
     "assets",
     "sources",
+    "sql_assets",
     "multi_assets",
     "graphs",
     "partitions",
