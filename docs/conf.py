@@ -76,7 +76,7 @@ TOPICS = [
 
 # The sections of the reference, and the modules whose public names stand in each; "more" has what no other section has.
 SECTIONS = {
-    "assets": ("keys", "definitions.asset", "definitions.assets", "definitions.specs", "definitions.source", "definitions.multi_asset"),
+    "assets": ("keys", "definitions.asset", "definitions.assets", "definitions.specs", "definitions.source", "definitions.multi_asset", "definitions.sql_asset"),
     "functions": ("execution.context", "definitions.outputs", "definitions.policies", "events", "metadata", "tables", "table_options", "sql"),
     "ops": ("definitions.ops", "definitions.graphs", "definitions.graph_assets"),
     "partitions": ("partitions",),

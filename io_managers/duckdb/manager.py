@@ -101,8 +101,7 @@ class DuckDBIOManager(TableIOManager):
         return self.schema_
 
     def sql_naming(self) -> SQLNaming:
-        catalog = "memory" if self.database == ":memory:" else Path(self.database).stem
-        return SQLNaming("duckdb", self.schema_, catalog)
+        return SQLNaming("duckdb", self.schema_, "memory" if self.database == ":memory:" else Path(self.database).stem)
 
     @property
     def _database(self) -> Database:

@@ -140,7 +140,10 @@ def _found(path: str | os.PathLike[str]) -> tuple[str, list[_Found]]:
         above = Path(given).parent
         near = [entry.name for entry in above.iterdir() if entry.is_dir()] if above.is_dir() else []
         raise InvalidDefinitionError(f"there is no folder {given}", where=where, hint=close_matches(Path(given).name, near))
-    files = list(_files_in(given, ()))
+    try:
+        files = list(_files_in(given, ()))
+    except OSError as error:
+        raise InvalidDefinitionError(f"the folder {error.filename} cannot be read: {error.strerror}", where=where) from None
     if not files:
         raise InvalidDefinitionError(f"the folder {given} has no .sql files", where=where)
     return given, files
@@ -155,8 +158,14 @@ def _files_in(folder: str, segments: tuple[str, ...]) -> Iterator[_Found]:
         if ending.lower() == ".sql" and found[name].is_file():
             beside = [found[other].path for other in (f"{stem}.yaml", f"{stem}.yml") if other in found]
             yield (*segments, stem), found[name].path, beside
-        elif found[name].is_dir():
+        elif found[name].is_dir() and not (found[name].is_symlink() and _leads_up(found[name].path)):
             yield from _files_in(found[name].path, (*segments, name))
+
+
+def _leads_up(link: str) -> bool:
+    """Whether a link is to a folder that it is in itself."""
+    folder, real = os.path.realpath(os.path.dirname(link)), os.path.realpath(link)
+    return os.path.commonpath([folder, real]) == real
 
 
 def _section(file: str, line: int, text: str, root: str | None) -> Section:
