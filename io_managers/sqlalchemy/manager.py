@@ -93,7 +93,8 @@ class SQLAlchemyIOManager(TableIOManager):
         return dialect_of(self._url)
 
     def sql_naming(self) -> SQLNaming:
-        return SQLNaming(self._dialect.sqlglot, self.default_schema)
+        catalog = self._url.database if self._dialect.sqlglot == "postgres" else None
+        return SQLNaming(self._dialect.sqlglot, self.default_schema, catalog)
 
     def table_name(self, key: AssetKey, metadata: Mapping[str, Any] = {}) -> TableName:
         return self._dialect.place(super().table_name(key, metadata))
