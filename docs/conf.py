@@ -44,6 +44,7 @@ python_use_unqualified_type_names = True
 TOPICS = [
     "assets",
     "sources",
+    "sql_assets",
     "multi_assets",
     "graphs",
     "partitions",
@@ -68,6 +69,7 @@ TOPICS = [
     "jobs",
     "loading",
     "testing_assets",
+    "testing_sql",
     "testing_io_managers",
     "promises",
     "notebooks",
@@ -76,7 +78,7 @@ TOPICS = [
 
 # The sections of the reference, and the modules whose public names stand in each; "more" has what no other section has.
 SECTIONS = {
-    "assets": ("keys", "definitions.asset", "definitions.assets", "definitions.specs", "definitions.source", "definitions.multi_asset"),
+    "assets": ("keys", "definitions.asset", "definitions.assets", "definitions.specs", "definitions.source", "definitions.multi_asset", "definitions.sql_asset"),
     "functions": ("execution.context", "definitions.outputs", "definitions.policies", "events", "metadata", "column_lineage", "tables", "table_options", "sql"),
     "ops": ("definitions.ops", "definitions.graphs", "definitions.graph_assets"),
     "partitions": ("partitions",),

@@ -36,7 +36,7 @@ class AssetQuery:
     ) -> None:
         self.dialect = sql.dialect or naming.dialect
         self.text = sql.render(self.dialect)[0]
-        known = KnownTables(sources, naming.default_schema, placed)
+        known = KnownTables(sources, naming.default_schema, naming.default_catalog, placed)
         found = {parts: known.meant(parts, own) for parts in sql.tables(self.dialect)}
         self.tables: dict[tuple[str, ...], AssetKey] = {parts: meant[0] for parts, meant in found.items() if len(meant) == 1}
 
