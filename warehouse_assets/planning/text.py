@@ -49,7 +49,11 @@ def _asset(asset: PlannedAsset, width: int) -> Iterator[Line]:
 def _sign(asset: PlannedAsset) -> tuple[str, str]:
     if asset.faults:
         return "!", _BAD
-    return ("+", _GOOD) if asset.state == "missing" and asset.stored is None else ("~", _CHANGED)
+    return ("+", _GOOD) if _is_new(asset) else ("~", _CHANGED)
+
+
+def _is_new(asset: PlannedAsset) -> bool:
+    return asset.state == "missing" and asset.stored is None
 
 
 def _why(asset: PlannedAsset) -> Sequence[str]:
@@ -114,7 +118,7 @@ def _summary(plan: Plan) -> Iterator[Line]:
         wait = f", or wait{'s' * (plan.selected == 1)} for what is not selected" if plan.waiting else ""
         yield ((f"Nothing to do: {text} fresh{wait}", _GOOD),)
         return
-    new = sum(asset.state == "missing" for asset in runs)
+    new = sum(map(_is_new, runs))
     parts = [f"{new} new"] * bool(new) + [f"{len(runs) - new} anew"] * bool(len(runs) - new)
     yield ((f"{_count(len(runs), 'asset')} to make: {', '.join(parts)}", _HEAD),)
     if broken:
