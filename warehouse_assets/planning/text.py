@@ -85,18 +85,19 @@ def _columns(asset: PlannedAsset) -> Iterator[Line]:
         yield ("    columns unknown", _QUIET), (f": {asset.unknown.splitlines()[0]}", _QUIET)
     elif asset.predicted is not None and asset.stored is None:
         yield (("    columns", _QUIET),)
-        yield from _new(asset.predicted)
+        yield from _listed(asset.predicted, "+" if _is_new(asset) else " ")
     elif asset.changes:
         yield (("    columns", _QUIET),)
         width = max(len(change.name) for change in asset.changes)
         yield from (_change(change, width) for change in asset.changes)
 
 
-def _new(schema: TableSchema) -> Iterator[Line]:
+def _listed(schema: TableSchema, sign: str) -> Iterator[Line]:
+    """The columns of a table that is new, or of which it is not known what it has."""
     shown = schema.columns[:SHOWN_COLUMNS]
     width = max((len(column.name) for column in shown), default=0)
     for column in shown:
-        yield ((f"      + {column.name.ljust(width)}  {column.type}", _GOOD),)
+        yield ((f"      {sign} {column.name.ljust(width)}  {column.type}", _style_of(sign)),)
     if more := len(schema.columns) - len(shown):
         yield ((f"      and {more} more", _QUIET),)
 
