@@ -16,6 +16,7 @@ from io_managers.rehearsal import in_a_folder
 from io_managers.selected_rows import check_columns, selected
 from io_managers.slices import PARTITION_EXPR, partition_columns, partition_filters
 from io_managers.staged_contract import check_staged
+from io_managers.views import check_view, refuse_frame
 from io_managers.write_modes import check_mode, check_versions, keeps_rows
 from warehouse_assets.errors import (
     InvalidDefinitionError,
@@ -71,6 +72,9 @@ class TableIOManager(ConfigurableIOManager):
     needs_partition_expr: ClassVar[bool] = True
     """Whether a table with partitions has to say which column tells them."""
 
+    keeps_views: ClassVar[bool] = False
+    """Whether this store keeps views too."""
+
     reads_rows: ClassVar[bool] = False
     """Whether `read` takes notice of the `where` and `limit` of a slice; where not, what it gives is filtered."""
 
@@ -112,6 +116,7 @@ class TableIOManager(ConfigurableIOManager):
         options = TableOptions.of(metadata)
         check_mode(key, options, partitions_def, self.write_modes)
         check_versions(key, options, self)
+        check_view(key, options, partitions_def, keeps_views=self.keeps_views)
         ColumnContract.of(key, options)
         if partitions_def is not None and (self.needs_partition_expr or PARTITION_EXPR in metadata):
             partition_columns(key, metadata, partitions_def)
@@ -142,6 +147,7 @@ class TableIOManager(ConfigurableIOManager):
     @contextmanager
     def _kept_to_contract(self, context: OutputContext, obj: Any) -> Generator[StagedWrite]:
         """What is staged, once it has the columns that the asset promises."""
+        refuse_frame(context, obj)
         obj = self.bound_to_partitions(context, obj)
         table = TableSlice(self.name_of(context), None, self.filters(context, context))
         contract = ColumnContract.of(context.asset_key, context.table_options)

@@ -26,11 +26,13 @@ from io_managers.duckdb.partitions import write_partitions
 from io_managers.duckdb.rehearsing import rehearsed
 from io_managers.duckdb.settings import check_settings, from_uri
 from io_managers.duckdb.versions import History, forget, is_tracked, listed, place_of_version, restore
+from io_managers.duckdb.views import drop_view, put_view
 from io_managers.engine_types import Column, restored
 from io_managers.frames import FrameType
 from io_managers.selected_rows import wrong_condition
 from io_managers.slices import condition
 from io_managers.table import StagedWrite, TableIOManager, check_columns, missing_table
+from io_managers.views import is_view, refuse_values, seen_by_view, unreadable_view
 from io_managers.write_modes import keeps_rows
 from warehouse_assets.errors import TableError
 from warehouse_assets.io_manager import InputContext, OutputContext, Rehearsal, TableSource
@@ -43,17 +45,18 @@ __all__ = ["DuckDBIOManager"]
 
 CHECKPOINT_WAIT = 1.0  # seconds that a small write waits for others to end before it is measured in the write-ahead log
 
-_OF_A_VIEW = ("is of type View", "Can only delete from base table", "Can only modify view")
-
 
 _NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a transaction wrote: the rows of the table, those of the partitions where some were written, and the version if any."""
+    """What a transaction wrote: the rows of the table, those of the partitions where some were written, and the version if any.
 
-    rows: int
+    The rows of a view are not counted.
+    """
+
+    rows: int | None
     partition_rows: int | None
     version: str | None
 
@@ -75,6 +78,7 @@ class DuckDBIOManager(TableIOManager):
 
     write_modes: ClassVar = frozenset({"replace", "append", "upsert", "delete_insert", "snapshot"})
     reads_rows: ClassVar = True
+    keeps_views: ClassVar = True
 
     _memory: Database = PrivateAttr(default_factory=Database)
 
@@ -151,22 +155,22 @@ class DuckDBIOManager(TableIOManager):
                 connection.begin()
                 history.begin()
                 rows, partition_rows = self._put(connection, context, table, incoming)
-                return Written(rows, partition_rows, history.end(rows))
-            except BaseException as error:
+                return Written(rows, partition_rows, history.end(rows or 0))
+            except BaseException:
                 _roll_back(connection)
-                if isinstance(error, duckdb.Error) and any(text in str(error) for text in _OF_A_VIEW):
-                    hint = f"Drop it first: drop view {table.name.quoted}"
-                    raise TableError(
-                        f"{table.name} in {self._database_of(table.name)} is a view, not a table", hint=hint
-                    ) from None
                 raise
 
     def _put(
         self, connection: duckdb.DuckDBPyConnection, context: OutputContext, table: TableSlice, incoming: Incoming
-    ) -> tuple[int, int | None]:
-        """Write the rows; how many the table has, and the partitions where some are written."""
+    ) -> tuple[int | None, int | None]:
+        """Write the rows; how many the table has, and the partitions where some are written. A view has none."""
         quoted, options = full_name(connection, table.name), context.table_options
         words = descriptions(options, context.asset_key)
+        if is_view(context):
+            put_view(connection, table.name, incoming.query)
+            describe_columns(connection, quoted, words)
+            return None, None
+        drop_view(connection, table.name)
         incoming = sorted_rows(connection, incoming, options.sort_by, context.asset_key)
         if not keeps_rows(options.mode) and table.partitions is None:
             statement = f"create or replace table {quoted} as {incoming.query}"
@@ -233,8 +237,15 @@ class DuckDBIOManager(TableIOManager):
             return self._in_place(source, connection, database)
 
         with engine.bound(
-            sql, context.sources, connection, asset_key=context.asset_key, default_schema=self.schema_, in_place=in_place
+            sql,
+            context.sources,
+            connection,
+            asset_key=context.asset_key,
+            default_schema=self.schema_,
+            in_place=seen_by_view(context, in_place) if is_view(context) else in_place,
         ) as (text, parameters):
+            if is_view(context):
+                refuse_values(context, parameters)
             if context.partitions_def is None or str(self.name_of(context)).casefold() not in seen:
                 yield Incoming(text, parameters)
                 return
@@ -292,6 +303,7 @@ class DuckDBIOManager(TableIOManager):
             return False
         with self._writing(context, name) as connection:
             found = exists(connection, name)
+            drop_view(connection, name)
             connection.execute(f"drop table if exists {full_name(connection, name)}")
             if is_tracked(connection):
                 forget(connection, name)
@@ -326,7 +338,9 @@ class DuckDBIOManager(TableIOManager):
         quoted = full_name(connection, table.name)
         try:
             relation = connection.sql(f"from {quoted}")
-        except duckdb.CatalogException:
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
+            if is_listed(connection, table.name):
+                raise unreadable_view(context, table.name, str(error)) from None
             raise missing_table(context, str(table.name), str(self._database_of(table.name))) from None
         stored = dict(zip(relation.columns, map(str, relation.types), strict=True))
         check_columns(context, table.columns, list(stored))
@@ -376,7 +390,9 @@ class DuckDBIOManager(TableIOManager):
         quoted = full_name(connection, table.name)
         return TableStats(
             row_count=written.rows,
-            byte_size=_bytes_at_rest(connection, self._database_of(table.name), quoted, logged),
+            byte_size=None
+            if written.rows is None
+            else _bytes_at_rest(connection, self._database_of(table.name), quoted, logged),
             schema=schema_of(connection, quoted),
             table_name=str(table.name),
             partition_row_count=written.partition_rows,

@@ -51,6 +51,19 @@ def test_show_gives_definition_and_latest_materialization(wa: Wa) -> None:
     assert ["customer", "VARCHAR"] in [line.split() for line in answer.out.splitlines()]
 
 
+def test_show_keeps_the_lines_of_a_query_together(project: Path, wa: Wa) -> None:
+    file = project / "shop.py"
+    file.write_text(file.read_text().replace('SQL("select customer from {c}', 'SQL("select customer\\nfrom {c}\\n '))
+    wa("materialize", "-m", "shop")
+    lines = wa("show", "marts/best", "-m", "shop").out.splitlines()
+    first = lines.index("sql           select customer")
+
+    assert lines[first + 1 : first + 3] == [
+        '              from "marts"."per_customer"',
+        "                order by orders desc limit 1",
+    ]
+
+
 def test_show_finds_an_asset_by_its_last_segment(wa: Wa) -> None:
     assert json.loads(wa("show", "best", "-m", "shop", "--json").out)["key"] == "marts/best"
 

@@ -35,9 +35,11 @@ STORES: dict[str, Callable[[Path], IOManager]] = {
 }
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=[*STORES, "postgres", "mariadb"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> IOManager:
-    return STORES[request.param](tmp_path)
+    if request.param in STORES:
+        return STORES[request.param](tmp_path)
+    return SQLAlchemyIOManager(url=request.getfixturevalue(request.param).url)
 
 
 @asset(key="shop/orders")

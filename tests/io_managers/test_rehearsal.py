@@ -240,6 +240,17 @@ def test_duckdb_tables_keep_types_that_only_duckdb_has(tmp_path: Path) -> None:
     assert (types["u"], types["e"], types["big"], types["j"]) == ("UUID", "ENUM('x', 'y')", "UHUGEINT", "JSON")
 
 
+@pytest.mark.parametrize(
+    "end", [";", " ; -- done", "\n-- {n} and all;", " /* ; */ ;;"], ids=["plain", "comment", "braces", "several"]
+)
+def test_whatever_a_query_ends_with(end: str, tmp_path: Path) -> None:
+    for manager in (DuckDBIOManager(), ParquetIOManager(base_path=str(tmp_path))):
+        with manager.rehearsal() as rehearsal:
+            predicted = rehearsal.write(output(DAILY), SQL("select {n} as n" + end, n=3))
+
+        assert predicted.names == ("n",)
+
+
 def test_a_query_of_endless_rows_is_only_bound(tmp_path: Path) -> None:
     for manager in (DuckDBIOManager(), ParquetIOManager(base_path=str(tmp_path))):
         with manager.rehearsal() as rehearsal:

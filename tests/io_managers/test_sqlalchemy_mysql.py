@@ -32,6 +32,7 @@ from warehouse_assets.testing.io_manager import (
     SQLContract,
     StagingContract,
     TableContract,
+    ViewContract,
     WriteModeContract,
     days,
     load,
@@ -149,6 +150,10 @@ class TestMariaDB(Store, TableContract, SQLContract, AtomicContract, Concurrency
 
 
 class TestMariaDBModes(Store, WriteModeContract, SelectionContract, ColumnsContract):
+    pass
+
+
+class TestMariaDBViews(Store, ViewContract):
     pass
 
 

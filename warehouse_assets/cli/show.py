@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -111,8 +112,8 @@ def _print_latest(out: Console, event: Event | None) -> None:
         elif isinstance(value.value, TableColumnLineage):
             lineage = value.value
         else:
-            text = {"row_count": count_text, "byte_size": byte_text}.get(name, str)(value.value)
-            out.print(f"{name.replace('_', ' '):<13} {text}", soft_wrap=True)
+            text = {"row_count": count_text, "byte_size": byte_text}.get(name, str)(value.value).strip()
+            out.print(f"{name.replace('_', ' '):<13} {indent(text, ' ' * 14).lstrip()}", soft_wrap=True)
     for name, text in made.tags.items():
         out.print(f"{name.rpartition('/')[2].replace('_', ' '):<13} {text}", soft_wrap=True)
     if schema is not None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from warehouse_assets.definitions.assets import AssetsDefinition
     from warehouse_assets.definitions.checks import AssetChecksDefinition
 
-__all__ = ["SQLFile", "load_assets_from_sql_files"]
+__all__ = ["SQLFile", "load_assets_from_sql_files", "read_section"]
 
 _HEADER = re.compile(
     r"\ufeff?\s*/\*[ \t]*---[ \t]*(?:\r?\n|(?=\*/))(.*?)(?:^[ \t]*---[ \t]*)?\*/[ \t]*(?:\r?\n)?", re.DOTALL | re.MULTILINE
@@ -73,13 +73,13 @@ class SQLFile:
     sections: tuple[Section, ...]
 
     @classmethod
-    def read(cls, path: str, beside: Sequence[str] = (), root: str | None = None) -> SQLFile:
+    def read(cls, path: str, beside: Sequence[str] | None = None, root: str | None = None) -> SQLFile:
         """The file at `path`, loaded with others from `root`, and the files of YAML `beside` it.
 
         Raises InvalidDefinitionError for one that is no text, or whose header is torn.
         """
         text = _text_of(path)
-        sections = [_section(other, 1, _text_of(other), root) for other in beside]
+        sections = [read_section(other, root) for other in beside]
         header = _HEADER.match(text)
         if header is None and _BEGINNING.match(text):
             raise InvalidDefinitionError("the header is not closed", where=f"{path}:1", hint="End it with a line --- */.")
@@ -166,6 +166,11 @@ def _leads_up(link: str) -> bool:
     """Whether a link is to a folder that it is in itself."""
     folder, real = os.path.realpath(os.path.dirname(link)), os.path.realpath(link)
     return os.path.commonpath([folder, real]) == real
+
+
+def read_section(file: str, root: str | None = None) -> Section:
+    """The mapping of YAML that a file is, one of those from `root`; InvalidDefinitionError for another file."""
+    return _section(file, 1, _text_of(file), root)
 
 
 def _section(file: str, line: int, text: str, root: str | None) -> Section:

@@ -72,10 +72,14 @@ def table_lineage(
         known = (source for source in sources if source.table in tables)
         return sorted({TableColumnDep(tables[source.table], source.column) for source in known})
 
+    rows = deps(found.rows.union(*(column.conditions for column in found.columns)))
+    reasons = {column.opaque for column in found.columns}
+    if len(reasons) == 1 and None not in reasons and not any(column.sources for column in found.columns):
+        return TableColumnLineage({}, row_deps=rows, opaque=reasons.pop(), digest=digest)
     return TableColumnLineage(
         {column.name: deps(column.sources) for column in found.columns},
         {column.name: column.kind for column in found.columns},
-        deps(found.rows.union(*(column.conditions for column in found.columns))),
+        rows,
         {column.name: column.opaque for column in found.columns if column.opaque is not None},
         found.opaque,
         digest,

@@ -49,7 +49,7 @@ class _Resolver(Expressions):
         target, schema = statement.this, []
         if isinstance(target, exp.Schema):
             target, schema = target.this, [part for part in target.expressions if isinstance(part, exp.Identifier)]
-        key = tuple(self.names.fold(part) for part in target.parts if isinstance(part, exp.Identifier))
+        key = self._made_name(target)
         known = made.get(key)
         if isinstance(statement, exp.Create):
             made[key] = relation
@@ -59,6 +59,11 @@ class _Resolver(Expressions):
             names = [self.names.stored(name) for name in schema]
             relation = replace(relation, columns=_under(names, relation.columns))
         return relation
+
+    def _made_name(self, table: exp.Table) -> tuple[str, ...]:
+        """The name of a table that statements before may have made, which is the same with and without its schema `temp`."""
+        key = tuple(self.names.fold(part) for part in table.parts if isinstance(part, exp.Identifier))
+        return key[1:] if len(key) == 2 and key[0] in ("temp", "pg_temp") else key
 
     def _added(self, known: Relation, new: Relation, into: list[str], insert: exp.Expr) -> Relation:
         """A table after an INSERT: each column is made from what it was, and from what is put into it."""
@@ -267,13 +272,13 @@ class _Resolver(Expressions):
         folded = tuple(self.names.fold(part) for part in node.parts)
         if len(parts) == 1 and folded[0] in scope.ctes:
             return replace(scope.ctes[folded[0]], name=folded[0])
-        if folded in scope.made:
-            return replace(scope.made[folded], name=folded[-1])
+        if (made := scope.made.get(self._made_name(node))) is not None:
+            return replace(made, name=folded[-1])
         columns = self.schema_of(parts) if self.schema_of is not None else None
         if columns is None:
             return Relation((), OtherColumns(f"the columns of {'.'.join(parts)} are not known", parts), name=folded[-1])
-        made = (OutputColumn(column, frozenset({SourceColumn(parts, column)}), "direct") for column in columns)
-        return Relation(tuple(made), name=folded[-1])
+        stored = (OutputColumn(column, frozenset({SourceColumn(parts, column)}), "direct") for column in columns)
+        return Relation(tuple(stored), name=folded[-1])
 
     def _function(self, node: exp.Expr, alias: exp.Expr | None, scope: Scope) -> Relation:
         """What a table function gives: made from its arguments, or from files that it reads."""

@@ -31,6 +31,7 @@ from warehouse_assets.testing.io_manager.use import (
     stream,
 )
 from warehouse_assets.testing.io_manager.versions import VersionsContract
+from warehouse_assets.testing.io_manager.views import ViewContract
 from warehouse_assets.testing.io_manager.write_modes import AtomicWriteModeContract, WriteModeContract
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "TableContract",
     "ValueContract",
     "VersionsContract",
+    "ViewContract",
     "WriteModeContract",
     "days",
     "load",

@@ -22,13 +22,17 @@ Row: TypeAlias = "tuple[Any, ...]"
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What counts as a difference. `by` are the columns that tell rows apart (None: the first column that does)."""
+    """What counts as a difference. `by` are the columns that tell rows apart (None: the first column that does).
+
+    With `partial`, columns that are not expected make none.
+    """
 
     by: Sequence[str] | None = None
     check_order: bool = False
     check_types: bool = True
     rel_tol: float = 1e-9
     abs_tol: float = 1e-12
+    partial: bool = False
 
     def without_types(self, really: bool = True) -> Comparison:
         """The same, but for types, which make no difference."""
