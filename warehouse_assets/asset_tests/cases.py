@@ -125,8 +125,10 @@ def _sections_beside(path: str) -> list[Section]:
     """The mappings of YAML that a `.sql` file has and that are beside it, in which the tests of its asset may be."""
     if not path.lower().endswith(".sql") or not os.path.isfile(path):
         return []
-    beside = (path[: -len(".sql")] + end for end in ENDINGS)
-    return [*SQLFile.read(path).sections, *(read_section(file) for file in beside if os.path.isfile(file))]
+    stem = path[: -len(".sql")]
+    beside = [file for end in (".yaml", ".yml") if os.path.isfile(file := stem + end)]
+    tests = [file for end in ENDINGS if os.path.isfile(file := stem + end)]
+    return [*SQLFile.read(path, beside).sections, *map(read_section, tests)]
 
 
 def _test_files(paths: Iterable[str | os.PathLike[str]]) -> Iterator[str]:

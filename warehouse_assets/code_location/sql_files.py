@@ -74,12 +74,12 @@ class SQLFile:
 
     @classmethod
     def read(cls, path: str, beside: Sequence[str] | None = None, root: str | None = None) -> SQLFile:
-        """The file at `path`, loaded with others from `root`, and the files of YAML `beside` it.
+        """The file at `path`, loaded with others from `root`, and the files of YAML `beside` it, by default those that are there.
 
         Raises InvalidDefinitionError for one that is no text, or whose header is torn.
         """
         text = _text_of(path)
-        sections = [read_section(other, root) for other in beside]
+        sections = [read_section(other, root) for other in (_beside(path) if beside is None else beside)]
         header = _HEADER.match(text)
         if header is None and _BEGINNING.match(text):
             raise InvalidDefinitionError("the header is not closed", where=f"{path}:1", hint="End it with a line --- */.")
@@ -166,6 +166,10 @@ def _leads_up(link: str) -> bool:
     """Whether a link is to a folder that it is in itself."""
     folder, real = os.path.realpath(os.path.dirname(link)), os.path.realpath(link)
     return os.path.commonpath([folder, real]) == real
+
+
+def _beside(path: str) -> list[str]:
+    return [other for ending in (".yaml", ".yml") if os.path.isfile(other := os.path.splitext(path)[0] + ending)]
 
 
 def read_section(file: str, root: str | None = None) -> Section:
