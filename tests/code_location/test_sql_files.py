@@ -165,11 +165,12 @@ def test_what_is_said_of_the_folder_is_for_files_that_do_not_say_it(models: Mode
         ("mode: upsert\nkey: [shop, id]", TableOptions(mode=upsert(["shop", "id"]))),
         ("mode: snapshot\nkey: id\nvalid_to: until", TableOptions(mode=snapshot("id", valid_to="until"))),
         ("sort_by: [day, id]\nkeep_versions: 3", TableOptions(sort_by=["day", "id"], keep_versions=3)),
+        ("materialized: view", TableOptions(materialized="view")),
         ("schema: raw\nschema_policy: sync", TableOptions(schema="raw", schema_policy="sync")),
         ("columns: {id: bigint, day: date not null}", TableOptions(columns={"id": "bigint", "day": "date not null"})),
         ("columns: {id: {description: A number.}}", TableOptions(descriptions={"id": "A number."})),
     ],
-    ids=["append", "upsert", "snapshot", "sorted", "schema", "contract", "described"],
+    ids=["append", "upsert", "snapshot", "sorted", "view", "schema", "contract", "described"],
 )
 def test_the_header_says_how_the_table_is_written(models: Models, header: str, options: TableOptions) -> None:
     assert one(models({"a.sql": f"/* ---\n{header}\n--- */\nselect 1"})).get_asset_spec().table == options
@@ -286,6 +287,7 @@ def test_what_is_said_twice_is_a_fault(models: Models) -> None:
             "asset 'a': 'key' says nothing for the mode 'append' (a.sql:3). Modes with a key are upsert, ",
         ),
         ("sort_by: 3", "asset 'a': sort_by is 3, not one or more different column names (a.sql:2)"),
+        ("materialized: vew", "asset 'a': materialized is 'vew' (a.sql:2). It is "),
         ("keep_versions: x", "asset 'a': keep_versions is 'x', not a number of versions, 1 or more (a.sql:2)"),
         ("columns: [a, b]", "asset 'a': 'columns' is ['a', 'b'], not a mapping (a.sql:2)"),
         (

@@ -22,11 +22,12 @@ from warehouse_assets import (
     materialize_to_memory,
     sql_asset,
 )
-from warehouse_assets.errors import InvalidDefinitionError, InvalidDefinitionsError
+from warehouse_assets.errors import InvalidDefinitionError, InvalidDefinitionsError, TableNotFoundError
 from warehouse_assets.graph.asset_graph import AssetGraph
 from warehouse_assets.graph.sql_tables import naming_of
 from warehouse_assets.sql import SQLOrigin
 from warehouse_assets.tables import SQLNaming
+from warehouse_assets.testing import check_asset
 
 
 def reading(*names: str, key: str = "report", **options: Any) -> AssetsDefinition:
@@ -270,6 +271,30 @@ def test_what_merges_reads_across_its_parts() -> None:
 
     assert not merged.graph[AssetKey(["raw", "x"])].is_stub
     assert merged.unknown_tables == "source"
+
+
+def test_in_memory_names_mean_what_they_mean_in_their_store(tmp_path: Path) -> None:
+    warehouse = DuckDBIOManager(database=str(tmp_path / "shop.duckdb"))
+    materialize([sql_asset("raw/x", "select 7 as n")], resources={"warehouse": warehouse, "io_manager": warehouse})
+    assets = [
+        sql_asset("y", "select n + 1 as n from shop.raw.x", io_manager_key="warehouse"),
+        sql_asset("z", "select n + 1 as n from main.y", io_manager_key="warehouse"),
+    ]
+
+    result = materialize_to_memory(assets, resources={"warehouse": warehouse}, unknown_tables="source")
+
+    assert result.asset_value("z")["n"].to_list() == [9]
+    with pytest.raises(TableNotFoundError):
+        Definitions(
+            [assets[0], SourceAsset("raw/x", io_manager_key="warehouse")], resources={"warehouse": warehouse}
+        ).load_asset_value("y")
+
+
+def test_a_test_of_one_asset_knows_the_names_of_its_store() -> None:
+    total = sql_asset("marts/total", "select sum(n) as total from memory.main.orders join raw.rates using (id)")
+    defs = Definitions([total, SourceAsset("orders"), SourceAsset("raw/rates")], resources={"io_manager": DuckDBIOManager()})
+
+    check_asset(defs, "marts/total", given={"orders": {"id": [1], "n": [3]}, "raw/rates": {"id": [1]}}, expect={"total": [3]})
 
 
 def test_in_memory_it_is_the_same() -> None:

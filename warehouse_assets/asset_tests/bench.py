@@ -227,6 +227,8 @@ class _Bench(IOManager):
             for key in sorted(parents)
             if key in self.keys or key not in bound
         ]
+        if definition.sql is not None:
+            alone = alone.with_sql(around.nodes[definition.key].sql)  # which knows what its names mean in their store
         return AssetGraph.build([alone.with_resource_defs(kept).with_io_manager(self, ins), *sources])
 
 

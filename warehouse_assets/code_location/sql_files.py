@@ -73,13 +73,13 @@ class SQLFile:
     sections: tuple[Section, ...]
 
     @classmethod
-    def read(cls, path: str, beside: Sequence[str] = (), root: str | None = None) -> SQLFile:
-        """The file at `path`, loaded with others from `root`, and the files of YAML `beside` it.
+    def read(cls, path: str, beside: Sequence[str] | None = None, root: str | None = None) -> SQLFile:
+        """The file at `path`, loaded with others from `root`, and the files of YAML `beside` it, by default those that are there.
 
         Raises InvalidDefinitionError for one that is no text, or whose header is torn.
         """
         text = _text_of(path)
-        sections = [_section(other, 1, _text_of(other), root) for other in beside]
+        sections = [read_section(other, root) for other in (_beside(path) if beside is None else beside)]
         header = _HEADER.match(text)
         if header is None and _BEGINNING.match(text):
             raise InvalidDefinitionError("the header is not closed", where=f"{path}:1", hint="End it with a line --- */.")
@@ -168,9 +168,13 @@ def _leads_up(link: str) -> bool:
     return os.path.commonpath([folder, real]) == real
 
 
-def read_section(file: str) -> Section:
-    """The mapping of YAML that a file is; InvalidDefinitionError for another file."""
-    return _section(file, 1, _text_of(file), None)
+def _beside(path: str) -> list[str]:
+    return [other for ending in (".yaml", ".yml") if os.path.isfile(other := os.path.splitext(path)[0] + ending)]
+
+
+def read_section(file: str, root: str | None = None) -> Section:
+    """The mapping of YAML that a file is, one of those from `root`; InvalidDefinitionError for another file."""
+    return _section(file, 1, _text_of(file), root)
 
 
 def _section(file: str, line: int, text: str, root: str | None) -> Section:

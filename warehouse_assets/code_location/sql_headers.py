@@ -177,8 +177,6 @@ def asset_options(header: Header) -> dict[str, Any]:
     options["code_version"] = str(version) if is_number else header.text("code_version") if version != AUTO else AUTO
     if any(key in header for key in (*_WRITING, *_TABLE, "columns")):
         options["table"] = _table(header)
-    if "materialized" in header:
-        options["materialized"] = header.text("materialized")
     return options
 
 
@@ -208,7 +206,7 @@ def _deps(header: Header) -> Iterator[Any]:
 
 
 def _table(header: Header) -> TableOptions | None:
-    given: dict[str, Any] = {key: header.get(key) for key in _TABLE if key in header and key != "materialized"}
+    given: dict[str, Any] = {key: header.get(key) for key in _TABLE if key in header}
     given |= _columns(header)
     if (mode := _mode(header)) is not None:
         given["mode"] = mode

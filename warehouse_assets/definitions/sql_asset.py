@@ -70,8 +70,10 @@ def sql_asset(
         raise InvalidDefinitionError(what, where=str(place), hint='Write sql_asset("schema/table", "select …").')
     query = (sql if isinstance(sql, SQL) else SQL(sql)).told(dialect=dialect)
     if materialized is not None:
-        kept: dict[str, Any] = {"materialized": materialized}
-        table = dataclasses.replace(table or TableOptions(), **kept)
+        try:
+            table = dataclasses.replace(table or TableOptions(), materialized=materialized)
+        except InvalidDefinitionError as error:
+            raise InvalidDefinitionError(f"asset {key!r}: {error.message}", where=str(place), hint=error.hint) from None
     asset = build_asset(
         _returning(query, place),
         key=key,

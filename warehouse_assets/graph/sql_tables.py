@@ -65,12 +65,13 @@ class SQLTables:
         try:
             references = node.sql.references(naming.dialect)
         except InvalidSQLError as error:
-            told = node.sql.placed(error, f"the SQL of asset {node.key.to_user_string()!r}")
-            self._faults.errors.append(InvalidDefinitionError(told.message, where=told.where or node.place, hint=told.hint))
+            fault = node.sql.placed(error, f"the SQL of asset {node.key.to_user_string()!r}")
+            self._faults.errors.append(InvalidDefinitionError(fault.message, where=fault.where or node.place, hint=fault.hint))
             return
         known = self._known_by(naming)
         for reference in references:
-            meant = known.meant(reference.parts, node.key)
+            told = node.sql.meant.get(reference.parts)
+            meant = [told] if told is not None and told in self._nodes else known.meant(reference.parts, node.key)
             if meant == [node.key] and node.spec.partitions_def is None:
                 self._refuse_own(node, reference)
             elif len(meant) == 1:
