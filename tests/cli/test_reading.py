@@ -176,7 +176,7 @@ def test_a_query_of_what_is_no_asset_names_those_that_are(wa: Wa) -> None:
 
     assert answer.code == 2
     assert answer.err.startswith(
-        "Error: the SQL reads the table 'nothing_like_it' (line 1), which is no asset here. There are marts/best,"
+        "Error: the SQL reads the table 'nothing_like_it', which is no asset here (query:1:15). There are marts/best,"
     )
 
 

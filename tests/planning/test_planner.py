@@ -473,6 +473,26 @@ def test_a_table_that_reads_itself(duckdb_store: Any, instance: Instance) -> Non
     assert (columns(again, "marts/growing"), again.broken) == (("day", "n"), [])
 
 
+@pytest.mark.parametrize("store", ["duckdb", "postgres"], indirect=True)
+@pytest.mark.parametrize("kind", ["table", "view"])
+def test_views_are_planned_as_tables_are(kind: Any, instance: Instance, store: Any) -> None:
+    def project(text: str) -> Definitions:
+        middle = sql_asset("marts/middle", text, materialized=kind)
+        marts = [middle, sql_asset("marts/last", "select customer from marts.middle", materialized="table")]
+        return shop(*marts, store=store)
+
+    first = project("select * from staging.orders").plan(instance=instance)
+    project("select * from staging.orders").materialize(instance=instance)
+    plan = project("select id, customer as client from staging.orders").plan(instance=instance)
+    turned = shop(sql_asset("marts/middle", "select id from staging.orders"), store=store).plan(
+        "marts/middle", instance=instance
+    )
+
+    assert (first.broken, names(plan.broken), turned.broken) == ([], ["marts/last"], [])
+    assert [change.name for change in plan["marts/middle"].changes] == ["customer", "amount", "client"]
+    assert [fault.column for fault in plan["marts/last"].faults] == ["customer"]
+
+
 def test_an_unknown_selection_and_an_asset_that_is_not_in_it(duckdb_store: Any, instance: Instance) -> None:
     defs = shop(store=duckdb_store)
     with pytest.raises(InvalidSelectionError, match="nothing"):
