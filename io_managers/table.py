@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -134,8 +134,15 @@ class TableIOManager(ConfigurableIOManager):
         return partitions_of(context, output)
 
     def bound_to_partitions(self, context: OutputContext, obj: Any) -> Any:
-        """What is to be written; SQL with the values that it names of the partitions that are."""
-        return with_partition(obj, context, self.sql_naming().dialect) if isinstance(obj, SQL) else obj
+        """What is to be written; SQL with the values that it names of the partitions that are, and the functions it may call."""
+        if not isinstance(obj, SQL):
+            return obj
+        return with_partition(obj, context, self.sql_naming().dialect).calling(self.called_functions)
+
+    @property
+    def called_functions(self) -> Sequence[Any]:
+        """The Python functions that its engine has to be told of for each query."""
+        return ()
 
     @contextmanager
     def stage(self, context: OutputContext, obj: Any) -> Generator[StagedWrite]:

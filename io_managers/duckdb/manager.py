@@ -29,6 +29,7 @@ from io_managers.duckdb.versions import History, forget, is_tracked, listed, pla
 from io_managers.duckdb.views import drop_view, put_view
 from io_managers.engine_types import Column, restored
 from io_managers.frames import FrameType
+from io_managers.functions import named_functions
 from io_managers.selected_rows import wrong_condition
 from io_managers.slices import condition
 from io_managers.table import StagedWrite, TableIOManager, check_columns, missing_table
@@ -68,6 +69,7 @@ class DuckDBIOManager(TableIOManager):
     files: an asset whose key has three segments or more, the first of which is such a name, is a table there. A file is held only
     while something reads or writes it. While another program holds it, a read or a write waits for `lock_timeout` seconds, saying
     so, and then raises StoreLockedError. `connection_config` are settings of DuckDB, such as `{"memory_limit": "2GB", "threads": 4}`.
+    `functions` are Python functions that SQL and views can call, see `sql_function`.
     """
 
     database: str = ":memory:"
@@ -75,6 +77,7 @@ class DuckDBIOManager(TableIOManager):
     schema_: str = Field(default="main", alias="schema")
     lock_timeout: float = 60.0
     connection_config: Mapping[str, Any] = Field(default_factory=dict)
+    functions: Sequence[Any] = Field(default=(), repr=False)
 
     write_modes: ClassVar = frozenset({"replace", "append", "upsert", "delete_insert", "snapshot"})
     reads_rows: ClassVar = True
@@ -86,6 +89,7 @@ class DuckDBIOManager(TableIOManager):
         super().model_post_init(context)
         if self.connection_config:
             check_settings(self.connection_config)
+        named_functions(self.functions)
         engine.closing_with(self, self._memory.close)
 
     @classmethod
@@ -112,7 +116,10 @@ class DuckDBIOManager(TableIOManager):
         return self._memory if self.database == ":memory:" else Database.of(self.database)
 
     def _lease(self, database: Database, log: Logger, *, reads_only: bool = False) -> Lease:
-        return database.lease(lock_timeout=self.lock_timeout, log=log, reads_only=reads_only, config=self.connection_config)
+        lease = database.lease(lock_timeout=self.lock_timeout, log=log, reads_only=reads_only, config=self.connection_config)
+        if self.functions:
+            database.learn(named_functions(self.functions))
+        return lease
 
     def _database_of(self, name: TableName) -> Database:
         return self._database if name.catalog is None else Database.of(self.attach[name.catalog])

@@ -68,6 +68,9 @@ class Session(ABC):
     def close(self) -> None:
         """Undo what was not published, and give the connection back."""
 
+    def spoil(self) -> None:  # noqa: B027
+        """Have no one use the connection again, which has settings or temporary tables that others should not find."""
+
 
 class Dialect(ABC):
     """What is different from database to database.
@@ -388,6 +391,9 @@ class CursorSession(Session):
 
     def rollback(self) -> None:
         self.connection.rollback()
+
+    def spoil(self) -> None:
+        self.connection.detach()  # from the pool, which would give it to others
 
     def close(self) -> None:
         self.connection.close()

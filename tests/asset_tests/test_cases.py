@@ -73,6 +73,25 @@ def test_only_what_is_expected_is_compared(tmp_path):
         unknown.run()
 
 
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        ("date '2026-01-31'", "2026-01-31"),
+        ("'2026-01-31'", "2026-01-31"),
+        ("timestamp '2026-01-31 12:30'", "2026-01-31 12:30"),
+        ("timestamptz '2026-01-31 12:30+01'", "2026-01-31T11:30:00Z"),
+        ("time '12:30'", "12:30:00"),
+        ("1.50::decimal(4, 2)", "1.5"),
+        ("[1, 2]", "[1, 2]"),
+        ("true", "true"),
+        ("null::integer", "null"),
+    ],
+)
+def test_what_is_expected_is_read_as_what_is_made(tmp_path, made, expected):
+    (test,) = written(tmp_path, f"select {made} as x", f"tests: [{{expect: [{{x: {expected}}}]}}]")
+    test.run()
+
+
 def test_no_rows_can_be_expected(tmp_path):
     some, none = written(
         tmp_path,

@@ -64,6 +64,14 @@ def test_show_keeps_the_lines_of_a_query_together(project: Path, wa: Wa) -> None
     ]
 
 
+def test_show_tells_which_data_a_table_was_made_from(wa: Wa) -> None:
+    wa("materialize", "-m", "shop")
+
+    lines = wa("show", "per_customer", "-m", "shop").out.splitlines()
+
+    assert [line.split()[:4] for line in lines if line.startswith("made from")] == [["made", "from", "staging/orders", "at"]]
+
+
 def test_show_finds_an_asset_by_its_last_segment(wa: Wa) -> None:
     assert json.loads(wa("show", "best", "-m", "shop", "--json").out)["key"] == "marts/best"
 
@@ -168,7 +176,7 @@ def test_a_query_of_what_is_no_asset_names_those_that_are(wa: Wa) -> None:
 
     assert answer.code == 2
     assert answer.err.startswith(
-        "Error: the SQL reads the table 'nothing_like_it' (line 1), which is no asset here. There are marts/best,"
+        "Error: the SQL reads the table 'nothing_like_it', which is no asset here (query:1:15). There are marts/best,"
     )
 
 

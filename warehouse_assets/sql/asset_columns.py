@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from warehouse_assets.column_lineage import TableColumnDep, TableColumnLineage
-from warehouse_assets.errors import InvalidSQLError
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql.lineage import QueryLineage, SourceColumn
 from warehouse_assets.sql.names import KnownTables
@@ -90,7 +89,4 @@ def table_lineage(
 def _worked_out(text: str, dialect: str, tables: tuple[tuple[tuple[str, ...], Columns], ...]) -> QueryLineage:
     from warehouse_assets.sql.column_resolution import resolve_columns
 
-    try:
-        return resolve_columns(text, dialect, dict(tables).get)
-    except RecursionError:
-        raise InvalidSQLError("it is nested too deeply to be followed") from None
+    return resolve_columns(text, dialect, dict(tables).get)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from warehouse_assets.errors import InvalidSQLError, close_matches
@@ -33,21 +33,21 @@ class SQL:
     SQL('select * from "orders" where day > $since', since=3)
     """
 
-    __slots__ = ("bindings", "dialect", "made", "meant", "origin", "template", "written")
+    __slots__ = ("bindings", "dialect", "functions", "made", "meant", "origin", "template", "written")
 
     origin: SQLOrigin | None
     dialect: str | None
     written: str  # the template before parameters of partitions had places in it
     made: tuple[str, int]  # the file and the line of the call
-    meant: Mapping[
-        tuple[str, ...], AssetKey
-    ]  # the assets that names of tables in it were found to mean, with all that a graph knows
+    meant: Mapping[tuple[str, ...], AssetKey]  # the assets that its names of tables were found to mean in a graph
+    functions: Sequence[Any]  # of Python, that its engine is to know
 
     def __init__(self, template: str, /, **bindings: Any) -> None:
         if not isinstance(template, str):
             raise InvalidSQLError(f"SQL is made from text, not from a value of type {type(template).__qualname__}")
         self.template = self.written = template
         self.made = place_made()
+        self.functions = ()
         self.bindings = bindings
         self.origin = self.dialect = None
         self.meant = {}
@@ -73,6 +73,15 @@ class SQL:
         copy = type(self)(template, **bindings)
         copy.origin, copy.dialect, copy.written, copy.made = self.origin, self.dialect, self.written, self.made
         copy.meant = self.meant
+        copy.functions = self.functions
+        return copy
+
+    def calling(self, functions: Sequence[Any]) -> Self:
+        """The same query, whose engine is to know these Python functions."""
+        if not functions:
+            return self
+        copy = self.rewritten(self.template, self.bindings)
+        copy.functions = functions
         return copy
 
     def render(self, dialect: str | None = None) -> tuple[str, dict[str, Any]]:
@@ -218,6 +227,21 @@ class ResolvedSQL:
         A table that has no alias of its own keeps its name as one, so that `orders.id` still means what it did.
         """
         return replace_tables(self.template, [(reference, names[key]) for reference, key in self.references])
+
+    def before(self, names: Mapping[AssetKey, str]) -> tuple[list[str], str]:
+        """The statements that stand before the query, and the query alone, with tables replaced as `text` does."""
+        if len(self.statements) < 2:
+            return [], self.text(names)
+        *first, query = (self._part(names, *span) for span in self.statements)
+        return first, query
+
+    def _part(self, names: Mapping[AssetKey, str], start: int, end: int) -> str:
+        found = [
+            (replace(reference, start=reference.start - start, end=reference.end - start), names[key])
+            for reference, key in self.references
+            if start <= reference.start < end
+        ]
+        return replace_tables(self.template[start:end], found)
 
 
 def _unknown_table(
