@@ -97,10 +97,14 @@ class TableName:
 
 @dataclass(frozen=True, slots=True)
 class SQLNaming:
-    """How SQL in a store is written: what its dialect is called in sqlglot, and the schema of tables that are named without one."""
+    """How SQL in a store is written: what its dialect is called in sqlglot, and the schema of tables that are named without one.
+
+    The catalog, where the store has a name for it, is that in which all its tables are.
+    """
 
     dialect: str = "duckdb"
     default_schema: str | None = None
+    default_catalog: str | None = None
 
 
 def placed_key(key: AssetKey, metadata: Mapping[str, Any]) -> AssetKey:

@@ -40,7 +40,7 @@ from warehouse_assets.io_manager import InputContext, OutputContext, Rehearsal, 
 from warehouse_assets.io_manager.contexts import logger
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql import SQL
-from warehouse_assets.tables import TableName, TableSlice, TableStats, TableVersion, placed_key, quote_identifier
+from warehouse_assets.tables import SQLNaming, TableName, TableSlice, TableStats, TableVersion, placed_key, quote_identifier
 
 __all__ = ["DuckDBIOManager"]
 
@@ -107,6 +107,9 @@ class DuckDBIOManager(TableIOManager):
     @property
     def default_schema(self) -> str:
         return self.schema_
+
+    def sql_naming(self) -> SQLNaming:
+        return SQLNaming("duckdb", self.schema_, "memory" if self.database == ":memory:" else Path(self.database).stem)
 
     @property
     def _database(self) -> Database:

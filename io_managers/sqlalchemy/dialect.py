@@ -97,8 +97,8 @@ class Dialect(ABC):
     def session(self, *, rows: int | None = 0) -> Session:
         """A new transaction, on a connection that is good for so many rows: None for as many as may come."""
 
-    def reading_session(self, table: TableName) -> Session:
-        """A new transaction to read a table."""
+    def reading_session(self, table: TableName, *, reads_rows: bool = True) -> Session:
+        """A new transaction to read a table, or no more of it than its columns."""
         return self.session()
 
     def pin(self, session: Session, table: TableName) -> None:  # noqa: B027

@@ -93,7 +93,8 @@ class SQLAlchemyIOManager(TableIOManager):
         return dialect_of(self._url)
 
     def sql_naming(self) -> SQLNaming:
-        return SQLNaming(self._dialect.sqlglot, self.default_schema)
+        catalog = self._url.database if self._dialect.sqlglot == "postgres" else None
+        return SQLNaming(self._dialect.sqlglot, self.default_schema, catalog)
 
     def table_name(self, key: AssetKey, metadata: Mapping[str, Any] = {}) -> TableName:
         return self._dialect.place(super().table_name(key, metadata))
@@ -185,7 +186,7 @@ class SQLAlchemyIOManager(TableIOManager):
         return TableSchema(tuple(TableColumn(name, text) for name, text in types.items()))
 
     def read(self, context: InputContext, table: TableSlice, kind: FrameType) -> Any:
-        session: Session | None = self._reading(context, table.name)
+        session: Session | None = self._reading(context, table.name, reads_rows=kind is not FrameType.LAZY)
         assert session is not None
         try:
             selection = self.select(session, context, table)
@@ -206,11 +207,11 @@ class SQLAlchemyIOManager(TableIOManager):
         with self._errors(key), closing(frames):  # type: ignore[type-var]
             yield from frames
 
-    def _reading(self, context: InputContext, table: TableName) -> Session:
+    def _reading(self, context: InputContext, table: TableName, *, reads_rows: bool = True) -> Session:
         if self._dialect.is_missing:
             raise missing_table(context, str(table), self.store_id)
         with self._errors(context.asset_key):
-            return self._dialect.reading_session(table)
+            return self._dialect.reading_session(table, reads_rows=reads_rows)
 
     def select(self, session: Session, context: InputContext, table: TableSlice, target: TableName | None = None) -> Selection:
         """The part of a table that is asked for, of the table `target` where that is to be the one."""

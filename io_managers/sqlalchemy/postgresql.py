@@ -78,14 +78,15 @@ class PostgreSQL(Dialect):
             return CopySession(self)
         return ADBCSession(self)
 
-    def reading_session(self, table: TableName) -> Session:
-        """A session to read a table: by COPY if it is small, or by ADBC."""
+    def reading_session(self, table: TableName, *, reads_rows: bool = True) -> Session:
+        """A session to read a table: by COPY if it is small, or by ADBC, whose connection takes a while to make."""
         session: Session = CopySession(self)
         try:
-            [(size,)] = session.execute("select pg_relation_size(to_regclass($_wa_t_0))", {"_wa_t_0": self.full(table)})
-            if size is not None and size > FEW_BYTES and has_adbc():
-                session.close()
-                session = ADBCSession(self)
+            if reads_rows and has_adbc():
+                [(size,)] = session.execute("select pg_relation_size(to_regclass($_wa_t_0))", {"_wa_t_0": self.full(table)})
+                if size is not None and size > FEW_BYTES:
+                    session.close()
+                    session = ADBCSession(self)
             self.pin(session, table)
         except BaseException:
             session.close()

@@ -31,6 +31,7 @@ from warehouse_assets.testing.io_manager import (
     PartitionSQLContract,
     SchemaPolicyContract,
     SelectionContract,
+    SharedTableContract,
     SQLContract,
     StagingContract,
     TableContract,
@@ -79,7 +80,7 @@ class Store:
         return pl.DataFrame(ask(manager, f"select * from {table}"), schema=names, orient="row", infer_schema_length=None)
 
 
-class TestPostgreSQL(Store, TableContract, SQLContract, AtomicContract, ConcurrencyContract):
+class TestPostgreSQL(Store, TableContract, SQLContract, AtomicContract, ConcurrencyContract, SharedTableContract):
     RESULTS = "select interval '36 hours' as span, sum(n) as total, null as nothing from generate_series(0, 2) t(n)"
 
     @departs("names are up to 63 bytes long, and longer ones are refused before anything is written")
@@ -224,6 +225,16 @@ class TestTables:
 
         assert_frame_equal(load(manager).sort("n"), frame)
         assert load(manager, pl.LazyFrame).filter(pl.col("n") < 3).select("n").collect()["n"].sort().to_list() == [0, 1, 2]
+
+    def test_a_lazy_frame_connects_by_adbc_when_it_is_read(self, manager, postgres, wire_to, monkeypatch):
+        store(manager, pl.LazyFrame({"n": range(400_000)}))
+        wire = wire_to(postgres.port)
+        monkeypatch.setenv("WAREHOUSE_URL", postgres.at(wire.port).url)
+        lazy = load(SQLAlchemyIOManager(url=os.environ["WAREHOUSE_URL"]), pl.LazyFrame)
+        made = wire.connections
+        lazy.select(pl.col("n").max()).collect()
+
+        assert (made, wire.connections) == (1, 3)  # ADBC makes two
 
     def test_no_password_is_shown(self, postgres):
         manager = SQLAlchemyIOManager(url=postgres.url)

@@ -26,6 +26,7 @@ from warehouse_assets.testing.io_manager import (
     PartitionSQLContract,
     SchemaPolicyContract,
     SelectionContract,
+    SharedTableContract,
     SQLContract,
     StagingContract,
     TableContract,
@@ -66,7 +67,7 @@ class Store:
         return load(manager, pl.DataFrame, key)
 
 
-class TestSQLite(Store, TableContract, SQLContract, AtomicContract, ConcurrencyContract):
+class TestSQLite(Store, TableContract, SQLContract, AtomicContract, ConcurrencyContract, SharedTableContract):
     @departs("there is no type of spans of time, in the SQL of SQLite")
     def test_sql_results_have_types_that_frames_have(self, manager):
         store(

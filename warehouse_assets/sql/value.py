@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from warehouse_assets.errors import InvalidSQLError, close_matches
 from warehouse_assets.keys import AssetKey
+from warehouse_assets.sql.known import script_of
 from warehouse_assets.sql.names import KnownTables, is_engine_name, is_file_name
 from warehouse_assets.sql.origin import SQLOrigin, place_made
 from warehouse_assets.sql.references import Script, TableReference, replace_tables
@@ -32,13 +33,16 @@ class SQL:
     SQL('select * from "orders" where day > $since', since=3)
     """
 
-    __slots__ = ("bindings", "dialect", "functions", "made", "origin", "template", "written")
+    __slots__ = ("bindings", "dialect", "functions", "made", "meant", "origin", "template", "written")
 
     origin: SQLOrigin | None
     dialect: str | None
     written: str  # the template before parameters of partitions had places in it
     made: tuple[str, int]  # the file and the line of the call
     functions: Sequence[Any]  # of Python, that its engine is to know
+    meant: Mapping[
+        tuple[str, ...], AssetKey
+    ]  # the assets that names of tables in it were found to mean, with all that a graph knows
 
     def __init__(self, template: str, /, **bindings: Any) -> None:
         if not isinstance(template, str):
@@ -48,6 +52,7 @@ class SQL:
         self.functions = ()
         self.bindings = bindings
         self.origin = self.dialect = None
+        self.meant = {}
         names = set(_PLACEHOLDER.findall(template)) if bindings else set()
         if unused := sorted(bindings.keys() - names):
             guess = close_matches(unused[0], names) or "Write it in braces where it belongs."
@@ -59,11 +64,17 @@ class SQL:
         copy.origin, copy.dialect = origin or self.origin, dialect or self.dialect
         return copy
 
+    def meaning(self, tables: Mapping[tuple[str, ...], AssetKey]) -> Self:
+        """The same query, of which it is said which assets the names of tables in it mean."""
+        copy = self.told()
+        copy.meant = tables
+        return copy
+
     def rewritten(self, template: str, bindings: Mapping[str, Any]) -> Self:
         """Another text with other values, of which the same is known."""
         copy = type(self)(template, **bindings)
         copy.origin, copy.dialect, copy.written, copy.made = self.origin, self.dialect, self.written, self.made
-        copy.functions = self.functions
+        copy.functions, copy.meant = self.functions, self.meant
         return copy
 
     def calling(self, functions: Sequence[Any]) -> Self:
@@ -131,10 +142,8 @@ class SQL:
 
         Raises InvalidSQLError where it is no query, or changes what is stored.
         """
-        from warehouse_assets.sql.analysis import read_script
-
         dialect = self.dialect or dialect
-        return read_script(self.render(dialect)[0], dialect)
+        return script_of(self.render(dialect)[0], dialect)
 
     def resolve(
         self,
@@ -161,7 +170,8 @@ class SQL:
         known = KnownTables(sources, default_schema)
         found: list[tuple[TableReference, AssetKey]] = []
         for reference in script.references:
-            meant = known.meant(reference.parts, asset_key)
+            key = self.meant.get(reference.parts)
+            meant = [key] if key is not None and key in sources else known.meant(reference.parts, asset_key)
             if len(meant) == 1:
                 found.append((reference, meant[0]))
             elif not (is_file_name(reference.parts) or is_engine_name(reference.parts)):

@@ -13,6 +13,7 @@ from warehouse_assets.testing.io_manager.partitions import (
     PartitionSQLContract,
     days,
 )
+from warehouse_assets.testing.io_manager.rehearsal import RehearsalContract
 from warehouse_assets.testing.io_manager.schema_policies import SchemaPolicyContract
 from warehouse_assets.testing.io_manager.selection import SelectionContract
 from warehouse_assets.testing.io_manager.sql import SQLContract
@@ -50,6 +51,7 @@ __all__ = [
     "PartitionSQLContract",
     "PartitionValuesContract",
     "Partitions",
+    "RehearsalContract",
     "SQLContract",
     "SchemaPolicyContract",
     "SelectionContract",
