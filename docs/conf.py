@@ -60,6 +60,7 @@ TOPICS = [
     "clouds",
     "writing_tables",
     "sql_databases",
+    "sql_execution",
     "time_travel",
     "delta_lake",
     "iceberg",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import itertools
 import re
 import weakref
@@ -15,7 +14,8 @@ import duckdb
 from io_managers.database import in_memory
 from io_managers.engine_types import Column
 from io_managers.functions import named_functions, register
-from warehouse_assets.io_manager import InputContext, ScansInDuckDB, TableSource
+from io_managers.projection import narrowed
+from warehouse_assets.io_manager import ScansInDuckDB, TableSource
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql import SQL
 from warehouse_assets.sql.faults import fault_said, place_said
@@ -102,7 +102,7 @@ def bound(
             if name is not None:
                 name = limited(name, source.context.where, source.context.limit, key)
             else:
-                name = stack.enter_context(_brought_in(connection, source, once=uses.count(key) == 1))
+                name = stack.enter_context(_brought_in(connection, source, sql, once=uses.count(key) == 1))
             names[key] = name
         before, text = resolved.before(names)
         for statement in before:
@@ -139,11 +139,12 @@ def answered(sql: SQL, sources: Mapping[AssetKey, TableSource]) -> Iterator[pa.R
 
 
 @contextlib.contextmanager
-def _brought_in(connection: duckdb.DuckDBPyConnection, source: TableSource, *, once: bool) -> Iterator[str]:
+def _brought_in(connection: duckdb.DuckDBPyConnection, source: TableSource, sql: SQL, *, once: bool) -> Iterator[str]:
     import pyarrow as pa
 
-    context: InputContext = copy.copy(source.context)
-    context.type_hint = pa.RecordBatchReader
+    from warehouse_assets.sql.projection import names_in
+
+    context = narrowed(source, pa.RecordBatchReader, names_in(sql.render(sql.dialect or "duckdb")[0], sql.dialect or "duckdb"))
     name = temporary_name()
     with source.io_manager.load_input(context) as reader:
         connection.register(name, reader)

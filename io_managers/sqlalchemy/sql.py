@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 from sqlalchemy.exc import DBAPIError
 
+from io_managers.projection import narrowed
 from io_managers.sqlalchemy.dialect import Dialect, Session, parameter_name
 from io_managers.sqlalchemy.engines import plain_text
 from io_managers.sqlalchemy.incoming import Incoming
@@ -65,7 +65,7 @@ def bound_sql(
             name, more = in_place(sources[key]) or (None, {})
             parameters.update(more)
             if name is None:
-                brought.append(_bring_in(sources[key], dialect, session))
+                brought.append(_bring_in(sources[key], dialect, session, resolved.template))
                 name = dialect.full(brought[-1])
             names[key] = _limited(name, sources[key].context, dialect)
         *before, text = (_text(resolved, names, dialect, span).strip().removesuffix(";") for span in _spans(resolved))
@@ -116,9 +116,10 @@ def _text(resolved: ResolvedSQL, names: Mapping[AssetKey, str], dialect: Dialect
     return "".join((*pieces, resolved.template[position:end]))
 
 
-def _bring_in(source: TableSource, dialect: Dialect, session: Session) -> TableName:
-    context: InputContext = copy.copy(source.context)
-    context.type_hint = pa.RecordBatchReader
+def _bring_in(source: TableSource, dialect: Dialect, session: Session, text: str) -> TableName:
+    from warehouse_assets.sql.projection import names_in
+
+    context = narrowed(source, pa.RecordBatchReader, names_in(text, dialect.sqlglot))
     with source.io_manager.load_input(context) as reader:
         incoming = Incoming(reader, source.asset_key)
         kinds = {name: kind_of(dtype) for name, dtype in incoming.dtypes.items()}

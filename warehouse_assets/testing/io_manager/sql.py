@@ -92,8 +92,7 @@ class SQLContract(Contract):
         def made(number: int) -> int:
             sources = {KEY: source(manager, KEY), elsewhere: source(_Elsewhere(), elsewhere)}
             store(manager, SQL(few + read, n=number % 3 + 1), AssetKey(f"made_{number}"), sources=sources)
-            height: int = load(manager, pl.DataFrame, AssetKey(f"made_{number}")).height
-            return height
+            return len(load(manager, pl.DataFrame, AssetKey(f"made_{number}")))
 
         with ThreadPoolExecutor(4) as pool:
             heights = [*pool.map(made, range(8))]
