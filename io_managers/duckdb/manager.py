@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections import ChainMap
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
@@ -18,7 +17,7 @@ from pydantic import Field, PrivateAttr
 from io_managers import engine
 from io_managers.column_contract import descriptions
 from io_managers.database import Database, Lease
-from io_managers.duckdb.catalog import blocks_of, exists, full_name, is_listed, kinds_of, schema_of
+from io_managers.duckdb.catalog import bytes_at_rest, exists, full_name, is_listed, kinds_of, schema_of
 from io_managers.duckdb.incoming import Incoming, IncomingFrame
 from io_managers.duckdb.merging import describe_columns, merge_rows, sorted_rows
 from io_managers.duckdb.notes import remember, remembered
@@ -41,10 +40,7 @@ from warehouse_assets.tables import TableName, TableSlice, TableStats, TableVers
 
 __all__ = ["DuckDBIOManager"]
 
-CHECKPOINT_WAIT = 1.0  # seconds that a small write waits for others to end before it is measured in the write-ahead log
-
 _OF_A_VIEW = ("is of type View", "Can only delete from base table", "Can only modify view")
-
 
 _NOTHING: Mapping[str, Any] = {}
 
@@ -103,6 +99,10 @@ class DuckDBIOManager(TableIOManager):
     @property
     def _database(self) -> Database:
         return self._memory if self.database == ":memory:" else Database.of(self.database)
+
+    def keep_open(self, keep: bool) -> None:
+        for database in (self._database, *map(Database.of, self.attach.values())):
+            database.keep_open(keep)
 
     def _lease(self, database: Database, log: Logger, *, reads_only: bool = False) -> Lease:
         return database.lease(lock_timeout=self.lock_timeout, log=log, reads_only=reads_only, config=self.connection_config)
@@ -373,7 +373,7 @@ class DuckDBIOManager(TableIOManager):
         quoted = full_name(connection, table.name)
         return TableStats(
             row_count=written.rows,
-            byte_size=_bytes_at_rest(connection, self._database_of(table.name), quoted, logged),
+            byte_size=bytes_at_rest(connection, self._database_of(table.name), quoted, logged),
             schema=schema_of(connection, quoted),
             table_name=str(table.name),
             partition_row_count=written.partition_rows,
@@ -434,26 +434,6 @@ class _Staged(StagedWrite):
             answer = self._connection.sql(text, params=parameters).to_arrow_table()
         with answer.to_reader() as reader:
             yield reader
-
-
-def _bytes_at_rest(connection: duckdb.DuckDBPyConnection, database: Database, table: str, logged: int) -> int | None:
-    """The bytes of the blocks that hold the table; None in memory.
-
-    A small table is in the write-ahead log until a checkpoint, which waits for the transactions of others to end: if they
-    take too long, the `logged` bytes count instead.
-    """
-    if database.path is None:
-        return None
-    blocks, pending, block_size = blocks_of(connection, table)
-    started = time.monotonic()
-    while pending:
-        with suppress(duckdb.TransactionException):
-            connection.execute("checkpoint")
-        blocks, pending, block_size = blocks_of(connection, table)
-        if pending and time.monotonic() - started > CHECKPOINT_WAIT / (1 if database.writers else 10):
-            return blocks * block_size + logged
-        time.sleep(0.005 if pending else 0)
-    return blocks * block_size
 
 
 def _whole_frame(relation: duckdb.DuckDBPyRelation, columns: Sequence[Column], kind: FrameType) -> Any:
