@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from io_managers.functions import SQLFunction, register
 from io_managers.turns import Turns
 from warehouse_assets.errors import StoreLockedError
 
@@ -66,6 +67,7 @@ class Database:
     def __init__(self, path: str | None = None) -> None:
         self.path = path
         self.writers = 0
+        self._functions: dict[str, SQLFunction] = {}
         self.lock = threading.RLock()
         self._closed = threading.Condition(self.lock)
         self._turns = Turns(path) if path is not None else None
@@ -106,6 +108,14 @@ class Database:
         finally:
             with self.lock:
                 self.writers -= 1
+
+    def learn(self, functions: Mapping[str, SQLFunction]) -> None:
+        """Let all its connections call these functions until it is closed; to be asked while there is a lease."""
+        with self.lock:
+            for name, function in functions.items():
+                if self._functions.get(name) != function and self._root is not None:
+                    register(self._root, function)  # and no cursor, with which it would be gone
+                    self._functions[name] = function
 
     def table_lock(self, name: str) -> threading.RLock:
         """What a writer of a table holds, so that no two replace it at once; DuckDB takes no notice of case."""
@@ -195,6 +205,7 @@ class Database:
             if self._root is None:
                 self._root, self._read_only = self._open(reads_only, dict(config))
                 self._config = config
+                self._functions.clear()
                 self._turn_began = self._turn_began or time.monotonic()
             elif self._read_only and not reads_only:
                 raise duckdb.ConnectionException(_READ_HERE)

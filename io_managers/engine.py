@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import itertools
+import re
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,6 +14,7 @@ import duckdb
 
 from io_managers.database import in_memory
 from io_managers.engine_types import Column
+from io_managers.functions import named_functions, register
 from warehouse_assets.io_manager import InputContext, ScansInDuckDB, TableSource
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql import SQL
@@ -83,8 +85,11 @@ def bound(
     `in_place` gives a SQL expression for a table that the connection already sees, and its parameters. Others are read where they are, if their store lets
     DuckDB do so, or brought in as an Arrow stream.
     """
-    resolved = sql.resolve(sources, asset_key=asset_key, default_schema=default_schema)
+    resolved = sql.resolve(sources, asset_key=asset_key, default_schema=default_schema, several=True)
     uses = [key for _, key in resolved.references]
+    for called, function in named_functions(sql.functions).items() if sql.functions else ():
+        if called in resolved.template.casefold():
+            register(connection, function)
     with contextlib.ExitStack() as stack:
         names = {}
         parameters = dict(resolved.parameters)
@@ -99,9 +104,17 @@ def bound(
             else:
                 name = stack.enter_context(_brought_in(connection, source, once=uses.count(key) == 1))
             names[key] = name
-        text = resolved.text(names)
+        before, text = resolved.before(names)
+        for statement in before:
+            with sql_errors(sql, statement, asset_key):
+                connection.execute(statement, named_in(statement, parameters))
         with sql_errors(sql, text, asset_key):
-            yield text, parameters
+            yield text, named_in(text, parameters) if before else parameters
+
+
+def named_in(statement: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the parameters that a statement names."""
+    return {name: value for name, value in parameters.items() if re.search(rf"\${re.escape(name)}\b", statement)}
 
 
 def limited(rows: str, where: str | None, limit: int | None, key: AssetKey) -> str:

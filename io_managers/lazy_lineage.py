@@ -73,9 +73,6 @@ def lazy_lineage(frame: Any) -> TableColumnLineage:
         columns, rows = plan.read(plan.root)
     except Exception as error:  # noqa: BLE001 - the view may be another one in the next release of polars
         return TableColumnLineage({}, opaque=f"the plan of the LazyFrame cannot be read: {error}")
-    reasons = {column.opaque for column in columns.values()}
-    if len(reasons) == 1 and not any(column.sources for column in columns.values()) and (why := reasons.pop()) is not None:
-        return TableColumnLineage({}, opaque=why)
     found = QueryLineage(tuple(columns.values()), frozenset(rows))
     sources = found.rows.union(*(column.sources for column in found.columns))
     return table_lineage(found, {source.table: AssetKey(source.table) for source in sources})

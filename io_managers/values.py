@@ -62,10 +62,12 @@ class ValueIOManager(IOManager):
     def check_asset(self, key: AssetKey, metadata: Mapping[str, Any], partitions_def: Any) -> None:
         """`partition_expr` may be missing: then the rows of a partition are what was returned for it."""
         from io_managers.slices import PARTITION_EXPR, partition_columns
+        from io_managers.views import check_view
         from io_managers.write_modes import check_mode, check_versions
 
         options = TableOptions.of(metadata)
         check_mode(key, options, partitions_def, ("replace",))
+        check_view(key, options, partitions_def, keeps_views=False)
         check_versions(key, options, self)
         if partitions_def is not None and PARTITION_EXPR in metadata:
             partition_columns(key, metadata, partitions_def)

@@ -71,7 +71,9 @@ class TableColumnLineage:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> TableColumnLineage:
-        """The lineage that `to_json` wrote."""
+        """The lineage that `to_json` wrote, or an earlier version of it."""
+        if not isinstance(data.get("columns"), dict):
+            data = {"columns": data}
         return cls(
             {name: _deps(pairs) for name, pairs in data["columns"].items()},
             data.get("kinds", {}),

@@ -16,6 +16,7 @@ from io_managers.delta.types import DELTA, delta_schema
 from io_managers.files import Files, encoded
 from io_managers.lakehouse.files import local_path
 from io_managers.lakehouse.table import Change, LostRaceError, Place
+from warehouse_assets.errors import TableError
 from warehouse_assets.keys import AssetKey
 
 if TYPE_CHECKING:
@@ -125,6 +126,11 @@ class DeltaPlace(Place):
     def _commit(self, base: DeltaSnapshot | None, change: Change, properties: CommitProperties) -> None:
         from deltalake.transaction import RemoveAction, create_table_with_add_actions
 
+        if base is not None and base.maps_columns:
+            raise TableError(
+                f"the Delta table at {self.uri} has other names for its columns in its files, and is only read here",
+                hint="Drop it, or write to another key.",
+            )
         schema, adds = delta_schema(change.types), [add_action(file, self.uri) for file in change.named]
         if base is not None and (not change.replaces or _takes(base.table, change.types)):
             now = int(time.time() * 1000)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from datetime import MAXYEAR, UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -75,17 +75,23 @@ class DeltaSnapshot(Snapshot):
             StoredFile(f"{self.uri}/{file['path']}", file["num_records"], file) for file in self._actions.iter_rows(named=True)
         ]
 
+    @property
+    def maps_columns(self) -> bool:
+        """Whether columns have other names in the files than the table has for them."""
+        return self.table.metadata().configuration.get("delta.columnMapping.mode", "none") != "none"
+
     @cached_property
     def has_plain_files(self) -> bool:
-        protocol, metadata = self.table.protocol(), self.table.metadata()
-        features = {*(protocol.reader_features or ())}
-        if metadata.partition_columns or protocol.min_reader_version == 2 or "columnMapping" in features:
+        if self.maps_columns or self.table.metadata().partition_columns:
             return False
+        features = self.table.protocol().reader_features or ()
         if "deletionVectors" in features and any(batch.num_rows for batch in self.table.deletion_vectors()):
             return False
         return all(map(_PLAIN.fullmatch, self._actions["path"]))
 
     def scan_as_others(self) -> pl.LazyFrame:
+        if self.maps_columns:
+            return _as_deltalake_reads(self.table)
         from deltalake.exceptions import DeltaProtocolError
 
         try:
@@ -120,6 +126,26 @@ class DeltaSnapshot(Snapshot):
     def versions(self) -> list[TableVersion]:
         kept = [entry for entry in self.table.history() if entry["version"] >= self.oldest]
         return [_version(entry) for entry in sorted(kept, key=lambda entry: int(entry["version"]))]
+
+
+def _as_deltalake_reads(table: DeltaTable) -> pl.LazyFrame:
+    """A table that polars cannot scan; the columns that are wanted are read."""
+    from polars.io.plugins import register_io_source
+
+    types = pl.Schema(table.schema())
+
+    def rows(
+        columns: list[str] | None, predicate: pl.Expr | None, limit: int | None, size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        left = limit
+        for batch in table.scan(columns=columns if predicate is None else None):
+            frame = pl.DataFrame(batch)
+            frame = frame if predicate is None else frame.filter(predicate)
+            frame = (frame if columns is None else frame.select(columns)).head(frame.height if left is None else left)
+            yield frame.cast({name: types[name] for name in frame.columns})
+            left = None if left is None else left - frame.height
+
+    return register_io_source(rows, schema=types)
 
 
 def _version(entry: Mapping[str, Any]) -> TableVersion:

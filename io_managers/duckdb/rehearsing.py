@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
+
+import duckdb
 
 from io_managers.database import Database
 from io_managers.duckdb.catalog import full_name, schema_of
@@ -38,6 +40,8 @@ def rehearsed(store: DuckDBIOManager, twin: DuckDBIOManager) -> Generator[TwinRe
         with twin._writing(output, name) as connection:
             table = full_name(connection, name)
             columns = ", ".join(f"{quote_identifier(column)} {kind}" for column, kind in kinds.items())
+            with suppress(duckdb.CatalogException):  # where it is none
+                connection.execute(f"drop view if exists {table}")
             connection.execute(f"create or replace table {table} ({columns})")
             if comment := catalog.comments.get(place):
                 connection.execute("comment on table {} is '{}'".format(table, comment.replace("'", "''")))

@@ -62,6 +62,7 @@ class ParquetIOManager(TableIOManager):
     base_path: str
     storage_options: Mapping[str, Any] = Field(default_factory=dict, repr=False)
     compression: Compression = "zstd"
+    functions: Sequence[Any] = Field(default=(), repr=False)
 
     @classmethod
     def from_uri(cls, uri: str) -> Self:
@@ -103,6 +104,10 @@ class ParquetIOManager(TableIOManager):
     def run_sql(self, context: OutputContext, sql: Any) -> TableStats:
         return self._stream(context, sql) if self._streams(context) else super().run_sql(context, sql)
 
+    @property
+    def called_functions(self) -> Sequence[Any]:
+        return self.functions
+
     @contextmanager
     def staging(self, context: OutputContext, table: TableSlice, obj: Any) -> Generator[_Staged]:
         own = self._of(context)
@@ -126,7 +131,7 @@ class ParquetIOManager(TableIOManager):
 
     def query(self, sql: Any, sources: Mapping[AssetKey, TableSource]) -> AbstractContextManager[Any]:
         """The answer to `sql` as a `pyarrow.RecordBatchReader`, open inside the block; nothing is written."""
-        return engine.answered(sql, sources)
+        return engine.answered(sql.calling(self.functions), sources)
 
     def duckdb_scan(self, connection: Any, context: InputContext) -> str:
         """A `read_parquet` of the files, or a scan by polars of those that are elsewhere."""

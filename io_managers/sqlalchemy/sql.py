@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -56,7 +56,7 @@ def bound_sql(
     `in_place` gives a SQL expression for a table that the session sees, and its parameters; others become temporary tables.
     """
     own = _with_own_names(sql, dialect)
-    resolved = own.resolve(sources, asset_key=asset_key, default_schema=default_schema, dialect=dialect.sqlglot)
+    resolved = own.resolve(sources, asset_key=asset_key, default_schema=default_schema, dialect=dialect.sqlglot, several=True)
     parameters = dict(resolved.parameters)
     names: dict[AssetKey, str] = {}
     brought: list[TableName] = []
@@ -68,9 +68,13 @@ def bound_sql(
                 brought.append(_bring_in(sources[key], dialect, session))
                 name = dialect.full(brought[-1])
             names[key] = _limited(name, sources[key].context, dialect)
-        text = _text(resolved, names, dialect).strip().removesuffix(";")
+        *before, text = (_text(resolved, names, dialect, span).strip().removesuffix(";") for span in _spans(resolved))
+        for statement in before:
+            session.spoil()
+            with _errors(sql, statement, dialect, asset_key):
+                session.run(statement, _named_in(statement, parameters))
         with _errors(sql, text, dialect, asset_key):
-            yield text, parameters
+            yield text, _named_in(text, parameters) if before else parameters
     finally:
         for table in brought:
             dialect.drop_temporary(session, table)
@@ -92,14 +96,24 @@ def _with_own_names(sql: SQL, dialect: Dialect) -> SQL:
     return sql.rewritten(template, bindings)
 
 
-def _text(resolved: ResolvedSQL, names: Mapping[AssetKey, str], dialect: Dialect) -> str:
+def _spans(resolved: ResolvedSQL) -> Sequence[tuple[int, int]]:
+    """Those of the statements, of which the last is the query."""
+    return resolved.statements if len(resolved.statements) > 1 else ((0, len(resolved.template)),)
+
+
+def _named_in(statement: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in parameters.items() if f"${name}" in statement}
+
+
+def _text(resolved: ResolvedSQL, names: Mapping[AssetKey, str], dialect: Dialect, span: tuple[int, int]) -> str:
     pieces: list[str] = []
-    position = 0
+    position, end = span
     for reference, key in sorted(resolved.references, key=lambda pair: pair[0].start):
-        alias = "" if reference.alias else f" as {dialect.quote(reference.parts[-1])}"
-        pieces += (resolved.template[position : reference.start], names[key], alias)
-        position = reference.end
-    return "".join((*pieces, resolved.template[position:]))
+        if span[0] <= reference.start < end:
+            alias = "" if reference.alias else f" as {dialect.quote(reference.parts[-1])}"
+            pieces += (resolved.template[position : reference.start], names[key], alias)
+            position = reference.end
+    return "".join((*pieces, resolved.template[position:end]))
 
 
 def _bring_in(source: TableSource, dialect: Dialect, session: Session) -> TableName:

@@ -156,6 +156,20 @@ def test_mermaid_draws_tables_with_their_columns(days: Path, wa: Run) -> None:
     ]
 
 
+def test_mermaid_takes_names_of_any_letters(days: Path, wa: Run) -> None:
+    (days / "odd.py").write_text(
+        """
+from warehouse_assets import sql_asset
+odd = sql_asset("odd", 'select 1 as "a ""b"" <c>;`#`"')
+copy = sql_asset("copy", 'select "a ""b"" <c>;`#`" as x from odd')
+"""
+    )
+
+    drawn = wa("lineage", "copy.x", "-m", "odd.py", "--format", "mermaid").out
+
+    assert '["a #quot;b#quot; #lt;c#gt;;#96;#35;#96;"]' in drawn
+
+
 def test_json_tells_programs_the_links(days: Path, wa: Run) -> None:
     told = json.loads(wa("lineage", "days.paid", "-m", "days.py", "--downstream", "--format", "json").out)
     paid, line = {"asset": "marts/days", "column": "paid"}, {"asset": "plots/line", "column": None}

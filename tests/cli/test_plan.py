@@ -168,6 +168,25 @@ def test_a_plan_for_programs(sales: Callable[..., Any], project: Path) -> None:
     assert names["faults"][0]["where"].startswith("sales.py:")
 
 
+def test_faulty_sql_in_a_file_is_shown_with_its_line_and_column(
+    sales: Callable[..., Any], project: Path, wa: Callable[..., Any]
+) -> None:
+    (project / "models" / "marts").mkdir(parents=True)
+    (project / "models" / "marts" / "totals.sql").write_text(
+        "/* ---\ndescription: What was spent\n--- */\nselect\n    customer,\n    sum(amount) as total\nfrom staging.orders\ngroup by all\n"
+    )
+    file = project / "sales.py"
+    text = file.read_text().replace("events, orders, per", "*load_assets_from_sql_files('models'), events, orders, per")
+    file.write_text(text.replace("import Definitions,", "import Definitions, load_assets_from_sql_files,"))
+    sales("materialize")
+    rename(project)
+    answer = sales("plan")
+
+    assert answer.code == 2
+    assert "    breaks at models/marts/totals.sql:5:5\n" in answer.out
+    assert "      customer,\n      ^^^^^^^^\n      reaches marts/totals.customer" in answer.out
+
+
 def test_all_plans_what_is_fresh_too(sales: Callable[..., Any]) -> None:
     sales("materialize")
     answer = sales("plan", "--all")

@@ -424,6 +424,30 @@ def test_a_folder_that_is_not_there_is_told(models: Models, tmp_path: Path) -> N
         load_assets_from_sql_files(tmp_path / "empty")
 
 
+def test_links_are_followed_and_those_that_lead_back_are_not(models: Models, tmp_path: Path) -> None:
+    folder = models({"a/x.sql": "select 1"})
+    (folder / "a" / "up").symlink_to(folder, target_is_directory=True)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "y.sql").write_text("select 2")
+    (folder / "b").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (folder / "gone.sql").symlink_to(tmp_path / "nowhere")
+
+    assert list(loaded(folder)) == ["a/x", "b/y"]
+
+
+def test_names_may_hold_any_text(models: Models, tmp_path: Path) -> None:
+    odd = """it's "odd"; drop table x --.sql"""
+    folder = models(
+        {f"über den/{odd}": "select 1 as n", "b.sql": """select * from "über den"."it's ""odd""; drop table x --" """}
+    )
+    defs = Definitions(
+        load_assets_from_sql_files(folder), resources={"io_manager": DuckDBIOManager(database=str(tmp_path / "w.db"))}
+    )
+
+    assert defs.materialize().success
+    assert defs.load_asset_value("b")["n"].to_list() == [1]
+
+
 def test_while_a_project_is_loaded_the_files_that_are_right_are_kept(
     models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

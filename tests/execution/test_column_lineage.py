@@ -9,7 +9,14 @@ from typing import Any
 import polars as pl
 import pytest
 
-from io_managers import DuckDBIOManager, ParquetIOManager, SQLAlchemyIOManager
+from io_managers import (
+    DeltaLakeIOManager,
+    DuckDBIOManager,
+    FsspecIOManager,
+    IcebergIOManager,
+    ParquetIOManager,
+    SQLAlchemyIOManager,
+)
 from warehouse_assets import (
     SQL,
     AssetExecutionContext,
@@ -31,13 +38,18 @@ from warehouse_assets.sql import asset_columns
 STORES: dict[str, Callable[[Path], IOManager]] = {
     "duckdb": lambda path: DuckDBIOManager(database=str(path / "store.duckdb")),
     "parquet": lambda path: ParquetIOManager(base_path=str(path / "lake")),
+    "delta": lambda path: DeltaLakeIOManager(base_path=str(path / "delta")),
+    "iceberg": lambda path: IcebergIOManager(warehouse=str(path / "iceberg")),
+    "arrow": lambda path: FsspecIOManager(base_path=str(path / "files"), format="arrow"),
     "sqlite": lambda path: SQLAlchemyIOManager(url=f"sqlite:///{path / 'store.sqlite'}"),
 }
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=[*STORES, "postgres", "mariadb"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> IOManager:
-    return STORES[request.param](tmp_path)
+    if request.param in STORES:
+        return STORES[request.param](tmp_path)
+    return SQLAlchemyIOManager(url=request.getfixturevalue(request.param).url)
 
 
 @asset(key="shop/orders")
@@ -45,7 +57,7 @@ def orders() -> pl.DataFrame:
     return pl.DataFrame({"id": [1, 2], "paid": [3, 4], "day": ["mon", "tue"]})
 
 
-DAYS = sql_asset("marts/days", "select day, sum(paid) as paid, count(*) from shop.orders where id > 0 group by day")
+DAYS = sql_asset("marts/days", "select day, max(paid) as paid, count(*) from shop.orders where id > 0 group by day")
 JOINED = sql_asset("marts/joined", "select *, paid * 2 as twice from (select day, paid from marts.days) as d")
 
 

@@ -9,7 +9,14 @@ from typing import Any
 import polars as pl
 import pytest
 
-from io_managers import DuckDBIOManager, ParquetIOManager
+from io_managers import (
+    DeltaLakeIOManager,
+    DuckDBIOManager,
+    FsspecIOManager,
+    IcebergIOManager,
+    ParquetIOManager,
+    SQLAlchemyIOManager,
+)
 from io_managers.lazy_lineage import lazy_lineage, remember_scan
 from warehouse_assets import AssetKey, Definitions, Instance, IOManager, TableColumnDep, TableColumnLineage, asset
 
@@ -137,7 +144,17 @@ def test_a_plan_in_a_form_that_is_not_known_is_opaque_and_loads_all_the_same() -
     assert (lazy_lineage(changed).opaque or "").startswith("the plan of the LazyFrame cannot be read: ")
 
 
-@pytest.mark.parametrize("store", STORES)
+MORE_STORES: dict[str, Callable[[Path], IOManager]] = {
+    **STORES,
+    "delta": lambda path: DeltaLakeIOManager(base_path=str(path / "delta")),
+    "iceberg": lambda path: IcebergIOManager(warehouse=str(path / "iceberg")),
+    "arrow": lambda path: FsspecIOManager(base_path=str(path / "files"), format="arrow"),
+    "csv": lambda path: FsspecIOManager(base_path=str(path / "files"), format="csv"),
+    "sqlite": lambda path: SQLAlchemyIOManager(url=f"sqlite:///{path / 'w.sqlite'}"),
+}
+
+
+@pytest.mark.parametrize("store", MORE_STORES)
 def test_a_table_made_from_a_lazy_frame_records_it(store: str, tmp_path: Path) -> None:
     @asset
     def sums(t: pl.LazyFrame) -> pl.LazyFrame:
@@ -148,7 +165,7 @@ def test_a_table_made_from_a_lazy_frame_records_it(store: str, tmp_path: Path) -
         return t
 
     instance = Instance.ephemeral()
-    defs = Definitions([t, sums, eager], resources={"io_manager": STORES[store](tmp_path)})
+    defs = Definitions([t, sums, eager], resources={"io_manager": MORE_STORES[store](tmp_path)})
     defs.materialize(instance=instance)
     trace = defs.column_lineage("sums", "total", instance=instance)
     unknown = defs.column_lineage("eager", "a", instance=instance)

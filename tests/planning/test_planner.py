@@ -11,6 +11,7 @@ import pytest
 from io_managers import DuckDBIOManager, FsspecIOManager, ParquetIOManager, SQLAlchemyIOManager
 from warehouse_assets import (
     SQL,
+    AssetDep,
     AssetIn,
     AssetKey,
     AssetOut,
@@ -22,6 +23,7 @@ from warehouse_assets import (
     SourceAsset,
     Table,
     TableOptions,
+    TimeWindowPartitionMapping,
     asset,
     materialize,
     multi_asset,
@@ -348,6 +350,22 @@ def test_a_partition_with_other_columns_is_refused_or_taken_as_the_policy_says(t
     assert "some partitions are missing" in str(every)
 
 
+def test_sql_may_name_the_partition(store: Any, instance: Instance) -> None:
+    days = DailyPartitionsDefinition(start_date="2024-01-01", end_date="2024-01-04")
+
+    def project(column: str) -> Definitions:
+        text = f"select $partition_start as day, $partition_key as {column}, id from staging.orders"
+        options = TableOptions(partition_expr="day", schema_policy="append")
+        return shop(sql_asset("marts/daily", text, partitions_def=days, table=options), store=store)
+
+    project("name").materialize(instance=instance, partition_key="2024-01-01")
+    chosen = project("named").plan(instance=instance, partition_key="2024-01-02")
+    last = project("name").plan(instance=instance)
+
+    assert columns(chosen, "marts/daily") == ("day", "name", "id", "named")
+    assert (columns(last, "marts/daily"), last.broken) == (("day", "name", "id"), [])
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
@@ -419,6 +437,60 @@ def test_a_plan_writes_nothing(tmp_path: Path, duckdb_store: Any, monkeypatch: p
 
     assert [path.name for path in tmp_path.iterdir()] == ["shop.duckdb"]
     assert (tmp_path / "shop.duckdb").read_bytes() == before
+
+
+def test_hostile_names(store: Any, instance: Instance) -> None:
+    key = AssetKey(["marts", 'per "customer"; drop'])
+    name = 'cus"tomer; -- x'
+    quoted = name.replace('"', '""')
+    first = sql_asset(key, f'select customer as "{quoted}", id from staging.orders')
+    second = sql_asset("marts/second", f'select "{quoted}" as x from marts."per ""customer""; drop"')
+    shop(first, second, store=store).materialize(instance=instance)
+    renamed = sql_asset(key, "select customer as y, id from staging.orders")
+    plan = shop(renamed, second, store=store).plan(instance=instance)
+
+    assert plan[key].changes[0].name == name
+    assert [fault.column for fault in plan["marts/second"].faults] == [name]
+
+
+def test_a_table_that_reads_itself(duckdb_store: Any, instance: Instance) -> None:
+    days = DailyPartitionsDefinition(start_date="2024-01-01", end_date="2024-01-04")
+    text = "select $partition_start::date as day, count(*) as n from staging.orders"
+    options = TableOptions(partition_expr="day")
+    defs = shop(sql_asset("marts/growing", text, partitions_def=days, table=options), store=duckdb_store)
+    defs.materialize(instance=instance, partition_key="2024-01-01")
+    again = shop(
+        sql_asset(
+            "marts/growing",
+            "select $partition_start::date as day, count(*) as n from marts.growing",
+            deps=[AssetDep("marts/growing", partition_mapping=TimeWindowPartitionMapping(start_offset=-1, end_offset=-1))],
+            partitions_def=days,
+            table=options,
+        ),
+        store=duckdb_store,
+    ).plan(instance=instance, partition_key="2024-01-02")
+
+    assert (columns(again, "marts/growing"), again.broken) == (("day", "n"), [])
+
+
+@pytest.mark.parametrize("store", ["duckdb", "postgres"], indirect=True)
+@pytest.mark.parametrize("kind", ["table", "view"])
+def test_views_are_planned_as_tables_are(kind: Any, instance: Instance, store: Any) -> None:
+    def project(text: str) -> Definitions:
+        middle = sql_asset("marts/middle", text, materialized=kind)
+        marts = [middle, sql_asset("marts/last", "select customer from marts.middle", materialized="table")]
+        return shop(*marts, store=store)
+
+    first = project("select * from staging.orders").plan(instance=instance)
+    project("select * from staging.orders").materialize(instance=instance)
+    plan = project("select id, customer as client from staging.orders").plan(instance=instance)
+    turned = shop(sql_asset("marts/middle", "select id from staging.orders"), store=store).plan(
+        "marts/middle", instance=instance
+    )
+
+    assert (first.broken, names(plan.broken), turned.broken) == ([], ["marts/last"], [])
+    assert [change.name for change in plan["marts/middle"].changes] == ["customer", "amount", "client"]
+    assert [fault.column for fault in plan["marts/last"].faults] == ["customer"]
 
 
 def test_an_unknown_selection_and_an_asset_that_is_not_in_it(duckdb_store: Any, instance: Instance) -> None:

@@ -27,6 +27,10 @@ def test_a_wide_new_table_is_cut() -> None:
     assert text(wide)[-3:] == ["      and 18 more", "", "1 asset to make: 1 new"]
 
 
+def test_columns_of_a_table_that_may_have_others_have_no_sign() -> None:
+    assert text(planned("a", state="stale", predicted=schema("n")))[1:3] == ["    columns", "        n  BIGINT"]
+
+
 def test_many_causes_are_cut() -> None:
     causes = tuple(StaleCause("data", AssetKey(name)) for name in "bcdef")
 

@@ -173,6 +173,7 @@ CASES: dict[str, str] = {
     "select i, a from t, generate_series(1, a) g(i)": "i=f(t.a) a=t.a | t.a",
     "create temp table k as select a + b as ab from t; select ab from k": "ab=f(t.a,t.b)",
     "create view i as select a as z from t; create view j as from i; select z from j": "z=t.a",
+    "create temp table temp.m as select a from t; from m": "a=t.a",
     "create temp table k as select a, b from t; insert into k (b) select d from u; from k": "a=t.a b=t.b,u.d",
     "create temp table k as select a, b from t; insert into k by name select d as b from u; select b, a from k": "b=t.b,u.d a=t.a",
 }

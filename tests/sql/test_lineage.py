@@ -188,6 +188,13 @@ def test_a_formula_of_any_length_is_followed() -> None:
     assert shown(lineage) == "x=f(t.a,t.b) | t.c"
 
 
+@pytest.mark.parametrize("kind", ["union all", "union", "union all by name"])
+def test_a_union_of_any_number_of_queries_is_followed(kind: str) -> None:
+    lineage = column_lineage(f" {kind} ".join(["select a as x from t", "select d as x from u"] * 500), schema_of=SCHEMA)
+
+    assert shown(lineage) == ("x=t.a,u.d | t.a,u.d" if kind == "union" else "x=t.a,u.d")
+
+
 def test_the_text_of_a_formula_that_no_one_can_read_is_refused() -> None:
     with pytest.raises(InvalidSQLError):
         column_lineage(f"select {'(' * 5_000}1{')' * 5_000}")

@@ -41,6 +41,7 @@ _COMMANDS = {
     "rollback": ("warehouse_assets.cli.versions", "rollback", "Make an earlier version of a table the present one again."),
     "show": ("warehouse_assets.cli.show", "show", "Show one asset: its definition and what was last recorded of it."),
     "status": ("warehouse_assets.cli.status", "status", "Say what is missing, stale or fresh, and why."),
+    "test": ("warehouse_assets.cli.test", "test", "Run the tests beside SQL files, in memory."),
     "versions": ("warehouse_assets.cli.versions", "versions", "Show the versions of a table that its store keeps."),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +14,7 @@ from warehouse_assets.cli.format import ago, byte_text, console, count_text, new
 from warehouse_assets.cli.options import find_key, json_option, load, module_option, open_instance, verbose_option
 from warehouse_assets.cli.partitions import partition_facts, partition_text
 from warehouse_assets.column_lineage import TableColumnLineage
+from warehouse_assets.events import INPUT_DATA_VERSION_TAG
 from warehouse_assets.tables import TableSchema
 
 if TYPE_CHECKING:
@@ -111,10 +113,13 @@ def _print_latest(out: Console, event: Event | None) -> None:
         elif isinstance(value.value, TableColumnLineage):
             lineage = value.value
         else:
-            text = {"row_count": count_text, "byte_size": byte_text}.get(name, str)(value.value)
-            out.print(f"{name.replace('_', ' '):<13} {text}", soft_wrap=True)
+            text = {"row_count": count_text, "byte_size": byte_text}.get(name, str)(value.value).strip()
+            out.print(f"{name.replace('_', ' '):<13} {indent(text, ' ' * 14).lstrip()}", soft_wrap=True)
     for name, text in made.tags.items():
-        out.print(f"{name.rpartition('/')[2].replace('_', ' '):<13} {text}", soft_wrap=True)
+        label, upstream = name.removeprefix("warehouse_assets/").replace("_", " "), ""
+        if name.startswith(INPUT_DATA_VERSION_TAG):
+            label, upstream = "made from", f"{name.removeprefix(INPUT_DATA_VERSION_TAG)} at "
+        out.print(f"{label:<13} {upstream}{text}", soft_wrap=True)
     if schema is not None:
         table = new_table("column", "type", "description", *(["made from"] if lineage is not None else []))
         for column in schema:

@@ -210,7 +210,7 @@ class Definitions:
         """What a run of the selected assets, or of all, would make and why, with which columns, and what would break.
 
         That is a run of what is missing or stale, or of `everything`. Nothing is written. Of the functions only those are called that
-        take nothing but LazyFrames and `Table`s, and return a LazyFrame or SQL: with tables that have no rows.
+        take nothing but LazyFrames and Tables, and return a LazyFrame or SQL: with tables that have no rows.
         """
         from warehouse_assets.graph.selection import select_executable
         from warehouse_assets.instance import Instance

@@ -62,7 +62,8 @@ def sql_asset(
 
     Raises InvalidDefinitionError, or a group of them, for a declaration that cannot be meant.
     """
-    place = caller_place()
+    origin = sql.origin if isinstance(sql, SQL) else None
+    place = Place(origin.file, origin.line) if origin is not None else caller_place()
     given: Any = sql
     if not isinstance(given, (str, SQL)):
         what = f"asset {key!r}: its SQL is {given!r}, which is neither text nor SQL"
@@ -118,5 +119,5 @@ def _returning(sql: SQL, place: Place) -> UserFunction:
         return sql
 
     function = UserFunction(query)
-    function.place = Place(sql.origin.file, sql.origin.line) if sql.origin is not None else place
+    function.place = place
     return function

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from textwrap import dedent
 from typing import Any
 
 from warehouse_assets.column_lineage import TableColumnLineage
@@ -31,12 +33,13 @@ def faults_of(
     `attempt`, which rehearses the asset again, says whether it is missed.
     """
     if removed and isinstance(error, (InvalidSQLError, SchemaChangedError)) and sum(map(len, removed.values())) <= MOST_TRIED:
-        try:
-            if found := list(_missed(node, removed, attempt, tables)):
-                return found
-        finally:
-            for key in removed:
-                tables.restore(key)
+        found: list[Fault] = []
+        with suppress(Exception):  # of a store or a function, which was asked often enough
+            found = list(_missed(node, removed, attempt, tables))
+        for key in removed:
+            tables.restore(key)
+        if found:
+            return found
     return [_fault(error, node)]
 
 
@@ -68,7 +71,7 @@ def _refusal(attempt: Callable[[], Any]) -> WarehouseAssetsError | None:
 def _fault(error: WarehouseAssetsError, node: AssetNode, upstream: AssetKey | None = None, column: str | None = None) -> Fault:
     message = error.message.removeprefix(f"the SQL of asset {node.key.to_user_string()!r}: ")
     if excerpt := getattr(error, "excerpt", None):  # the line at fault, marked
-        message = f"{message}\n{excerpt}"
+        message = f"{message}\n{dedent(excerpt)}"
     origin = node.sql.origin if node.sql is not None else None
     where = error.where or (f"{origin.file}:{origin.line}" if origin is not None else node.place)
     return Fault(message, where, upstream, column)

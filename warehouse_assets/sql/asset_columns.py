@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from warehouse_assets.column_lineage import TableColumnDep, TableColumnLineage
-from warehouse_assets.errors import InvalidSQLError
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql.lineage import QueryLineage, SourceColumn
 from warehouse_assets.sql.names import KnownTables
@@ -37,7 +36,7 @@ class AssetQuery:
     ) -> None:
         self.dialect = sql.dialect or naming.dialect
         self.text = sql.render(self.dialect)[0]
-        known = KnownTables(sources, naming.default_schema, placed)
+        known = KnownTables(sources, naming.default_schema, naming.default_catalog, placed)
         found = {parts: known.meant(parts, own) for parts in sql.tables(self.dialect)}
         self.tables: dict[tuple[str, ...], AssetKey] = {parts: meant[0] for parts, meant in found.items() if len(meant) == 1}
 
@@ -72,10 +71,14 @@ def table_lineage(
         known = (source for source in sources if source.table in tables)
         return sorted({TableColumnDep(tables[source.table], source.column) for source in known})
 
+    rows = deps(found.rows.union(*(column.conditions for column in found.columns)))
+    reasons = {column.opaque for column in found.columns}
+    if len(reasons) == 1 and None not in reasons and not any(column.sources for column in found.columns):
+        return TableColumnLineage({}, row_deps=rows, opaque=reasons.pop(), digest=digest)
     return TableColumnLineage(
         {column.name: deps(column.sources) for column in found.columns},
         {column.name: column.kind for column in found.columns},
-        deps(found.rows.union(*(column.conditions for column in found.columns))),
+        rows,
         {column.name: column.opaque for column in found.columns if column.opaque is not None},
         found.opaque,
         digest,
@@ -86,7 +89,4 @@ def table_lineage(
 def _worked_out(text: str, dialect: str, tables: tuple[tuple[tuple[str, ...], Columns], ...]) -> QueryLineage:
     from warehouse_assets.sql.column_resolution import resolve_columns
 
-    try:
-        return resolve_columns(text, dialect, dict(tables).get)
-    except RecursionError:
-        raise InvalidSQLError("it is nested too deeply to be followed") from None
+    return resolve_columns(text, dialect, dict(tables).get)

@@ -102,6 +102,9 @@ def _known(partitions_def: Any) -> list[str]:
 
 
 def _value(name: str, context: OutputContext) -> Any:
+    """The value of a parameter; none of no partition, of which only the columns are asked for."""
+    if not context.partition_keys:
+        return None
     if name == _KEY:
         return context.partition_key
     if name in _TIMES:

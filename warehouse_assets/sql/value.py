@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from warehouse_assets.errors import InvalidSQLError, close_matches
 from warehouse_assets.keys import AssetKey
+from warehouse_assets.sql.known import script_of
 from warehouse_assets.sql.names import KnownTables, is_engine_name, is_file_name
 from warehouse_assets.sql.origin import SQLOrigin, place_made
 from warehouse_assets.sql.references import Script, TableReference, replace_tables
@@ -32,20 +33,24 @@ class SQL:
     SQL('select * from "orders" where day > $since', since=3)
     """
 
-    __slots__ = ("bindings", "dialect", "made", "origin", "template", "written")
+    __slots__ = ("bindings", "dialect", "functions", "made", "meant", "origin", "template", "written")
 
     origin: SQLOrigin | None
     dialect: str | None
     written: str  # the template before parameters of partitions had places in it
     made: tuple[str, int]  # the file and the line of the call
+    meant: Mapping[tuple[str, ...], AssetKey]  # the assets that its names of tables were found to mean in a graph
+    functions: Sequence[Any]  # of Python, that its engine is to know
 
     def __init__(self, template: str, /, **bindings: Any) -> None:
         if not isinstance(template, str):
             raise InvalidSQLError(f"SQL is made from text, not from a value of type {type(template).__qualname__}")
         self.template = self.written = template
         self.made = place_made()
+        self.functions = ()
         self.bindings = bindings
         self.origin = self.dialect = None
+        self.meant = {}
         names = set(_PLACEHOLDER.findall(template)) if bindings else set()
         if unused := sorted(bindings.keys() - names):
             guess = close_matches(unused[0], names) or "Write it in braces where it belongs."
@@ -57,10 +62,26 @@ class SQL:
         copy.origin, copy.dialect = origin or self.origin, dialect or self.dialect
         return copy
 
+    def meaning(self, tables: Mapping[tuple[str, ...], AssetKey]) -> Self:
+        """The same query, of which it is said which assets the names of tables in it mean."""
+        copy = self.told()
+        copy.meant = tables
+        return copy
+
     def rewritten(self, template: str, bindings: Mapping[str, Any]) -> Self:
         """Another text with other values, of which the same is known."""
         copy = type(self)(template, **bindings)
         copy.origin, copy.dialect, copy.written, copy.made = self.origin, self.dialect, self.written, self.made
+        copy.meant = self.meant
+        copy.functions = self.functions
+        return copy
+
+    def calling(self, functions: Sequence[Any]) -> Self:
+        """The same query, whose engine is to know these Python functions."""
+        if not functions:
+            return self
+        copy = self.rewritten(self.template, self.bindings)
+        copy.functions = functions
         return copy
 
     def render(self, dialect: str | None = None) -> tuple[str, dict[str, Any]]:
@@ -120,10 +141,8 @@ class SQL:
 
         Raises InvalidSQLError where it is no query, or changes what is stored.
         """
-        from warehouse_assets.sql.analysis import read_script
-
         dialect = self.dialect or dialect
-        return read_script(self.render(dialect)[0], dialect)
+        return script_of(self.render(dialect)[0], dialect)
 
     def resolve(
         self,
@@ -150,7 +169,8 @@ class SQL:
         known = KnownTables(sources, default_schema)
         found: list[tuple[TableReference, AssetKey]] = []
         for reference in script.references:
-            meant = known.meant(reference.parts, asset_key)
+            key = self.meant.get(reference.parts)
+            meant = [key] if key is not None and key in sources else known.meant(reference.parts, asset_key)
             if len(meant) == 1:
                 found.append((reference, meant[0]))
             elif not (is_file_name(reference.parts) or is_engine_name(reference.parts)):
@@ -207,6 +227,21 @@ class ResolvedSQL:
         A table that has no alias of its own keeps its name as one, so that `orders.id` still means what it did.
         """
         return replace_tables(self.template, [(reference, names[key]) for reference, key in self.references])
+
+    def before(self, names: Mapping[AssetKey, str]) -> tuple[list[str], str]:
+        """The statements that stand before the query, and the query alone, with tables replaced as `text` does."""
+        if len(self.statements) < 2:
+            return [], self.text(names)
+        *first, query = (self._part(names, *span) for span in self.statements)
+        return first, query
+
+    def _part(self, names: Mapping[AssetKey, str], start: int, end: int) -> str:
+        found = [
+            (replace(reference, start=reference.start - start, end=reference.end - start), names[key])
+            for reference, key in self.references
+            if start <= reference.start < end
+        ]
+        return replace_tables(self.template[start:end], found)
 
 
 def _unknown_table(

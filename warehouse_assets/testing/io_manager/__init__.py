@@ -13,6 +13,7 @@ from warehouse_assets.testing.io_manager.partitions import (
     PartitionSQLContract,
     days,
 )
+from warehouse_assets.testing.io_manager.rehearsal import RehearsalContract
 from warehouse_assets.testing.io_manager.schema_policies import SchemaPolicyContract
 from warehouse_assets.testing.io_manager.selection import SelectionContract
 from warehouse_assets.testing.io_manager.sql import SQLContract
@@ -31,6 +32,7 @@ from warehouse_assets.testing.io_manager.use import (
     stream,
 )
 from warehouse_assets.testing.io_manager.versions import VersionsContract
+from warehouse_assets.testing.io_manager.views import ViewContract
 from warehouse_assets.testing.io_manager.write_modes import AtomicWriteModeContract, WriteModeContract
 
 __all__ = [
@@ -49,6 +51,7 @@ __all__ = [
     "PartitionSQLContract",
     "PartitionValuesContract",
     "Partitions",
+    "RehearsalContract",
     "SQLContract",
     "SchemaPolicyContract",
     "SelectionContract",
@@ -57,6 +60,7 @@ __all__ = [
     "TableContract",
     "ValueContract",
     "VersionsContract",
+    "ViewContract",
     "WriteModeContract",
     "days",
     "load",
