@@ -124,6 +124,22 @@ def turns(seconds: float, file: Path | None) -> None:
     finish([show(turns_benchmark.turns(seconds))], file)
 
 
+@main.command()
+@repeated(5)
+@click.option(
+    "--scale", type=click.FloatRange(min=0, min_open=True), default=1.0, help="The scale factor: 1 is a gigabyte of text."
+)
+@click.option(
+    "--store", "stores", type=click.Choice(["duckdb", "parquet"]), multiple=True, default=["duckdb"], help="Where to."
+)
+@click.option("--dbt", type=click.Path(exists=True, path_type=Path, dir_okay=False), help="The program dbt, with dbt-duckdb.")
+def tpch(repeat: int, scale: float, stores: Sequence[str], dbt: Path | None, file: Path | None) -> None:
+    """The 22 queries of TPC-H as assets, against the same statements in one bare DuckDB connection."""
+    from benchmarks import tpch as tpch_benchmark  # which loads the example
+
+    finish([show(tpch_benchmark.tpch(scale, repeat, stores, dbt))], file)
+
+
 @main.command("all")
 @click.option("--json", "file", type=FILE, help="Also write the numbers to this file.")
 def every(file: Path | None) -> None:

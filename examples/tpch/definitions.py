@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
-
-import polars as pl
+from typing import TYPE_CHECKING
 
 from examples.tpch.land import TABLES
-from io_managers import DuckDBIOManager, ParquetIOManager, SQLAlchemyIOManager
+from io_managers import ParquetIOManager
 from warehouse_assets import (
     AssetsDefinition,
     Definitions,
@@ -20,11 +18,23 @@ from warehouse_assets import (
     load_assets_from_sql_files,
 )
 
-STORES: dict[str, Callable[[Path], IOManager]] = {
-    "duckdb": lambda folder: DuckDBIOManager(database=str(folder / "tpch.duckdb")),
-    "parquet": lambda folder: ParquetIOManager(base_path=str(folder)),
-    "postgresql": lambda folder: SQLAlchemyIOManager(url=EnvVar("TPCH_DATABASE_URL")),
-}
+if TYPE_CHECKING:
+    import polars as pl
+
+STORES = ("duckdb", "parquet", "postgresql")
+
+
+def store(name: str, folder: Path) -> IOManager:
+    """Where the answers are kept; what a store needs is imported only where it is used."""
+    if name == "duckdb":
+        from io_managers import DuckDBIOManager
+
+        return DuckDBIOManager(database=str(folder / "warehouse.duckdb"))
+    if name == "postgresql":
+        from io_managers import SQLAlchemyIOManager
+
+        return SQLAlchemyIOManager(url=EnvVar("TPCH_DATABASE_URL"))
+    return ParquetIOManager(base_path=str(folder))
 
 
 def source(table: str) -> SourceAsset:
@@ -37,18 +47,20 @@ def copy(table: str, folder: Path) -> AssetsDefinition:
 
     @asset(key=["tpch", table], group_name="tpch", description=f"The table {table}, as it was landed.")
     def copied() -> pl.LazyFrame:
+        import polars as pl
+
         return pl.scan_parquet(folder / "tpch" / f"{table}.parquet")
 
     return copied
 
 
-def definitions(store: str, folder: Path) -> Definitions:
-    """The assets with their storage: the tables are landed in `folder`/tpch, the answers go to a store of this name."""
-    tables = [copy(table, folder) if store == "postgresql" else source(table) for table in TABLES]
+def definitions(name: str, folder: Path) -> Definitions:
+    """The assets with their storage: the tables are landed in `folder`/tpch, the answers go to the store of this name."""
+    tables = [copy(table, folder) if name == "postgresql" else source(table) for table in TABLES]
     answers = load_assets_from_sql_files("queries", key_prefix="answers", group_name="answers")
     return Definitions(
         assets=[*tables, *answers],
-        resources={"io_manager": STORES[store](folder), "landed": ParquetIOManager(base_path=str(folder))},
+        resources={"io_manager": store(name, folder), "landed": ParquetIOManager(base_path=str(folder))},
     )
 
 

@@ -16,12 +16,12 @@ from pydantic import Field, PrivateAttr
 from io_managers import engine
 from io_managers.column_contract import descriptions
 from io_managers.database import Database, Lease
-from io_managers.duckdb.catalog import exists, full_name, is_listed, kinds_of, schema_of
+from io_managers.duckdb.catalog import bytes_at_rest, exists, full_name, is_listed, kinds_of, schema_of
 from io_managers.duckdb.incoming import Incoming, IncomingFrame
 from io_managers.duckdb.merging import describe_columns, merge_rows, sorted_rows
 from io_managers.duckdb.notes import remember, remembered
 from io_managers.duckdb.partitions import write_partitions
-from io_managers.duckdb.publishing import bytes_at_rest, commit, rolled_back
+from io_managers.duckdb.publishing import commit, rolled_back
 from io_managers.duckdb.rehearsing import rehearsed
 from io_managers.duckdb.settings import check_settings, from_uri
 from io_managers.duckdb.versions import History, forget, is_tracked, listed, place_of_version, restore
@@ -110,6 +110,10 @@ class DuckDBIOManager(TableIOManager):
     @property
     def _database(self) -> Database:
         return self._memory if self.database == ":memory:" else Database.of(self.database)
+
+    def keep_open(self, keep: bool) -> None:
+        for database in (self._database, *map(Database.of, self.attach.values())):
+            database.keep_open(keep)
 
     def _lease(self, database: Database, log: Logger, *, reads_only: bool = False) -> Lease:
         lease = database.lease(lock_timeout=self.lock_timeout, log=log, reads_only=reads_only, config=self.connection_config)

@@ -1,21 +1,17 @@
-"""The end of a transaction on a DuckDB database, and how many bytes it left."""
+"""The end of a transaction on a DuckDB database."""
 
 from __future__ import annotations
 
 import os
-import time
 from contextlib import nullcontext, suppress
 
 import duckdb
 
 from io_managers.database import Database
-from io_managers.duckdb.catalog import blocks_of
 from warehouse_assets.errors import TableError
 from warehouse_assets.keys import AssetKey
 
-__all__ = ["bytes_at_rest", "commit", "rolled_back"]
-
-CHECKPOINT_WAIT = 1.0  # seconds that a small write waits for others to end before it is measured in the write-ahead log
+__all__ = ["commit", "rolled_back"]
 
 
 def commit(connection: duckdb.DuckDBPyConnection, database: Database, key: AssetKey) -> int:
@@ -42,26 +38,6 @@ def rolled_back(connection: duckdb.DuckDBPyConnection) -> None:
     """Undo what was written, unless the failure did so."""
     with suppress(duckdb.Error):
         connection.rollback()
-
-
-def bytes_at_rest(connection: duckdb.DuckDBPyConnection, database: Database, table: str, logged: int) -> int | None:
-    """The bytes of the blocks that hold the table; None in memory.
-
-    A small table is in the write-ahead log until a checkpoint, which waits for the transactions of others to end: if they
-    take too long, the `logged` bytes count instead.
-    """
-    if database.path is None:
-        return None
-    blocks, pending, block_size = blocks_of(connection, table)
-    started = time.monotonic()
-    while pending:
-        with suppress(duckdb.TransactionException):
-            connection.execute("checkpoint")
-        blocks, pending, block_size = blocks_of(connection, table)
-        if pending and time.monotonic() - started > CHECKPOINT_WAIT / (1 if database.writers else 10):
-            return blocks * block_size + logged
-        time.sleep(0.005 if pending else 0)
-    return blocks * block_size
 
 
 def _file_size(path: str) -> int:
