@@ -96,7 +96,7 @@ def sql_function(
     """
 
     def declared(function: Callable[..., Any]) -> SQLFunction:
-        own: str = name or getattr(function, "__name__", "")
+        own = str(name or getattr(function, "__name__", ""))
         if not _NAME.fullmatch(own):
             raise InvalidDefinitionError(f"{own!r} is no name for a SQL function", hint='Give one: sql_function(name="…").')
         hints = {} if parameters is not None and returns is not None else _hints(function, own)

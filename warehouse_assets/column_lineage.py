@@ -56,7 +56,8 @@ class TableColumnLineage:
         if not self.deps_by_column and self.opaque is not None:
             return self.opaque
         tables = {dep.asset_key.to_user_string() for deps in (*self.deps_by_column.values(), self.row_deps) for dep in deps}
-        return f"{len(self.deps_by_column)} columns, made from {', '.join(sorted(tables)) or 'no other table'}"
+        count = len(self.deps_by_column)
+        return f"{count} column{'' if count == 1 else 's'}, made from {', '.join(sorted(tables)) or 'no other table'}"
 
     def to_json(self) -> dict[str, Any]:
         """The lineage as JSON can hold it; a table is named by the segments of its key."""

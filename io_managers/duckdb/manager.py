@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections import ChainMap
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from logging import Logger
 from pathlib import Path
@@ -18,11 +16,12 @@ from pydantic import Field, PrivateAttr
 from io_managers import engine
 from io_managers.column_contract import descriptions
 from io_managers.database import Database, Lease
-from io_managers.duckdb.catalog import blocks_of, exists, full_name, is_listed, kinds_of, schema_of
+from io_managers.duckdb.catalog import exists, full_name, is_listed, kinds_of, schema_of
 from io_managers.duckdb.incoming import Incoming, IncomingFrame
 from io_managers.duckdb.merging import describe_columns, merge_rows, sorted_rows
 from io_managers.duckdb.notes import remember, remembered
 from io_managers.duckdb.partitions import write_partitions
+from io_managers.duckdb.publishing import bytes_at_rest, commit, rolled_back
 from io_managers.duckdb.rehearsing import rehearsed
 from io_managers.duckdb.settings import check_settings, from_uri
 from io_managers.duckdb.versions import History, forget, is_tracked, listed, place_of_version, restore
@@ -35,7 +34,6 @@ from io_managers.slices import condition
 from io_managers.table import StagedWrite, TableIOManager, check_columns, missing_table
 from io_managers.views import is_view, refuse_values, seen_by_view, unreadable_view
 from io_managers.write_modes import keeps_rows
-from warehouse_assets.errors import TableError
 from warehouse_assets.io_manager import InputContext, OutputContext, Rehearsal, TableSource
 from warehouse_assets.io_manager.contexts import logger
 from warehouse_assets.keys import AssetKey
@@ -43,8 +41,6 @@ from warehouse_assets.sql import SQL
 from warehouse_assets.tables import SQLNaming, TableName, TableSlice, TableStats, TableVersion, placed_key, quote_identifier
 
 __all__ = ["DuckDBIOManager"]
-
-CHECKPOINT_WAIT = 1.0  # seconds that a small write waits for others to end before it is measured in the write-ahead log
 
 
 _NOTHING: Mapping[str, Any] = {}
@@ -146,9 +142,9 @@ class DuckDBIOManager(TableIOManager):
             try:
                 yield staged
                 with database.writing():
-                    logged = self._commit(connection, database, context)
+                    logged = commit(connection, database, context.asset_key)
             except BaseException:
-                _roll_back(connection)
+                rolled_back(connection)
                 raise
             staged.stats = self._measured(connection, table, written, logged)
 
@@ -164,7 +160,7 @@ class DuckDBIOManager(TableIOManager):
                 rows, partition_rows = self._put(connection, context, table, incoming)
                 return Written(rows, partition_rows, history.end(rows or 0))
             except BaseException:
-                _roll_back(connection)
+                rolled_back(connection)
                 raise
 
     def _put(
@@ -224,9 +220,9 @@ class DuckDBIOManager(TableIOManager):
                     described = descriptions(context.table_options, context.asset_key)
                     describe_columns(connection, full_name(connection, name), described)
                     written = Written(rows, None, history.end(rows))
-                    logged = self._commit(connection, database, context)
+                    logged = commit(connection, database, context.asset_key)
                 except BaseException:
-                    _roll_back(connection)
+                    rolled_back(connection)
                     raise
             return self._measured(connection, TableSlice(name), written, logged)
 
@@ -399,28 +395,12 @@ class DuckDBIOManager(TableIOManager):
             row_count=written.rows,
             byte_size=None
             if written.rows is None
-            else _bytes_at_rest(connection, self._database_of(table.name), quoted, logged),
+            else bytes_at_rest(connection, self._database_of(table.name), quoted, logged),
             schema=schema_of(connection, quoted),
             table_name=str(table.name),
             partition_row_count=written.partition_rows,
             version=written.version,
         )
-
-    def _commit(self, connection: duckdb.DuckDBPyConnection, database: Database, context: OutputContext) -> int:
-        """Commit; how many bytes that added to the write-ahead log."""
-        log = f"{database.path}.wal"
-        try:
-            with database.commit_lock if database.path is not None else nullcontext():
-                before = _file_size(log)
-                connection.execute("select 1")  # raises where a failed query ended the transaction; a commit would do nothing
-                connection.commit()
-                return max(0, _file_size(log) - before)
-        except duckdb.TransactionException as error:
-            if "aborted" not in str(error):
-                raise
-            raise TableError(
-                f"the new table of asset {context.asset_key.to_user_string()!r} was not published, since a query on it failed"
-            ) from None
 
 
 class _Staged(StagedWrite):
@@ -462,26 +442,6 @@ class _Staged(StagedWrite):
             yield reader
 
 
-def _bytes_at_rest(connection: duckdb.DuckDBPyConnection, database: Database, table: str, logged: int) -> int | None:
-    """The bytes of the blocks that hold the table; None in memory.
-
-    A small table is in the write-ahead log until a checkpoint, which waits for the transactions of others to end: if they
-    take too long, the `logged` bytes count instead.
-    """
-    if database.path is None:
-        return None
-    blocks, pending, block_size = blocks_of(connection, table)
-    started = time.monotonic()
-    while pending:
-        with suppress(duckdb.TransactionException):
-            connection.execute("checkpoint")
-        blocks, pending, block_size = blocks_of(connection, table)
-        if pending and time.monotonic() - started > CHECKPOINT_WAIT / (1 if database.writers else 10):
-            return blocks * block_size + logged
-        time.sleep(0.005 if pending else 0)
-    return blocks * block_size
-
-
 def _whole_frame(relation: duckdb.DuckDBPyRelation, columns: Sequence[Column], kind: FrameType) -> Any:
     """All rows of a relation, as a frame that needs it no longer."""
     casts = [column.expression for column in columns if column.casts]
@@ -504,15 +464,3 @@ def _rows_of(quoted: str, table: TableSlice, kinds: Mapping[str, str], key: Asse
         holds = condition(table.partitions, kinds, key)
         rows, parameters = f"(select * from {quoted} where {holds.sql})", holds.parameters
     return engine.limited(rows, table.where, table.limit, key), parameters
-
-
-def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
-    with suppress(duckdb.Error):  # the failure may have ended the transaction
-        connection.rollback()
-
-
-def _file_size(path: str) -> int:
-    try:
-        return os.stat(path).st_size
-    except FileNotFoundError:
-        return 0

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -196,3 +199,38 @@ def test_nothing_is_recorded_of_frames(tmp_path: Path) -> None:
     assert event is not None
     assert event.asset_materialization is not None
     assert "column_lineage" not in event.asset_materialization.metadata
+
+
+@pytest.mark.parametrize("kind", ["duckdb", "sqlite"])
+def test_views_record_it_as_tables_do(kind: str, tmp_path: Path) -> None:
+    view = sql_asset("marts/view", "select paid as p, id + paid as s from shop.orders", materialized="view")
+    instance = Instance.ephemeral()
+    Definitions([orders, view], resources={"io_manager": STORES[kind](tmp_path)}).materialize(instance=instance)
+
+    assert shown(recorded(instance, "marts/view")) == {
+        "p": "direct shop/orders.paid",
+        "s": "derived shop/orders.id shop/orders.paid",
+    }
+
+
+def test_a_lineage_that_is_recorded_already_is_not_worked_out_again(tmp_path: Path) -> None:
+    (tmp_path / "models" / "marts").mkdir(parents=True)
+    (tmp_path / "models" / "marts" / "ones.sql").write_text("select 1 as one")
+    program = """
+import sys
+from io_managers import DuckDBIOManager
+from warehouse_assets import Definitions, Instance, load_assets_from_sql_files
+defs = Definitions(load_assets_from_sql_files("models"), resources={"io_manager": DuckDBIOManager(database="w.duckdb")})
+instance = Instance.local("record")
+defs.materialize(instance=instance)
+event = instance.get_latest_materialization_event("marts/ones").asset_materialization
+print("warehouse_assets.sql.column_resolution" in sys.modules, event.metadata["column_lineage"].value)
+"""
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    command = [sys.executable, "-c", program]
+    said = [
+        subprocess.run(command, cwd=tmp_path, env=env, check=True, capture_output=True, text=True).stdout.strip()
+        for _ in range(2)
+    ]
+
+    assert said == [f"{worked_out} 1 column, made from no other table" for worked_out in (True, False)]

@@ -380,6 +380,17 @@ def test_columns_that_rows_tell_are_unknown(text: str, why: str | None, duckdb_s
     assert plan["marts/wide"].unknown == why
 
 
+def test_the_sql_that_changed_is_shown_also_where_columns_are_unknown(duckdb_store: Any, instance: Instance) -> None:
+    def project(values: str) -> Definitions:
+        text = f"from (pivot staging.orders on customer {values} using sum(amount))"
+        return shop(sql_asset("marts/wide", text), store=duckdb_store)
+
+    project("in ('ann', 'bob')").materialize(instance=instance)
+    wide = project("").plan(instance=instance)["marts/wide"]
+
+    assert (wide.sql is not None, wide.stored is not None, wide.predicted) == (True, True, None)
+
+
 def test_a_pickle_upstream_leaves_columns_unknown_and_a_lazy_one_does_not(tmp_path: Path, instance: Instance) -> None:
     @asset(code_version="1")
     def numbers() -> pl.DataFrame:

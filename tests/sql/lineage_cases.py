@@ -183,6 +183,10 @@ OPAQUE: dict[str, tuple[str, str]] = {
     "select * from unknown": ("…", "the columns of unknown are not known"),
     "select b, k from t, unknown": ("b=t.b k=unknown.k", ""),
     "select k from unknown, mystery": ("k=f()", "the columns of unknown are not known; the columns of mystery are not known"),
+    "select (select max(d) from unknown where k = mystery.a) as m from mystery": (
+        "m=agg(unknown.d if mystery.a,unknown.k)",
+        "",
+    ),
     "select nothing from t": ("nothing=f()", "the column nothing is not known"),
     "select *, a + 1 as n from unknown": ("n=f(unknown.a) …", "the columns of unknown are not known"),
     "select * exclude (a) replace (c + 1 as c) rename (b as z) from unknown": (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -84,6 +84,13 @@ class Scope:
     def inner(self, *, correlated: bool) -> Scope:
         """The scope of a query inside this one, which sees its relations where it is correlated."""
         return Scope(self if correlated else self.outer, dict(self.ctes), self.made)
+
+    def and_around(self) -> Iterator[Scope]:
+        """This scope, and those of the queries around it that it sees."""
+        scope: Scope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope.outer
 
     def decide(self, columns: Iterable[OutputColumn]) -> None:
         """Note that these columns decide which rows there are."""

@@ -92,7 +92,8 @@ class SQLContract(Contract):
         def made(number: int) -> int:
             sources = {KEY: source(manager, KEY), elsewhere: source(_Elsewhere(), elsewhere)}
             store(manager, SQL(few + read, n=number % 3 + 1), AssetKey(f"made_{number}"), sources=sources)
-            return load(manager, pl.DataFrame, AssetKey(f"made_{number}")).height
+            height: int = load(manager, pl.DataFrame, AssetKey(f"made_{number}")).height
+            return height
 
         with ThreadPoolExecutor(4) as pool:
             heights = [*pool.map(made, range(8))]
