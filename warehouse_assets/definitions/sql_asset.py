@@ -116,10 +116,6 @@ def _check_partitions(sql: SQL, asset: AssetsDefinition, partitions_def: Any, pl
 
 def _returning(sql: SQL, place: Place) -> UserFunction:
     """The function of an asset that is made by a query."""
-
-    def query() -> SQL:
-        return sql
-
-    function = UserFunction(query)
+    function = UserFunction(lambda: sql)  # without annotations, which would be looked for in the code around it
     function.place = place
     return function

@@ -70,7 +70,8 @@ class SQL:
 
     def rewritten(self, template: str, bindings: Mapping[str, Any]) -> Self:
         """Another text with other values, of which the same is known."""
-        copy = type(self)(template, **bindings)
+        copy = object.__new__(type(self))
+        copy.template, copy.bindings = template, dict(bindings)
         copy.origin, copy.dialect, copy.written, copy.made = self.origin, self.dialect, self.written, self.made
         copy.meant = self.meant
         copy.functions = self.functions
