@@ -156,6 +156,7 @@ def test_names_in_postgres_are_compared_as_it_does(query: str, columns: str) -> 
         "insert into k (x, y) select a, b from t": "x=t.a y=t.b",
         "create table k as select a as x from t; insert into k select d from u": "x=t.a,u.d",
         "create or replace view k as select a as x from t": "x=t.a",
+        "with x as (select a + b as y from t) insert into k (z) select y from x": "z=f(t.a,t.b)",
     }.items(),
 )
 def test_a_statement_that_ends_in_a_query_has_the_columns_of_what_it_fills(query: str, columns: str) -> None:

@@ -47,7 +47,8 @@ class _Resolver(Expressions):
         query = statement.expression if isinstance(statement, (exp.Create, exp.Insert)) else statement
         if not isinstance(query, (exp.Query, exp.Values, exp.Pivot, exp.Summarize)):
             return None
-        relation = self.query(query, Scope(made=made))
+        outside = Scope(made=made)
+        relation = self.query(query, outside if query is statement else self._with(statement, outside))
         if query is statement:
             return relation
         target, schema = statement.this, []
@@ -83,10 +84,7 @@ class _Resolver(Expressions):
     # Queries
 
     def query(self, node: exp.Expr, scope: Scope) -> Relation:
-        if (with_ := node.args.get("with_")) is not None:
-            scope = replace(scope, ctes=dict(scope.ctes))
-            for cte in with_.expressions:
-                scope.ctes[self.names.fold(cte.args["alias"].this)] = self._cte(cte, scope, bool(with_.args.get("recursive")))
+        scope = self._with(node, scope)
         if isinstance(node, exp.Subquery):
             return self._nested(node, scope)
         if isinstance(node, exp.SetOperation):
@@ -100,6 +98,15 @@ class _Resolver(Expressions):
         if isinstance(node, exp.Table):
             return self._everything(node, scope)
         return Relation((), OtherColumns(f"the columns of {node.key.upper()} are known to the engine only"))
+
+    def _with(self, node: exp.Expr, scope: Scope) -> Scope:
+        """The scope, with the common table expressions that stand before a query."""
+        if (with_ := node.args.get("with_")) is None:
+            return scope
+        scope = replace(scope, ctes=dict(scope.ctes))
+        for cte in with_.expressions:
+            scope.ctes[self.names.fold(cte.args["alias"].this)] = self._cte(cte, scope, bool(with_.args.get("recursive")))
+        return scope
 
     def _nested(self, node: exp.Subquery, scope: Scope) -> Relation:
         """A query in parentheses, which may be joined with others there, ordered and limited."""
