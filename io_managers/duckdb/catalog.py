@@ -12,7 +12,7 @@ from warehouse_assets.tables import TableColumn, TableName, TableSchema, quote_i
 if TYPE_CHECKING:
     from io_managers.database import Database
 
-__all__ = ["bytes_at_rest", "exists", "full_name", "is_listed", "kinds_of", "schema_of"]
+__all__ = ["bytes_at_rest", "exists", "full_name", "is_listed", "kinds_of", "make_schema", "schema_of"]
 
 CHECKPOINT_WAIT = 1.0  # seconds that a small write waits for others to end before it is measured in the write-ahead log
 
@@ -21,6 +21,12 @@ def full_name(connection: duckdb.DuckDBPyConnection, name: TableName) -> str:
     """The quoted name with the catalog, since a schema may be called like the database file."""
     [(catalog,)] = connection.execute("select current_database()").fetchall()
     return f"{quote_identifier(catalog)}.{name.quoted}"
+
+
+def make_schema(connection: duckdb.DuckDBPyConnection, schema: str) -> None:
+    """Make a schema, unless there is one; with the catalog, as in `full_name`."""
+    [(catalog,)] = connection.execute("select current_database()").fetchall()
+    connection.execute(f"create schema if not exists {quote_identifier(catalog)}.{quote_identifier(schema)}")
 
 
 def exists(connection: duckdb.DuckDBPyConnection, name: TableName) -> bool:

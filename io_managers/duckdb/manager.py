@@ -16,7 +16,7 @@ from pydantic import Field, PrivateAttr
 from io_managers import engine
 from io_managers.column_contract import descriptions
 from io_managers.database import Database, Lease
-from io_managers.duckdb.catalog import bytes_at_rest, exists, full_name, is_listed, kinds_of, schema_of
+from io_managers.duckdb.catalog import bytes_at_rest, exists, full_name, is_listed, kinds_of, make_schema, schema_of
 from io_managers.duckdb.incoming import Incoming, IncomingFrame
 from io_managers.duckdb.merging import describe_columns, merge_rows, sorted_rows
 from io_managers.duckdb.notes import remember, remembered
@@ -389,7 +389,7 @@ class DuckDBIOManager(TableIOManager):
             closing(self._lease(database, context.log)) as lease,
         ):
             with database.lock:  # two threads that create one schema at once would fail
-                lease.connection.execute(f"create schema if not exists {quote_identifier(name.schema or 'main')}")
+                make_schema(lease.connection, name.schema or "main")
             yield lease.connection
 
     def _measured(self, connection: duckdb.DuckDBPyConnection, table: TableSlice, written: Written, logged: int) -> TableStats:

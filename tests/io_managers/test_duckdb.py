@@ -373,6 +373,15 @@ class TestConfiguration:
         assert manager.database == database
         assert manager.schema_ == ("staging" if "?" in uri else "main")
 
+    def test_a_schema_may_be_called_like_the_file(self, tmp_path):
+        manager = DuckDBIOManager(database=f"{tmp_path}/shop.duckdb")
+        count = AssetKey(["shop", "count"])
+        for _ in range(2):
+            store(manager, ORDERS)
+            store(manager, SQL("select count(orders.id) as n from shop.orders"), count, sources={KEY: source(manager, KEY)})
+
+        assert load(manager, key=count).rows() == [(3,)]
+
     def test_settings_of_duckdb_hold_for_the_file(self, tmp_path):
         settings = {"memory_limit": "100MiB", "threads": 1}
         manager = DuckDBIOManager(database=f"{tmp_path}/w.duckdb", connection_config=settings)

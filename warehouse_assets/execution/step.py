@@ -35,7 +35,7 @@ class StepOutcome:
 def execute_step(session: RunSession, step: Step, attempt: int) -> StepOutcome:
     """Run one attempt of a step; an exception of user code becomes part of the outcome, all but a Ctrl-C."""
     outcome = StepOutcome()
-    session.pool.keep_open(step.definition.sql is not None and step.checks.call is None)
+    session.pool.keep_open(step.checks.call is None and step.definition.sql is not None)
     try:
         if step.checks.call is not None:
             from warehouse_assets.execution.checks import run_check_step
