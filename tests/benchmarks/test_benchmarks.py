@@ -82,7 +82,9 @@ def test_tpch_measures_runs_and_processes_beside_the_bare_connection(tmp_path: P
     rows = benchmark(tmp_path, "tpch", "--scale", "0.001", "--store", "duckdb", "--store", "parquet")
 
     measured = ["process, bare", "process, wa materialize", "run, bare", "run, one after the other", "run, in threads"]
-    assert [(row["store"], row["measured"]) for row in rows] == [(store, name) for store in ("duckdb", "parquet") for name in measured]
+    assert [(row["store"], row["measured"]) for row in rows] == [
+        (store, name) for store in ("duckdb", "parquet") for name in measured
+    ]
     assert all(row["seconds"] > 0 and row["ratio"] > 0 for row in rows)
 
 
