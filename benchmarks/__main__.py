@@ -11,6 +11,7 @@ import click
 from benchmarks import io as io_benchmark
 from benchmarks import load as load_benchmark
 from benchmarks import overhead as overhead_benchmark
+from benchmarks import sql_load as sql_load_benchmark
 from benchmarks import startup as startup_benchmark
 from benchmarks import stream as stream_benchmark
 from benchmarks import turns as turns_benchmark
@@ -76,6 +77,13 @@ def load(repeat: int, file: Path | None) -> None:
     finish([show(load_benchmark.load(repeat))], file)
 
 
+@main.command("sql-load")
+@repeated(3)
+def sql_load(repeat: int, file: Path | None) -> None:
+    """Loading 2,000 .sql files, when nothing is known of them, and when they were loaded before."""
+    finish([show(sql_load_benchmark.sql_load(repeat))], file)
+
+
 @main.command()
 @repeated(15)
 def startup(repeat: int, file: Path | None) -> None:
@@ -94,7 +102,7 @@ def io(repeat: int, rows: int, data: Path | None, manager: str | None, stores: S
     with served(() if manager is not None else stores):
         reports = [show(io_benchmark.io(rows, repeat, data, manager, stores))]
         if "postgresql" in stores and manager is None:
-            reports.append(show(io_benchmark.by_rows(min(rows, 200_000), repeat)))
+            reports.append(show(io_benchmark.by_rows(min(rows, 500_000), repeat)))
     finish(reports, file)
 
 
@@ -123,6 +131,7 @@ def every(file: Path | None) -> None:
     reports = [
         show(startup_benchmark.startup(15)),
         show(load_benchmark.load(5)),
+        show(sql_load_benchmark.sql_load(3)),
         show(overhead_benchmark.overhead(5)),
     ]
     with served(ALL):

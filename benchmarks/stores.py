@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import polars as pl
 import pyarrow as pa
@@ -42,13 +42,15 @@ class Store(ABC):
 class DuckDB(Store):
     """DuckDB as one would call it directly; a lazy frame goes in by batches, which is its fastest way in."""
 
+    settings: ClassVar[dict[str, str]] = {}
+
     def __init__(self, folder: Path, table: str = TABLE) -> None:
         self.file = folder / f"{table}.duckdb"
 
     def write(self, frame: Frame) -> None:
         import duckdb
 
-        with duckdb.connect(self.file) as connection:
+        with duckdb.connect(self.file, config=dict(self.settings)) as connection:
             connection.register(
                 "frame", frame.collect_batches(chunk_size=200_000) if isinstance(frame, pl.LazyFrame) else frame
             )
@@ -57,15 +59,21 @@ class DuckDB(Store):
     def read(self) -> pl.DataFrame:
         import duckdb
 
-        with duckdb.connect(self.file) as connection:
+        with duckdb.connect(self.file, config=dict(self.settings)) as connection:
             frame: pl.DataFrame = connection.sql("from trips").pl()
             return frame
 
     def greatest(self) -> pl.DataFrame:
         import duckdb
 
-        with duckdb.connect(self.file) as connection:
+        with duckdb.connect(self.file, config=dict(self.settings)) as connection:
             return greatest(connection.sql("from trips").pl(lazy=True))
+
+
+class LimitedDuckDB(DuckDB):
+    """DuckDB with little memory for its buffers."""
+
+    settings: ClassVar = {"memory_limit": "256MB"}
 
 
 class Parquet(Store):
@@ -170,7 +178,10 @@ class PostgreSQL(Store):
 
 
 class Executemany(PostgreSQL):
-    """The same table as SQLAlchemy fills and reads it, a row at a time."""
+    """The same table as SQLAlchemy fills it, a row at a time."""
+
+    def __init__(self, folder: Path, table: str = TABLE) -> None:
+        super().__init__(folder, f"{table}_rows")
 
     def write(self, frame: Frame) -> None:
         import sqlalchemy as sa
@@ -181,7 +192,7 @@ class Executemany(PostgreSQL):
             sa.Column(name, kinds.get(type(dtype), sa.Text if dtype == pl.String else sa.DateTime))
             for name, dtype in rows.schema.items()
         ]
-        table = sa.Table(f"{self.table}_rows", sa.MetaData(), *columns)
+        table = sa.Table(self.table, sa.MetaData(), *columns)
         engine = sa.create_engine(self.url.replace("postgresql:", "postgresql+psycopg:", 1))
         with closing(engine.raw_connection()), engine.begin() as connection:
             table.drop(connection, checkfirst=True)
@@ -212,6 +223,7 @@ class Managed(Store):
 
 DIRECT: dict[str, Callable[[Path, str], Store]] = {
     "duckdb": DuckDB,
+    "duckdb, 256 MB": LimitedDuckDB,
     "parquet": Parquet,
     "delta": Delta,
     "iceberg": Iceberg,
@@ -224,6 +236,12 @@ def _duckdb(folder: str) -> IOManager:
     from io_managers import DuckDBIOManager
 
     return DuckDBIOManager(database=f"{folder}/managed.duckdb")
+
+
+def _limited_duckdb(folder: str) -> IOManager:
+    from io_managers import DuckDBIOManager
+
+    return DuckDBIOManager(database=f"{folder}/managed.duckdb", connection_config=LimitedDuckDB.settings)
 
 
 def _parquet(folder: str) -> IOManager:
@@ -252,6 +270,7 @@ def _postgresql(folder: str) -> IOManager:
 
 MANAGERS: dict[str, Callable[[str], IOManager]] = {
     "duckdb": _duckdb,
+    "duckdb, 256 MB": _limited_duckdb,
     "parquet": _parquet,
     "delta": _delta,
     "iceberg": _iceberg,

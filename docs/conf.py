@@ -44,12 +44,14 @@ python_use_unqualified_type_names = True
 TOPICS = [
     "assets",
     "sources",
+    "sql_assets",
     "multi_assets",
     "graphs",
     "partitions",
     "config_and_resources",
     "outputs",
     "versions",
+    "column_lineage",
     "checks",
     "io_managers",
     "storing_tables",
@@ -62,10 +64,12 @@ TOPICS = [
     "delta_lake",
     "iceberg",
     "running",
+    "planning",
     "selections",
     "jobs",
     "loading",
     "testing_assets",
+    "testing_sql",
     "testing_io_managers",
     "promises",
     "notebooks",
@@ -74,14 +78,14 @@ TOPICS = [
 
 # The sections of the reference, and the modules whose public names stand in each; "more" has what no other section has.
 SECTIONS = {
-    "assets": ("keys", "definitions.asset", "definitions.assets", "definitions.specs", "definitions.source", "definitions.multi_asset"),
-    "functions": ("execution.context", "definitions.outputs", "definitions.policies", "events", "metadata", "tables", "table_options", "sql"),
+    "assets": ("keys", "definitions.asset", "definitions.assets", "definitions.specs", "definitions.source", "definitions.multi_asset", "definitions.sql_asset"),
+    "functions": ("execution.context", "definitions.outputs", "definitions.policies", "events", "metadata", "column_lineage", "tables", "table_options", "sql"),
     "ops": ("definitions.ops", "definitions.graphs", "definitions.graph_assets"),
     "partitions": ("partitions",),
     "resources": ("config", "resources"),
     "io_managers": ("io_manager",),
     "checks": ("definitions.checks", "definitions.check_specs", "execution.check_context"),
-    "running": ("code_location", "definitions.job", "execution", "instance", "graph"),
+    "running": ("code_location", "definitions.job", "execution", "instance", "graph", "planning"),
     "errors": ("errors",),
 }  # fmt: skip
 

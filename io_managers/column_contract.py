@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import decimal
 import enum
+import functools
+import re
 import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
+import duckdb
+
+from io_managers.database import in_memory
+from io_managers.engine_types import Column
 from io_managers.frames import is_lazy, is_polars
 from warehouse_assets.errors import ColumnContractError, InvalidDefinitionError
 from warehouse_assets.keys import AssetKey
@@ -20,6 +27,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 __all__ = ["ColumnContract", "Promised", "described", "descriptions"]
+
+_NOT_NULL = re.compile(r"\s+not\s+null\s*$", re.IGNORECASE)
 
 # For types of Python, the polars types that hold their values.
 _HOLDING: Mapping[Any, Sequence[str]] = {
@@ -76,6 +85,12 @@ class ColumnContract:
         promised = (column for column in _promised(options.columns, key) if column.name not in times)
         descriptions = options.descriptions or {}
         return cls(key, tuple(replace(each, description=descriptions.get(each.name, each.description)) for each in promised))
+
+    @property
+    def types(self) -> dict[str, Any] | None:
+        """The polars type of each column; None where one may have several, as `int` does."""
+        several = any(len(column.types) != 1 or isinstance(column.types[0], str) for column in self.columns)
+        return None if several else {column.name: column.types[0] for column in self.columns}
 
     @property
     def required(self) -> list[str]:
@@ -186,6 +201,8 @@ def _of_class(cls: type, key: AssetKey) -> Iterator[Promised]:
 
 def _column(name: str, hint: Any, key: AssetKey, *, demands: bool) -> Promised:
     nullable = not demands
+    if isinstance(hint, str) and (required := _NOT_NULL.search(hint)) is not None:
+        nullable, hint = False, hint[: required.start()]
     if get_origin(hint) in (Union, types.UnionType):
         others = [each for each in get_args(hint) if each is not types.NoneType]
         nullable = nullable or len(others) < len(get_args(hint))
@@ -193,7 +210,7 @@ def _column(name: str, hint: Any, key: AssetKey, *, demands: bool) -> Promised:
     found = tuple(_types(hint))
     if not found:
         raise _refused(key, f"{name!r} as {hint!r}", "it is no type of a column")
-    said = getattr(hint, "__name__", str(hint)) if isinstance(found[0], str) else str(found[0])
+    said = getattr(hint, "__name__", str(hint)) if isinstance(found[0], str) or isinstance(hint, str) else str(found[0])
     return Promised(name, found, said, nullable)
 
 
@@ -207,6 +224,8 @@ def _types(hint: Any) -> Iterable[Any]:
         import pyarrow as pa
 
         return tuple(pl.Schema(pa.schema([("x", hint)])).values())
+    if isinstance(hint, str):
+        return _of_sql(hint)
     origin, args = get_origin(hint), get_args(hint)
     if origin is Annotated:
         own = [each for each in args[1:] if isinstance(each, (pl.DataType, type(pl.Int64)))]
@@ -218,8 +237,27 @@ def _types(hint: Any) -> Iterable[Any]:
     return _HOLDING.get(origin or hint, ())
 
 
+@functools.cache
+def _of_sql(name: str) -> Sequence[pl.DataType]:
+    """The type that DuckDB's SQL calls so; none for what is no name of a type."""
+    if ";" in name:
+        return ()
+    with contextlib.closing(in_memory()) as connection:
+        try:
+            relation = connection.sql(f"select null::{name} limit 0")
+        except duckdb.Error:
+            return ()
+        columns = [
+            Column.of(column, str(kind), None, polars=True)
+            for column, kind in zip(relation.columns, relation.types, strict=True)
+        ]
+        frame: pl.DataFrame = relation.project(", ".join(column.sql for column in columns)).pl()
+    types = frame.with_columns(column.expression for column in columns if column.casts).dtypes
+    return types if len(types) == 1 else ()
+
+
 def _refused(key: AssetKey, what: str, why: str) -> InvalidDefinitionError:
     return InvalidDefinitionError(
         f"the contract of asset {key.to_user_string()!r} names {what}: {why}",
-        hint="Give types of polars, pyarrow or Python, such as pl.Int64, pa.string() or int.",
+        hint="Give types of polars, pyarrow, Python or SQL, such as pl.Int64, pa.string(), int or 'bigint not null'.",
     )

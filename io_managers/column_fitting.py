@@ -25,12 +25,11 @@ class Fitting:
         """Whether a file with these columns can stay as it is."""
         return list(schema.items()) == list(self.schema.items())
 
-    def fitted(self, frame: pl.LazyFrame) -> pl.LazyFrame:
-        """The frame with the columns of the table, in their order; missing ones are null."""
+    def fitted(self, frame: pl.LazyFrame, *besides: str) -> pl.LazyFrame:
+        """The frame with the columns of the table, in their order, and some `besides`; missing ones are null."""
         known = frame.collect_schema()
-        return frame.select(
-            (pl.col(name) if name in known else pl.lit(None)).cast(dtype).alias(name) for name, dtype in self.schema.items()
-        )
+        own = [(pl.col(name) if name in known else pl.lit(None)).cast(dtype).alias(name) for name, dtype in self.schema.items()]
+        return frame.select(*own, *besides)
 
 
 def fitting(stored: pl.Schema | None, incoming: pl.Schema, policy: SchemaPolicy, key: AssetKey) -> Fitting:

@@ -7,11 +7,12 @@ import os
 import re
 import threading
 import time
-from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Generator, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from io_managers.functions import SQLFunction, register
 from io_managers.turns import Turns
 from warehouse_assets.errors import StoreLockedError
 
@@ -26,6 +27,7 @@ LONGEST_YIELD = 2.0  # seconds that new leases wait for the old ones to end
 
 _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 
+_DEFAULTS: Mapping[str, Any] = {}
 _files: dict[str, Database] = {}
 
 
@@ -64,6 +66,7 @@ class Database:
     def __init__(self, path: str | None = None) -> None:
         self.path = path
         self.writers = 0
+        self._functions: dict[str, SQLFunction] = {}
         self.lock = threading.RLock()
         self._closed = threading.Condition(self.lock)
         self._turns = Turns(path) if path is not None else None
@@ -102,12 +105,22 @@ class Database:
             with self.lock:
                 self.writers -= 1
 
+    def learn(self, functions: Mapping[str, SQLFunction]) -> None:
+        """Let all its connections call these functions until it is closed; to be asked while there is a lease."""
+        with self.lock:
+            for name, function in functions.items():
+                if self._functions.get(name) != function and self._root is not None:
+                    register(self._root, function)  # and no cursor, with which it would be gone
+                    self._functions[name] = function
+
     def table_lock(self, name: str) -> threading.RLock:
         """What a writer of a table holds, so that no two replace it at once; DuckDB takes no notice of case."""
         return self._tables.setdefault(name.casefold(), threading.RLock())
 
-    def lease(self, *, lock_timeout: float, log: logging.Logger, reads_only: bool = False) -> Lease:
-        """The use of the database, its file opened if need be.
+    def lease(
+        self, *, lock_timeout: float, log: logging.Logger, reads_only: bool = False, config: Mapping[str, Any] = _DEFAULTS
+    ) -> Lease:
+        """The use of the database, its file opened if need be: with the DuckDB settings of the first who does.
 
         While another program holds the file it waits, up to `lock_timeout` seconds, and says so once; then StoreLockedError.
         `reads_only` can use a file that may not be written, or that others only read.
@@ -118,7 +131,7 @@ class Database:
             said = False
             for delay in _delays():
                 try:
-                    return self._try_lease(reads_only)
+                    return self._try_lease(reads_only, config)
                 except (duckdb.IOException, duckdb.ConnectionException) as error:
                     who, pid = _holder(error)
                 if time.monotonic() + delay >= deadline:
@@ -152,10 +165,11 @@ class Database:
                 self._root.close()
                 self._root = None
 
-    def _try_lease(self, reads_only: bool) -> Lease:
+    def _try_lease(self, reads_only: bool, config: Mapping[str, Any]) -> Lease:
         with self.lock:
             if self._root is None:
-                self._root, self._read_only = self._open(reads_only)
+                self._root, self._read_only = self._open(reads_only, dict(config))
+                self._functions.clear()
                 self._turn_began = self._turn_began or time.monotonic()
             elif self._read_only and not reads_only:
                 raise duckdb.ConnectionException(_READ_HERE)
@@ -199,15 +213,15 @@ class Database:
         count: list[int] = self._own.__dict__.setdefault("leases", [0])
         return count
 
-    def _open(self, reads_only: bool) -> tuple[duckdb.DuckDBPyConnection, bool]:
+    def _open(self, reads_only: bool, config: dict[str, Any]) -> tuple[duckdb.DuckDBPyConnection, bool]:
         if self.path is None:
-            return duckdb.connect(":memory:"), False
+            return duckdb.connect(":memory:", config=config), False
         try:
-            return duckdb.connect(self.path), False
+            return duckdb.connect(self.path, config=config), False
         except duckdb.IOException:
             if not reads_only:
                 raise
-        return duckdb.connect(self.path, read_only=True), True
+        return duckdb.connect(self.path, read_only=True, config=config), True
 
     @contextlib.contextmanager
     def _said_once(self, log: logging.Logger, who: str, lock_timeout: float) -> Generator[None]:

@@ -33,6 +33,7 @@ HEAVY = {
     "rich",
     "sqlalchemy",
     "sqlglot",
+    "yaml",
 }
 
 POWERS = [getattr(powers, name) for name in powers.__all__]

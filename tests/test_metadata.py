@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from warehouse_assets import AssetKey, ColumnLineage, MetadataValue, TableColumn, TableSchema
+from warehouse_assets import AssetKey, MetadataValue, TableColumn, TableColumnDep, TableColumnLineage, TableSchema
 from warehouse_assets.errors import InvalidMetadataError
 from warehouse_assets.metadata import metadata_from_json, metadata_to_json, normalize_metadata, stats_metadata
 from warehouse_assets.tables import TableStats
 
 SCHEMA = TableSchema((TableColumn("id", "BIGINT", nullable=False, description="the number"), TableColumn("day", "DATE")))
-LINEAGE = ColumnLineage({"id": [(AssetKey(["raw", "orders"]), "order_id")]})
+LINEAGE = TableColumnLineage({"id": [TableColumnDep("raw/orders", "order_id")]})
 NOON = dt.datetime(2026, 11, 22, 12, tzinfo=dt.timezone(dt.timedelta(hours=1)))
 
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from warehouse_assets.code_location.loaders import load_assets_from_modules as load_assets_from_modules
     from warehouse_assets.code_location.loaders import load_assets_from_package_module as load_assets_from_package_module
     from warehouse_assets.code_location.loaders import load_assets_from_package_name as load_assets_from_package_name
+    from warehouse_assets.code_location.sql_files import load_assets_from_sql_files as load_assets_from_sql_files
+    from warehouse_assets.column_lineage import TableColumnDep as TableColumnDep
+    from warehouse_assets.column_lineage import TableColumnLineage as TableColumnLineage
     from warehouse_assets.config import Config as Config
     from warehouse_assets.config import ConfigurableResource as ConfigurableResource
     from warehouse_assets.config import PermissiveConfig as PermissiveConfig
@@ -62,6 +65,7 @@ if TYPE_CHECKING:
     from warehouse_assets.definitions.specs import AssetDep as AssetDep
     from warehouse_assets.definitions.specs import AssetIn as AssetIn
     from warehouse_assets.definitions.specs import AssetSpec as AssetSpec
+    from warehouse_assets.definitions.sql_asset import sql_asset as sql_asset
     from warehouse_assets.errors import AssetCheckFailedError as AssetCheckFailedError
     from warehouse_assets.errors import Failure as Failure
     from warehouse_assets.errors import RetryRequested as RetryRequested
@@ -98,7 +102,6 @@ if TYPE_CHECKING:
     from warehouse_assets.io_manager.registry import io_manager_from_uri as io_manager_from_uri
     from warehouse_assets.keys import AssetCheckKey as AssetCheckKey
     from warehouse_assets.keys import AssetKey as AssetKey
-    from warehouse_assets.metadata import ColumnLineage as ColumnLineage
     from warehouse_assets.metadata import MetadataValue as MetadataValue
     from warehouse_assets.partitions.clock import TimeWindow as TimeWindow
     from warehouse_assets.partitions.cron import ScheduleType as ScheduleType
@@ -127,6 +130,7 @@ if TYPE_CHECKING:
     from warehouse_assets.partitions.static import StaticPartitionsDefinition as StaticPartitionsDefinition
     from warehouse_assets.partitions.time_window import TimeWindowPartitionsDefinition as TimeWindowPartitionsDefinition
     from warehouse_assets.partitions.time_window_mapping import TimeWindowPartitionMapping as TimeWindowPartitionMapping
+    from warehouse_assets.planning.plan import Plan as Plan
     from warehouse_assets.resources import EnvVar as EnvVar
     from warehouse_assets.resources import InitResourceContext as InitResourceContext
     from warehouse_assets.resources import ResourceDefinition as ResourceDefinition
@@ -163,7 +167,6 @@ _HOMES = {
     "AssetsDefinition": "definitions.assets",
     "BackfillPolicy": "definitions.policies",
     "Backoff": "definitions.policies",
-    "ColumnLineage": "metadata",
     "Config": "config",
     "ConfigurableIOManager": "io_manager.configurable",
     "ConfigurableResource": "config",
@@ -208,6 +211,7 @@ _HOMES = {
     "PartitionsDefinition": "partitions.definition",
     "PartitionsPair": "partitions.mapping",
     "PermissiveConfig": "config",
+    "Plan": "planning.plan",
     "ResourceDefinition": "resources",
     "RetryPolicy": "definitions.policies",
     "RetryRequested": "errors",
@@ -221,6 +225,8 @@ _HOMES = {
     "StaticPartitionsDefinition": "partitions.static",
     "Table": "tables",
     "TableColumn": "tables",
+    "TableColumnDep": "column_lineage",
+    "TableColumnLineage": "column_lineage",
     "TableOptions": "table_options",
     "TableSchema": "tables",
     "ThreadExecutor": "execution.executors",
@@ -254,6 +260,7 @@ _HOMES = {
     "load_assets_from_modules": "code_location.loaders",
     "load_assets_from_package_module": "code_location.loaders",
     "load_assets_from_package_name": "code_location.loaders",
+    "load_assets_from_sql_files": "code_location.sql_files",
     "materialize": "execution.materialize",
     "materialize_to_memory": "execution.materialize",
     "multi_asset": "definitions.multi_asset",
@@ -263,6 +270,7 @@ _HOMES = {
     "op": "definitions.ops",
     "resource": "resources",
     "snapshot": "table_options",
+    "sql_asset": "definitions.sql_asset",
     "upsert": "table_options",
     "with_resources": "execution.with_resources",
 }

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar
 
+from warehouse_assets.column_lineage import TableColumnLineage
 from warehouse_assets.errors import InvalidMetadataError
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey
 from warehouse_assets.tables import TableColumn, TableSchema, TableStats
 
 __all__ = [
+    "SQL_TEXT",
     "AssetMetadataValue",
     "BoolMetadataValue",
-    "ColumnLineage",
-    "ColumnLineageMetadataValue",
     "FloatMetadataValue",
     "IntMetadataValue",
     "JsonMetadataValue",
@@ -28,6 +28,7 @@ __all__ = [
     "NullMetadataValue",
     "PathMetadataValue",
     "RunMetadataValue",
+    "TableColumnLineageMetadataValue",
     "TableMetadataValue",
     "TableSchemaMetadataValue",
     "TextMetadataValue",
@@ -39,12 +40,7 @@ __all__ = [
     "stats_metadata",
 ]
 
-
-@dataclass(frozen=True, slots=True)
-class ColumnLineage:
-    """For each column of a table, the columns it was made from, as pairs of asset key and column name."""
-
-    deps_by_column: Mapping[str, Sequence[tuple[AssetKey, str]]]
+SQL_TEXT = "sql"  # the metadata of a materialization under which the query is that made the table; bound values are not in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +149,9 @@ class MetadataValue:
         return TableSchemaMetadataValue(schema)
 
     @staticmethod
-    def column_lineage(lineage: ColumnLineage) -> ColumnLineageMetadataValue:
+    def column_lineage(lineage: TableColumnLineage) -> TableColumnLineageMetadataValue:
         """Which columns the columns of a table were made from."""
-        return ColumnLineageMetadataValue(lineage)
+        return TableColumnLineageMetadataValue(lineage)
 
     def to_json(self) -> Any:
         """The value as JSON can hold it."""
@@ -292,18 +288,18 @@ def _schema(columns: tuple[tuple[Any, ...], ...]) -> TableSchema:
     return TableSchema(tuple(TableColumn(*column) for column in columns))
 
 
-class ColumnLineageMetadataValue(MetadataValue):
-    """Which columns the columns of a table were made from; `value` is a ColumnLineage."""
+class TableColumnLineageMetadataValue(MetadataValue):
+    """Which columns the columns of a table are made from; `value` is a TableColumnLineage."""
 
     __slots__ = ()
     kind = "column_lineage"
 
     def to_json(self) -> Any:
-        return {name: [[list(key.path), column] for key, column in deps] for name, deps in self.value.deps_by_column.items()}
+        return self.value.to_json()
 
     @classmethod
     def from_json(cls, value: Any) -> MetadataValue:
-        return cls(ColumnLineage({name: [(AssetKey(k), column) for k, column in deps] for name, deps in value.items()}))
+        return cls(TableColumnLineage.from_json(value))
 
 
 _BY_TYPE: tuple[tuple[Any, Callable[[Any], MetadataValue]], ...] = (
@@ -313,7 +309,7 @@ _BY_TYPE: tuple[tuple[Any, Callable[[Any], MetadataValue]], ...] = (
     (str, TextMetadataValue),
     (type(None), NullMetadataValue),
     (TableSchema, TableSchemaMetadataValue),
-    (ColumnLineage, ColumnLineageMetadataValue),
+    (TableColumnLineage, TableColumnLineageMetadataValue),
     (AssetKey, AssetMetadataValue),
     (dt.datetime, MetadataValue.timestamp),
     (os.PathLike, MetadataValue.path),

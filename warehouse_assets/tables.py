@@ -14,6 +14,7 @@ __all__ = [
     "ColumnRange",
     "ColumnValues",
     "PartitionFilter",
+    "SQLNaming",
     "Table",
     "TableColumn",
     "TableName",
@@ -92,6 +93,18 @@ class TableName:
 
     def __str__(self) -> str:
         return ".".join(part for part in (self.catalog, self.schema, self.table) if part is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class SQLNaming:
+    """How SQL in a store is written: what its dialect is called in sqlglot, and the schema of tables that are named without one.
+
+    The catalog, where the store has a name for it, is that in which all its tables are.
+    """
+
+    dialect: str = "duckdb"
+    default_schema: str | None = None
+    default_catalog: str | None = None
 
 
 def placed_key(key: AssetKey, metadata: Mapping[str, Any]) -> AssetKey:
@@ -185,12 +198,12 @@ class TableSlice:
 class TableStats:
     """What a store measured of a write.
 
-    `row_count` and `byte_size` (bytes at rest; None where the store cannot tell) are those of the whole table after the write,
+    A view has neither rows nor bytes of its own: both are None. `row_count` and `byte_size` (bytes at rest; None where the store cannot tell) are those of the whole table after the write,
     `partition_row_count` the rows of the slice that was written. The place is a `table_name` in a database or a `uri`. `version` is
     the name that the store has for the state of the table after the write, where it keeps earlier ones.
     """
 
-    row_count: int
+    row_count: int | None
     byte_size: int | None
     schema: TableSchema
     table_name: str | None = None

@@ -20,7 +20,9 @@ def exists(connection: duckdb.DuckDBPyConnection, name: TableName) -> bool:
     try:
         connection.sql(f"from {full_name(connection, name)}")
     except duckdb.CatalogException:
-        return False
+        return is_listed(connection, name)  # as a view that reads what is gone
+    except duckdb.BinderException:  # a view that reads what has other columns
+        return True
     return True
 
 

@@ -6,11 +6,11 @@ import os
 import time
 from collections import ChainMap
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import closing, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
+from logging import Logger
 from pathlib import Path
 from typing import Any, ClassVar, Self
-from urllib.parse import parse_qsl, unquote
 
 import duckdb
 from pydantic import Field, PrivateAttr
@@ -23,25 +23,28 @@ from io_managers.duckdb.incoming import Incoming, IncomingFrame
 from io_managers.duckdb.merging import describe_columns, merge_rows, sorted_rows
 from io_managers.duckdb.notes import remember, remembered
 from io_managers.duckdb.partitions import write_partitions
+from io_managers.duckdb.rehearsing import rehearsed
+from io_managers.duckdb.settings import check_settings, from_uri
 from io_managers.duckdb.versions import History, forget, is_tracked, listed, place_of_version, restore
+from io_managers.duckdb.views import drop_view, put_view
 from io_managers.engine_types import Column, restored
 from io_managers.frames import FrameType
+from io_managers.functions import named_functions
 from io_managers.selected_rows import wrong_condition
 from io_managers.slices import condition
 from io_managers.table import StagedWrite, TableIOManager, check_columns, missing_table
+from io_managers.views import is_view, refuse_values, seen_by_view, unreadable_view
 from io_managers.write_modes import keeps_rows
 from warehouse_assets.errors import TableError
-from warehouse_assets.io_manager import InputContext, OutputContext, TableSource
+from warehouse_assets.io_manager import InputContext, OutputContext, Rehearsal, TableSource
 from warehouse_assets.io_manager.contexts import logger
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql import SQL
-from warehouse_assets.tables import TableName, TableSlice, TableStats, TableVersion, placed_key, quote_identifier
+from warehouse_assets.tables import SQLNaming, TableName, TableSlice, TableStats, TableVersion, placed_key, quote_identifier
 
 __all__ = ["DuckDBIOManager"]
 
 CHECKPOINT_WAIT = 1.0  # seconds that a small write waits for others to end before it is measured in the write-ahead log
-
-_OF_A_VIEW = ("is of type View", "Can only delete from base table", "Can only modify view")
 
 
 _NOTHING: Mapping[str, Any] = {}
@@ -49,9 +52,12 @@ _NOTHING: Mapping[str, Any] = {}
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a transaction wrote: the rows of the table, those of the partitions where some were written, and the version if any."""
+    """What a transaction wrote: the rows of the table, those of the partitions where some were written, and the version if any.
 
-    rows: int
+    The rows of a view are not counted.
+    """
+
+    rows: int | None
     partition_rows: int | None
     version: str | None
 
@@ -62,28 +68,37 @@ class DuckDBIOManager(TableIOManager):
     `database` is a file, made on the first write, or ":memory:"; `schema` is that of keys with one segment. `attach` names further
     files: an asset whose key has three segments or more, the first of which is such a name, is a table there. A file is held only
     while something reads or writes it. While another program holds it, a read or a write waits for `lock_timeout` seconds, saying
-    so, and then raises StoreLockedError.
+    so, and then raises StoreLockedError. `connection_config` are settings of DuckDB, such as `{"memory_limit": "2GB", "threads": 4}`.
+    `functions` are Python functions that SQL and views can call, see `sql_function`.
     """
 
     database: str = ":memory:"
     attach: Mapping[str, str] = Field(default_factory=dict)
     schema_: str = Field(default="main", alias="schema")
     lock_timeout: float = 60.0
+    connection_config: Mapping[str, Any] = Field(default_factory=dict)
+    functions: Sequence[Any] = Field(default=(), repr=False)
 
     write_modes: ClassVar = frozenset({"replace", "append", "upsert", "delete_insert", "snapshot"})
     reads_rows: ClassVar = True
+    keeps_views: ClassVar = True
 
     _memory: Database = PrivateAttr(default_factory=Database)
 
     def model_post_init(self, context: Any) -> None:
         super().model_post_init(context)
+        if self.connection_config:
+            check_settings(self.connection_config)
+        named_functions(self.functions)
         engine.closing_with(self, self._memory.close)
 
     @classmethod
     def from_uri(cls, uri: str) -> Self:
-        """The manager for `duckdb:///relative.duckdb`, `duckdb:////absolute.duckdb`, or `duckdb://` in memory; `?schema=name`."""
-        place, _, query = uri.removeprefix("duckdb:").removeprefix("//").partition("?")
-        return cls(database=unquote(place.removeprefix("/")) or ":memory:", **dict[str, Any](parse_qsl(query)))
+        """The manager for `duckdb:///relative.duckdb`, `duckdb:////absolute.duckdb`, or `duckdb://` in memory.
+
+        `?schema=name&lock_timeout=5` are fields of the manager, what else follows the question mark settings of DuckDB.
+        """
+        return cls(**from_uri(uri))
 
     @property
     def store_id(self) -> str:
@@ -93,9 +108,18 @@ class DuckDBIOManager(TableIOManager):
     def default_schema(self) -> str:
         return self.schema_
 
+    def sql_naming(self) -> SQLNaming:
+        return SQLNaming("duckdb", self.schema_, "memory" if self.database == ":memory:" else Path(self.database).stem)
+
     @property
     def _database(self) -> Database:
         return self._memory if self.database == ":memory:" else Database.of(self.database)
+
+    def _lease(self, database: Database, log: Logger, *, reads_only: bool = False) -> Lease:
+        lease = database.lease(lock_timeout=self.lock_timeout, log=log, reads_only=reads_only, config=self.connection_config)
+        if self.functions:
+            database.learn(named_functions(self.functions))
+        return lease
 
     def _database_of(self, name: TableName) -> Database:
         return self._database if name.catalog is None else Database.of(self.attach[name.catalog])
@@ -138,22 +162,22 @@ class DuckDBIOManager(TableIOManager):
                 connection.begin()
                 history.begin()
                 rows, partition_rows = self._put(connection, context, table, incoming)
-                return Written(rows, partition_rows, history.end(rows))
-            except BaseException as error:
+                return Written(rows, partition_rows, history.end(rows or 0))
+            except BaseException:
                 _roll_back(connection)
-                if isinstance(error, duckdb.Error) and any(text in str(error) for text in _OF_A_VIEW):
-                    hint = f"Drop it first: drop view {table.name.quoted}"
-                    raise TableError(
-                        f"{table.name} in {self._database_of(table.name)} is a view, not a table", hint=hint
-                    ) from None
                 raise
 
     def _put(
         self, connection: duckdb.DuckDBPyConnection, context: OutputContext, table: TableSlice, incoming: Incoming
-    ) -> tuple[int, int | None]:
-        """Write the rows; how many the table has, and the partitions where some are written."""
+    ) -> tuple[int | None, int | None]:
+        """Write the rows; how many the table has, and the partitions where some are written. A view has none."""
         quoted, options = full_name(connection, table.name), context.table_options
         words = descriptions(options, context.asset_key)
+        if is_view(context):
+            put_view(connection, table.name, incoming.query)
+            describe_columns(connection, quoted, words)
+            return None, None
+        drop_view(connection, table.name)
         incoming = sorted_rows(connection, incoming, options.sort_by, context.asset_key)
         if not keeps_rows(options.mode) and table.partitions is None:
             statement = f"create or replace table {quoted} as {incoming.query}"
@@ -180,7 +204,7 @@ class DuckDBIOManager(TableIOManager):
         database = self._database_of(name)
         if database.is_missing:
             raise missing_table(context, str(name), str(database))
-        with closing(database.lease(lock_timeout=self.lock_timeout, log=context.log, reads_only=True)) as lease:
+        with closing(self._lease(database, context.log, reads_only=True)) as lease:
             if not exists(lease.connection, name):
                 raise missing_table(context, str(name), str(database))
             return listed(lease.connection, name) if is_tracked(lease.connection) else []
@@ -220,8 +244,15 @@ class DuckDBIOManager(TableIOManager):
             return self._in_place(source, connection, database)
 
         with engine.bound(
-            sql, context.sources, connection, asset_key=context.asset_key, default_schema=self.schema_, in_place=in_place
+            sql,
+            context.sources,
+            connection,
+            asset_key=context.asset_key,
+            default_schema=self.schema_,
+            in_place=seen_by_view(context, in_place) if is_view(context) else in_place,
         ) as (text, parameters):
+            if is_view(context):
+                refuse_values(context, parameters)
             if context.partitions_def is None or str(self.name_of(context)).casefold() not in seen:
                 yield Incoming(text, parameters)
                 return
@@ -237,7 +268,7 @@ class DuckDBIOManager(TableIOManager):
         """The answer to `sql` as a `pyarrow.RecordBatchReader`, open inside the block; nothing is written."""
         database = Database() if self._database.is_missing else self._database
         with (
-            closing(database.lease(lock_timeout=self.lock_timeout, log=logger, reads_only=True)) as lease,
+            closing(self._lease(database, logger, reads_only=True)) as lease,
             engine.bound(
                 sql,
                 sources,
@@ -253,7 +284,7 @@ class DuckDBIOManager(TableIOManager):
         database = self._database_of(table.name)
         if database.is_missing:
             raise missing_table(context, str(table.name), str(database))
-        lease = database.lease(lock_timeout=self.lock_timeout, log=context.log, reads_only=True)
+        lease = self._lease(database, context.log, reads_only=True)
         try:
             frame = self._frame(lease, context, table, kind)
         except BaseException as error:
@@ -265,6 +296,13 @@ class DuckDBIOManager(TableIOManager):
             lease.close()
         return frame
 
+    def apart(self, folder: str) -> Self:
+        return self.with_config({"database": ":memory:", "attach": {}})
+
+    def rehearsal(self) -> AbstractContextManager[Rehearsal]:
+        """Tables without rows in a database in memory."""
+        return rehearsed(self, self.apart(""))
+
     def drop(self, context: OutputContext) -> bool:
         """Remove the table; whether there was one."""
         name = self.name_of(context)
@@ -272,6 +310,7 @@ class DuckDBIOManager(TableIOManager):
             return False
         with self._writing(context, name) as connection:
             found = exists(connection, name)
+            drop_view(connection, name)
             connection.execute(f"drop table if exists {full_name(connection, name)}")
             if is_tracked(connection):
                 forget(connection, name)
@@ -306,7 +345,9 @@ class DuckDBIOManager(TableIOManager):
         quoted = full_name(connection, table.name)
         try:
             relation = connection.sql(f"from {quoted}")
-        except duckdb.CatalogException:
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
+            if is_listed(connection, table.name):
+                raise unreadable_view(context, table.name, str(error)) from None
             raise missing_table(context, str(table.name), str(self._database_of(table.name))) from None
         stored = dict(zip(relation.columns, map(str, relation.types), strict=True))
         check_columns(context, table.columns, list(stored))
@@ -345,7 +386,7 @@ class DuckDBIOManager(TableIOManager):
             Path(database.path).parent.mkdir(parents=True, exist_ok=True)
         with (
             database.table_lock(str(name)),
-            closing(database.lease(lock_timeout=self.lock_timeout, log=context.log)) as lease,
+            closing(self._lease(database, context.log)) as lease,
         ):
             with database.lock:  # two threads that create one schema at once would fail
                 lease.connection.execute(f"create schema if not exists {quote_identifier(name.schema or 'main')}")
@@ -356,7 +397,9 @@ class DuckDBIOManager(TableIOManager):
         quoted = full_name(connection, table.name)
         return TableStats(
             row_count=written.rows,
-            byte_size=_bytes_at_rest(connection, self._database_of(table.name), quoted, logged),
+            byte_size=None
+            if written.rows is None
+            else _bytes_at_rest(connection, self._database_of(table.name), quoted, logged),
             schema=schema_of(connection, quoted),
             table_name=str(table.name),
             partition_row_count=written.partition_rows,

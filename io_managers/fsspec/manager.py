@@ -12,7 +12,7 @@ from pydantic import Field
 from io_managers.cloud import fields_of
 from io_managers.files import Files
 from io_managers.fsspec.pickles import Pickles
-from warehouse_assets.io_manager import ConfigurableIOManager, InputContext, OutputContext, StagedTable
+from warehouse_assets.io_manager import ConfigurableIOManager, InputContext, OutputContext, Rehearsal, StagedTable
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.table_options import SchemaPolicy
 from warehouse_assets.tables import TableStats
@@ -75,6 +75,10 @@ class FsspecIOManager(ConfigurableIOManager):
     def stage(self, context: OutputContext, obj: Any) -> AbstractContextManager[StagedTable]:
         """Write `obj`, and publish it as the block ends."""
         return self._keeper.stage(context, obj)
+
+    def rehearsal(self) -> AbstractContextManager[Rehearsal]:
+        """Tables without rows; what is in a stored pickle is not told without loading it."""
+        return self._keeper.rehearsal()
 
     def run_sql(self, context: OutputContext, sql: Any) -> TableStats:
         """Keep the answer to `sql`, from an embedded DuckDB."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from typing import Any, BinaryIO
 
 from io_managers.asset_files import AssetFiles
@@ -12,7 +12,7 @@ from io_managers.cloud import ReplacedError
 from io_managers.files import Files
 from io_managers.values import MissingValueError, ValueIOManager
 from warehouse_assets.errors import UnsupportedTypeError
-from warehouse_assets.io_manager import InputContext, OutputContext
+from warehouse_assets.io_manager import InputContext, OutputContext, Rehearsal
 from warehouse_assets.keys import AssetKey
 
 __all__ = ["Pickles"]
@@ -68,6 +68,12 @@ class Pickles(ValueIOManager):
     def drop(self, context: OutputContext) -> bool:
         """Remove the file, or those of the partitions that are meant; whether there was one."""
         return self._own(context.asset_key).drop(context)
+
+    def rehearsal(self) -> AbstractContextManager[Rehearsal]:
+        """Pickles of frames without rows, in a folder of their own."""
+        from io_managers.fsspec.rehearsing import rehearsed
+
+        return rehearsed(lambda folder: Pickles(Files(folder)))
 
     def _own(self, key: AssetKey) -> AssetFiles:
         return AssetFiles(self._files, key, SUFFIX)

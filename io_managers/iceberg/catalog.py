@@ -1,30 +1,27 @@
-"""The catalog of Iceberg tables: how it is opened, and under which name and at which place a table is in it."""
+"""The catalog of Iceberg tables: how it is opened, and what is asked of it."""
 
 from __future__ import annotations
 
 import os
 import threading
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from io_managers.iceberg.files import local_path
+from io_managers.lakehouse.files import local_path
 from warehouse_assets.errors import ExtraRequiredError
-from warehouse_assets.tables import TableName
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
     from pyiceberg.table import Table
 
-__all__ = ["IcebergCatalog", "IcebergPlace", "safe_name"]
+__all__ = ["IcebergCatalog", "safe_name"]
 
 BUSY_TIMEOUT = 60  # seconds for which a SQLite catalog waits for others
 
 _catalogs: dict[tuple[Any, ...], Catalog] = {}
 _opening = threading.Lock()
-_locks: defaultdict[tuple[str, ...], threading.Lock] = defaultdict(threading.Lock)
 
 
 def safe_name(name: str) -> str:
@@ -90,68 +87,33 @@ class IcebergCatalog:
                 raise
             return load_catalog(self.name, **own, **self.properties)  # another process was making it
 
-    def place(self, name: TableName, default_schema: str) -> IcebergPlace:
-        """Where a table is."""
-        return IcebergPlace(self, (name.schema or default_schema, name.table))
-
-
-@dataclass(frozen=True)
-class IcebergPlace:
-    """A table in a catalog, whether there is one or not."""
-
-    catalog: IcebergCatalog
-    identifier: tuple[str, str]
-
-    def table(self, *, create: bool = False) -> Table | None:
-        """The table as it is; None where there is none. With `create`, the catalog and the schema are there afterwards."""
-        opened = self.catalog.opened(create=create)
+    def table(self, identifier: tuple[str, str]) -> Table | None:
+        """A table as it is; None where there is none."""
+        opened = self.opened()
         if opened is None:
             return None
         from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
 
         try:
-            return opened.load_table(self.identifier)
+            return opened.load_table(identifier)
         except (NoSuchTableError, NoSuchNamespaceError):
-            if create:
-                with self._lock(self.identifier[0]):
-                    self._make_namespace(opened)
             return None
 
-    def _make_namespace(self, opened: Catalog) -> None:
-        """Make the schema, unless there is one; another process may do so at the same moment, which each catalog tells in its own way."""
-        namespace = self.identifier[:1]
-        if opened.namespace_exists(namespace):
-            return
-        try:
-            opened.create_namespace(namespace)
-        except Exception:
-            if not opened.namespace_exists(namespace):
-                raise
-
-    def lock(self) -> threading.Lock:
-        """The lock of the threads of this process that publish the table."""
-        return self._lock(*self.identifier)
-
-    def _lock(self, *names: str) -> threading.Lock:
-        return _locks[(self.catalog.name, self.catalog.warehouse or "", *names)]
+    def make_namespace(self, name: str) -> None:
+        """Make a schema, unless there is one; another process may do so at the same moment, which each catalog tells in its own way."""
+        opened = self.for_writing
+        with _opening:
+            if opened.namespace_exists((name,)):
+                return
+            try:
+                opened.create_namespace((name,))
+            except Exception:
+                if not opened.namespace_exists((name,)):
+                    raise
 
     @property
-    def opened(self) -> Catalog:
-        """The catalog, for a write."""
-        found = self.catalog.opened(create=True)
+    def for_writing(self) -> Catalog:
+        """The catalog, which is made where it is not there."""
+        found = self.opened(create=True)
         assert found is not None
         return found
-
-    @property
-    def location(self) -> str | None:
-        """Where a new table goes; None where its catalog says."""
-        warehouse = self.catalog.warehouse
-        return None if warehouse is None else f"{warehouse}/{'/'.join(map(safe_name, self.identifier))}"
-
-    @property
-    def uri(self) -> str:
-        """The place for people and metadata."""
-        return self.location or f"iceberg:{self.catalog.name}:{'.'.join(map(repr, self.identifier))}"
-
-    def __str__(self) -> str:
-        return ".".join(self.identifier)

@@ -16,7 +16,7 @@ import polars as pl
 from io_managers.sqlalchemy.dialect import CursorSession, Dialect, Session
 from io_managers.sqlalchemy.engines import patience
 from io_managers.sqlalchemy.types import Kind, KindName, kind_of
-from warehouse_assets.errors import InvalidDefinitionError, TableError, UnsupportedTypeError
+from warehouse_assets.errors import InvalidDefinitionError, UnsupportedTypeError
 from warehouse_assets.tables import TableName
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class MySQL(Dialect):
             "select table_name from information_schema.tables where table_schema = $_wa_t_0 and table_name like $_wa_t_1",
             {"_wa_t_0": table.schema, "_wa_t_1": f"{self._prefix(table).replace('_', chr(92) + '_')}%"},
         ):  # of writers that were killed, since none but this one has the lock
-            self.drop(session, TableName(name, table.schema))
+            self.remove(session, TableName(name, table.schema))
 
     def _prefix(self, table: TableName) -> str:
         return f"{PREFIX}{hashlib.sha256(table.table.encode()).hexdigest()[:20]}_"
@@ -233,24 +233,24 @@ class MySQL(Dialect):
 
     def swap(self, session: Session, staged: TableName, table: TableName) -> None:
         session.commit()
-        name = {"_wa_t_0": table.schema, "_wa_t_1": table.table}
-        known = "select table_type from information_schema.tables where table_schema = $_wa_t_0 and table_name = $_wa_t_1"
-        found = session.execute(known, name)
-        if found and "VIEW" in found[0][0]:
-            raise TableError(f"{table} is a view, not a table", hint=f"Drop it first: drop view {self.full(table)}")
-        if not found:
+        if not self.is_view(session, table) and self.describe(session, table) is None:
             session.run(f"rename table {self.full(staged)} to {self.full(table)}")
             return
         old = self.staging(table)
         session.run(f"rename table {self.full(table)} to {self.full(old)}, {self.full(staged)} to {self.full(table)}")
-        self.drop(session, old)
+        self.remove(session, old)
+
+    def is_view(self, session: Session, table: TableName) -> bool:
+        known = "select 1 from information_schema.views where table_schema = $_wa_t_0 and table_name = $_wa_t_1"
+        return bool(session.execute(known, {"_wa_t_0": table.schema, "_wa_t_1": table.table}))
 
     def discard(self, session: Session, staged: TableName) -> None:
         """It is dropped once the transaction is over, which this would end."""
 
     def clean(self, session: Session, tables: Sequence[TableName]) -> None:
         for table in tables:
-            session.run(f"drop table if exists {self.full(table)}")
+            for kind in ("table", "view"):
+                session.run(f"drop {kind} if exists {self.full(table)}")
 
     def byte_size(self, table: TableName) -> int | None:
         session = self.session()

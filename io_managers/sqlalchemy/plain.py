@@ -45,6 +45,7 @@ class Plain(Dialect):
     """
 
     name: ClassVar[str] = "plain"
+    keeps_views: ClassVar[bool] = False
     alters_types: ClassVar[bool] = False
 
     @property

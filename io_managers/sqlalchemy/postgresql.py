@@ -17,6 +17,7 @@ from io_managers.sqlalchemy.engines import patience
 from io_managers.sqlalchemy.postgresql_sessions import ADBCSession, CopySession, has_adbc
 from io_managers.sqlalchemy.postgresql_swap import put_in_place
 from io_managers.sqlalchemy.types import Kind, KindName, default_dtype, kind_of
+from io_managers.views import MARK
 from warehouse_assets.tables import TableName
 
 if TYPE_CHECKING:
@@ -195,6 +196,14 @@ class PostgreSQL(Dialect):
 
     def create_as(self, session: Session, table: TableName, query: str, parameters: Mapping[str, Any]) -> int:
         return session.run(f"create table {self.full(table)} as {query}", parameters)
+
+    def is_view(self, session: Session, table: TableName) -> bool:
+        relation = "select relkind = 'v' from pg_class where oid = to_regclass($_wa_t_0)"
+        return session.execute(relation, {"_wa_t_0": self.full(table)}) == [(True,)]
+
+    def create_view(self, session: Session, view: TableName, query: str) -> None:
+        super().create_view(session, view, query)
+        session.run(f"comment on view {self.full(view)} is '{MARK}'")
 
     def notes(self, session: Session, table: TableName) -> dict[str, Any]:
         rows = session.execute("select obj_description(to_regclass($_wa_t_0), 'pg_class')", {"_wa_t_0": self.full(table)})

@@ -38,11 +38,14 @@ class Columns:
     dtypes: dict[str, pl.DataType]
 
     @classmethod
-    def of(cls, dialect: Dialect, session: Session, table: TableName) -> Columns | None:
-        """Those of a stored table; None where there is none."""
+    def of(cls, dialect: Dialect, session: Session, table: TableName, *, by_values: bool = True) -> Columns | None:
+        """Those of a stored table; None where there is none. A kind that only values tell is not asked of them unless `by_values`."""
         if (types := dialect.describe(session, table)) is None:
             return None
-        kinds = dialect.stored_kinds(session, dialect.full(table), types)
+        if by_values:
+            kinds = dialect.stored_kinds(session, dialect.full(table), types)
+        else:
+            kinds = {name: dialect.kind(text) for name, text in types.items()}
         dtypes = {name: default_dtype(kind) for name, kind in kinds.items()}
         for name, note in dialect.notes(session, table).items():
             try:

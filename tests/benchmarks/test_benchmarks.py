@@ -38,6 +38,13 @@ def test_load_measures_against_graphlib(tmp_path: Path) -> None:
     assert ours["seconds"] > 0
 
 
+def test_sql_load_measures_with_and_without_what_is_remembered(tmp_path: Path) -> None:
+    rows = benchmark(tmp_path, "sql-load")
+
+    assert [row["when"] for row in rows] == ["nothing is known", "nothing changed", "one file changed"]
+    assert all(row["seconds"] > 0 for row in rows)
+
+
 def test_startup_names_the_large_libraries(tmp_path: Path) -> None:
     rows = benchmark(tmp_path, "startup")
 

@@ -1,18 +1,20 @@
-"""Whatever is done in whatever order, the event log in SQLite answers like the one in memory."""
+"""Whatever is done in whatever order, the event logs in databases answer like the one in memory."""
 
 from __future__ import annotations
 
 import tempfile
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from warehouse_assets.errors import InstanceError
 from warehouse_assets.events import AssetCheckEvaluation, AssetMaterialization, AssetObservation, Event, RunRecord
 from warehouse_assets.instance import EventFilter, EventLog, MemoryEventLog
+from warehouse_assets.instance.postgresql import PostgreSQLEventLog
 from warehouse_assets.instance.sqlite import SqliteEventLog
 from warehouse_assets.keys import AssetKey
 
@@ -59,27 +61,41 @@ def told(log: EventLog, question: EventFilter) -> list[Any]:
     ]
 
 
-@settings(max_examples=50, deadline=None)
-@given(
-    actions,
-    st.builds(
-        EventFilter,
-        st.none() | runs,
-        st.none() | keys,
-        st.sets(st.sampled_from(["RUN_START", "ASSET_MATERIALIZATION"])),
-        st.none() | st.integers(0, 9),
-        st.none() | st.integers(0, 9),
-    ),
+questions = st.builds(
+    EventFilter,
+    st.none() | runs,
+    st.none() | keys,
+    st.sets(st.sampled_from(["RUN_START", "ASSET_MATERIALIZATION"])),
+    st.none() | st.integers(0, 9),
+    st.none() | st.integers(0, 9),
 )
-def test_the_logs_agree(actions: list[tuple[str, Any]], question: EventFilter) -> None:
+
+
+def agree(log: EventLog, actions: list[tuple[str, Any]], question: EventFilter) -> None:
     memory = MemoryEventLog()
+    for name, argument in actions:
+        outcomes = [outcome(each, name, argument) for each in (log, memory)]
+
+        assert outcomes[0] == outcomes[1]
+
+    assert told(log, question) == told(memory, question)
+
+
+@settings(max_examples=50, deadline=None)
+@given(actions, questions)
+def test_sqlite_agrees_with_memory(actions: list[tuple[str, Any]], question: EventFilter) -> None:
     with tempfile.TemporaryDirectory() as folder, closing(SqliteEventLog(Path(folder) / "record.db")) as sqlite:
-        for name, argument in actions:
-            outcomes = [outcome(log, name, argument) for log in (sqlite, memory)]
+        agree(sqlite, actions, question)
 
-            assert outcomes[0] == outcomes[1]
 
-        assert told(sqlite, question) == told(memory, question)
+schemas = count()
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(actions, questions)
+def test_postgresql_agrees_with_memory(postgres: Any, actions: list[tuple[str, Any]], question: EventFilter) -> None:
+    with closing(PostgreSQLEventLog(postgres.url, schema=f"record{next(schemas)}")) as postgresql:
+        agree(postgresql, actions, question)
 
 
 def outcome(log: EventLog, name: str, argument: Any) -> str | None:

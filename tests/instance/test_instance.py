@@ -54,6 +54,19 @@ class TestPlaces:
 
         assert [path.name for path in tmp_path.iterdir()] == ["home"]
 
+    def test_a_url_names_a_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("WAREHOUSE_ASSETS_URL", f"sqlite:///{tmp_path / 'home'}")
+
+        with Instance.get(tmp_path / "project") as instance:
+            assert instance.folder == tmp_path / "home"
+        with Instance.from_url(f"sqlite:///{tmp_path / 'other'}") as instance:
+            assert instance.folder == tmp_path / "other"
+
+    @pytest.mark.parametrize("url", ["sqlite://", "mysql://host/db", "nothing", "sqlite:///"])
+    def test_another_url_is_refused(self, url: str) -> None:
+        with pytest.raises(InstanceError, match="no record is kept at a URL of the kind"):
+            Instance.from_url(url)
+
     @pytest.mark.parametrize(
         ("there", "start", "folder"),
         [

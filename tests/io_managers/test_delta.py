@@ -19,6 +19,7 @@ from warehouse_assets.testing.io_manager import (
     ORDERS,
     AtomicContract,
     ConcurrencyContract,
+    SharedTableContract,
     SQLContract,
     TableContract,
     days,
@@ -27,7 +28,7 @@ from warehouse_assets.testing.io_manager import (
 )
 
 
-class TestDeltaLakeIOManager(TableContract, SQLContract, AtomicContract, ConcurrencyContract):
+class TestDeltaLakeIOManager(TableContract, SQLContract, AtomicContract, ConcurrencyContract, SharedTableContract):
     STORE = "Delta Lake"
 
     @pytest.fixture
@@ -66,7 +67,7 @@ def test_a_uri_names_a_place(uri, place):
 def test_secrets_are_not_shown():
     manager = DeltaLakeIOManager(base_path="s3://lake", storage_options={"aws_secret_access_key": "s3cret"})
 
-    assert "s3cret" not in f"{manager!r} {manager} {manager.store_id} {manager._place(manager.table_name(KEY))!r}"
+    assert "s3cret" not in f"{manager!r} {manager} {manager.store_id} {manager.place(KEY, {})!r}"
 
 
 def test_a_table_is_in_a_folder_of_its_schema(manager, tmp_path):

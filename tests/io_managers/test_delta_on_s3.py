@@ -10,8 +10,7 @@ import pytest
 from deltalake import DeltaTable
 
 from io_managers.delta import DeltaLakeIOManager
-from io_managers.delta.files import DataFiles
-from io_managers.delta.table import Change, LostRaceError
+from io_managers.lakehouse.table import Change, LostRaceError
 from warehouse_assets.io_manager import OutputContext
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.table_options import TableOptions, upsert
@@ -26,6 +25,7 @@ from warehouse_assets.testing.io_manager import (
     load,
     store,
 )
+from warehouse_assets.testing.io_manager.use import input_context
 
 
 class TestOnS3(StagingContract):
@@ -43,16 +43,13 @@ class TestOnS3(StagingContract):
 
     def test_two_writers_of_one_version_do_not_both_win(self, manager, swift):
         store(manager, days(d1=1))
-        place = manager._place(manager.table_name(KEY))
+        place = manager.place(KEY, {})
         bases = [place.snapshot(), place.snapshot()]
-        changes = []
-        for base in bases:
-            files = DataFiles(place.uri, place.options, KEY)
-            changes.append(Change([files.write(days(d2=2))], base.types))
-        changes[0].commit(place, bases[0], {})
+        changes = [Change([place.files(base, KEY).write(days(d2=2), base)], base.types) for base in bases]
+        place.commit(bases[0], changes[0], {})
 
         with pytest.raises(LostRaceError):
-            changes[1].commit(place, bases[1], {})
+            place.commit(bases[1], changes[1], {})
 
         assert self.table(manager).version() == 1
 
@@ -102,6 +99,15 @@ class TestOnS3(StagingContract):
         store(manager, days(d2=[2, 3]), **metadata)
 
         assert load(manager).sort("n").rows() == days(d1=1, d2=[2, 3]).rows()
+
+    def test_versions_that_are_not_kept_go_with_their_files(self, manager, swift):
+        metadata = TableOptions(keep_versions=2).in_metadata({})
+        for day in (1, 2, 3):
+            store(manager, days(d1=day), **metadata)
+
+        assert [version.version for version in manager.table_versions(input_context())] == ["1", "2"]
+        with closing(swift.client()) as client:
+            assert len([name for name in objects(client, swift) if name.endswith(".parquet")]) == 2
 
     def test_a_dropped_table_is_gone(self, manager, swift):
         store(manager, ORDERS)

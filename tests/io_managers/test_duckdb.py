@@ -18,12 +18,14 @@ from warehouse_assets.errors import SchemaChangedError, StoreLockedError, TableE
 from warehouse_assets.io_manager import io_manager_from_uri
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql import SQL
+from warehouse_assets.table_options import TableOptions
 from warehouse_assets.testing.io_manager import (
     KEY,
     ORDERS,
     AtomicContract,
     SQLContract,
     TableContract,
+    ViewContract,
     load,
     source,
     store,
@@ -57,7 +59,26 @@ class TestDuckDBIOManager(TableContract, SQLContract, AtomicContract):
         return {name for (name,) in tables} - {"shop.orders"}
 
 
-class TestInMemory(TableContract, SQLContract):
+class TestViews(ViewContract):
+    STORE = "DuckDB"
+
+    @pytest.fixture
+    def manager(self, tmp_path):
+        return DuckDBIOManager(database=str(tmp_path / "w.duckdb"))
+
+    def test_a_view_that_others_made_is_kept(self, manager):
+        store(manager, ORDERS)
+        with duckdb.connect(manager.database) as connection:
+            connection.execute("create view shop.theirs as from shop.orders")
+        theirs = AssetKey(["shop", "theirs"])
+        for options in ({}, {"table_options": TableOptions(materialized="view")}):
+            with pytest.raises(TableError, match="is a view, not a table"):
+                store(manager, SQL("select id from shop.orders"), theirs, sources={KEY: source(manager, KEY)}, **options)
+
+        assert load(manager, key=theirs).height == 3
+
+
+class TestInMemory(TableContract, SQLContract, ViewContract):
     STORE = "DuckDB in memory"
 
     @pytest.fixture
@@ -351,6 +372,23 @@ class TestConfiguration:
         assert isinstance(manager, DuckDBIOManager)
         assert manager.database == database
         assert manager.schema_ == ("staging" if "?" in uri else "main")
+
+    def test_settings_of_duckdb_hold_for_the_file(self, tmp_path):
+        settings = {"memory_limit": "100MiB", "threads": 1}
+        manager = DuckDBIOManager(database=f"{tmp_path}/w.duckdb", connection_config=settings)
+        store(manager, SQL("select current_setting('memory_limit') as memory, current_setting('threads') as threads"))
+
+        assert load(manager).rows() == [("100.0 MiB", 1)]
+
+    def test_a_uri_gives_settings_of_duckdb(self):
+        manager = io_manager_from_uri("duckdb:///w.duckdb?schema=staging&lock_timeout=2&memory_limit=1GB")
+
+        assert (manager.schema_, manager.lock_timeout, manager.connection_config) == ("staging", 2.0, {"memory_limit": "1GB"})
+
+    @pytest.mark.parametrize("settings", [{"memory_limt": "1GB"}, {"memory_limit": "much"}], ids=["name", "value"])
+    def test_settings_that_duckdb_does_not_take_are_refused_at_once(self, settings):
+        with pytest.raises(ValueError, match=r"connection_config: .*(memory_limt|Memory must have a number)"):
+            DuckDBIOManager(connection_config=settings)
 
     def test_two_managers_of_one_file_are_one_store(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)

@@ -13,11 +13,13 @@ from warehouse_assets.errors import TableNotFoundError, UnsupportedTypeError
 from warehouse_assets.io_manager import KeepsVersions, OutputContext
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql import SQL
+from warehouse_assets.table_options import TableOptions
 from warehouse_assets.testing.io_manager import (
     KEY,
     ORDERS,
     AtomicContract,
     ConcurrencyContract,
+    SharedTableContract,
     SQLContract,
     TableContract,
     load,
@@ -28,7 +30,7 @@ from warehouse_assets.testing.io_manager import (
 from warehouse_assets.testing.io_manager.use import Broken, input_context
 
 
-class TestIcebergIOManager(TableContract, SQLContract, AtomicContract, ConcurrencyContract):
+class TestIcebergIOManager(TableContract, SQLContract, AtomicContract, ConcurrencyContract, SharedTableContract):
     STORE = "Iceberg"
 
     @pytest.fixture
@@ -72,6 +74,18 @@ def test_a_write_to_s3_that_fails_leaves_no_file(on_s3, swift):
 
     assert [name for name in after if not name.endswith("/")] == before  # markers of folders are no files
     assert_frame_equal(load(on_s3), ORDERS)
+
+
+def test_versions_that_are_not_kept_go_with_their_files_on_s3(on_s3, swift):
+    metadata = TableOptions(keep_versions=2).in_metadata({})
+    for number in (1, 2, 3):
+        store(on_s3, ORDERS.head(number), **metadata)
+
+    assert [version.row_count for version in on_s3.table_versions(input_context())] == [2, 3]
+    with closing(swift.client()) as client:
+        names = [entry["Key"] for entry in client.list_objects_v2(Bucket=swift.name)["Contents"]]
+    assert len([name for name in names if name.endswith(".parquet")]) == 2
+    assert len([name for name in names if "/snap-" in name]) == 2
 
 
 @pytest.fixture

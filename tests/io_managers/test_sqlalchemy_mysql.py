@@ -36,6 +36,7 @@ from warehouse_assets.testing.io_manager import (
     SQLContract,
     StagingContract,
     TableContract,
+    ViewContract,
     WriteModeContract,
     days,
     load,
@@ -154,6 +155,10 @@ class TestMariaDB(Store, TableContract, SQLContract, AtomicContract, Concurrency
 
 
 class TestMariaDBModes(Store, WriteModeContract, SelectionContract, ColumnsContract):
+    pass
+
+
+class TestMariaDBViews(Store, ViewContract):
     pass
 
 

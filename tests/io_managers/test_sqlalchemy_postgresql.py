@@ -35,6 +35,7 @@ from warehouse_assets.testing.io_manager import (
     SQLContract,
     StagingContract,
     TableContract,
+    ViewContract,
     WriteModeContract,
     days,
     load,
@@ -122,6 +123,32 @@ class TestPostgreSQLModes(Store, WriteModeContract, AtomicWriteModeContract, Sel
     pass
 
 
+class TestPostgreSQLViews(Store, ViewContract):
+    def test_views_that_others_made_live_on(self, manager):
+        store(manager, ORDERS)
+        do("create view shop.low with (security_barrier = true) as select id, kind from shop.orders where amount < 9")
+        do("comment on view shop.low is 'it''s low'; comment on column shop.low.id is 'the id'")
+        do("create view shop.lower as select id from shop.low; grant select on shop.lower to public")
+        store(manager, ORDERS.with_columns(pl.col("id").cast(pl.String), more=1))
+        kept = "select obj_description('shop.low'::regclass), col_description('shop.low'::regclass, 1), c.reloptions::text, d.relacl::text"
+
+        assert ask(manager, "select * from shop.lower") == [("3",)]
+        [(comment, of_column, options, rights)] = ask(
+            manager, f"{kept} from pg_class c, pg_class d where c.oid = 'shop.low'::regclass and d.oid = 'shop.lower'::regclass"
+        )
+        assert (comment, of_column, options) == ("it's low", "the id", "{security_barrier=true}")
+        assert "=r/" in rights
+
+    def test_a_table_is_kept_where_a_view_needs_what_it_would_lose(self, manager):
+        store(manager, ORDERS)
+        do("create view shop.kinds as select kind from shop.orders")
+        with pytest.raises(TableError, match=r"since the view shop\.kinds reads it: column .*kind"):
+            store(manager, ORDERS.drop("kind"))
+
+        assert load(manager).columns == ORDERS.columns
+        assert len(ask(manager, "select * from shop.kinds")) == 3
+
+
 class TestPostgreSQLPartitions(
     Store,
     PartitionContract,
@@ -156,7 +183,7 @@ class TestTables:
         store(manager, ORDERS.head(1))
 
         assert ask(manager, "select id from shop.large") == [(1,)]
-        with pytest.raises(TableError, match=r"views read it: shop\.large"):
+        with pytest.raises(TableError, match=r"the view shop\.large reads it"):
             store(manager, ORDERS.select("id"))
         do("drop view shop.large")
         store(manager, ORDERS.select("id"))

@@ -30,6 +30,7 @@ from warehouse_assets.testing.io_manager import (
     SQLContract,
     StagingContract,
     TableContract,
+    ViewContract,
     WriteModeContract,
     days,
     load,
@@ -86,6 +87,10 @@ class TestSQLite(Store, TableContract, SQLContract, AtomicContract, ConcurrencyC
 
 
 class TestSQLiteModes(Store, WriteModeContract, SelectionContract, ColumnsContract):
+    pass
+
+
+class TestSQLiteViews(Store, ViewContract):
     pass
 
 

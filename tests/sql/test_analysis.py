@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from warehouse_assets.errors import InvalidSQLError
-from warehouse_assets.sql.analysis import replace_tables, table_references, token_spans
+from warehouse_assets.sql.analysis import read_script, replace_tables, table_references, token_spans
 
 READS: dict[str, list[str]] = {
     "select * from orders": ["orders"],
@@ -71,8 +71,22 @@ def test_each_is_found_where_it_stands_in_the_text(query: str) -> None:
     [
         ("", "it holds no statement"),
         ("-- only a comment", "it holds no statement"),
-        ("select 1; select 2", "it holds 2 statements"),
-        ("select * from a; drop table a", "it holds 2 statements"),
+        (
+            "select 1; select 2",
+            "line 1, column 1: it holds 2 statements, of which number 1, 'select 1', does nothing for the query",
+        ),
+        ("select * from a; drop table a", "number 1, 'select \\*', does nothing for the query"),
+        ("set threads = 2; drop table a", "number 2, 'drop table', is no query"),
+        ("drop table a;\n\n select 1", "line 1, column 1: .* 'drop table', changes what is stored. Before the query"),
+        ("select 1;\n pragma x", "number 1, .*, does nothing"),
+        (
+            "create temp table t as select 1;\n create table u as select 1;\n select 1",
+            "line 2, column 2: .* number 2, 'create table', changes",
+        ),
+        ("insert into a select 1; select * from a", "'insert into', changes what is stored"),
+        ("attach 'x.duckdb'; select 1", "changes what is stored"),
+        ("a", "it is no query"),
+        ("with x as (select 1) insert into b select 1", "it is INSERT, not a query"),
         ("drop table a", "it is DROP, not a query"),
         ("insert into a select 1", "it is INSERT, not a query"),
         ("create table a as select 1", "it is CREATE, not a query"),
@@ -90,10 +104,42 @@ def test_what_is_not_one_query_is_refused(text: str, fault: str) -> None:
         table_references(text)
 
 
-def test_lines_are_counted_from_one() -> None:
+SCRIPTS: dict[str, list[str]] = {
+    "create temp table x as select * from a; select * from x join b using (id)": ["a", "b"],
+    "create or replace temp view X as from a; from x": ["a"],
+    "create temp table x (id int); insert into x select id from a; delete from x where id in (from b); from temp.x": ["a", "b"],
+    "create temp table x as from a; drop table x; select 1": ["a"],
+    "create temp table x as from x; from x": ["x"],
+    "create temp table x as select 1; from main.x": ["main.x"],
+    "create macro twice(n) as n * 2; select twice(n) from a": ["a"],
+    "create temp macro of(n) as table select * from a where id = n; from of(1)": ["a"],
+    "set threads = 2; pragma enable_progress_bar; load json; from a;": ["a"],
+    ";; from a;;": ["a"],
+}
+
+
+@pytest.mark.parametrize(("text", "tables"), SCRIPTS.items(), ids=SCRIPTS)
+def test_statements_before_the_query_prepare_what_it_reads(text: str, tables: list[str]) -> None:
+    script = read_script(text)
+
+    assert [".".join(reference.parts) for reference in script.references] == tables
+    assert [text[start:end] for start, end in script.statements] == [part.strip() for part in text.split(";") if part.strip()]
+
+
+def test_nested_too_deeply_is_an_error_of_the_sql() -> None:
+    with pytest.raises(InvalidSQLError, match=r"nested too deeply"):
+        read_script("select " + "(" * 5000 + "1" + ")" * 5000)
+
+
+def test_a_dialect_that_is_none_is_told() -> None:
+    with pytest.raises(InvalidSQLError, match="Unknown dialect 'duckbd'"):
+        read_script("select 1", "duckbd")
+
+
+def test_lines_and_columns_are_counted_from_one() -> None:
     references = table_references("select *\nfrom a\njoin b using (id)")
 
-    assert [reference.line for reference in references] == [2, 3]
+    assert [(reference.line, reference.column) for reference in references] == [(2, 6), (3, 6)]
 
 
 @pytest.mark.parametrize(
@@ -127,3 +173,18 @@ def test_a_literal_is_one_token_and_a_comment_none() -> None:
 def test_text_that_cannot_be_read_is_refused() -> None:
     with pytest.raises(InvalidSQLError, match="cannot be read"):
         token_spans("select 'a")
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "position"),
+    [
+        ("select x from t where", "a part of WHERE is missing here", (1, 17)),
+        ("select x +\nfrom t", "a part of ADD is missing here", (2, 1)),
+        ("select x from t\norder by", "a part of ORDER is missing here", (2, 1)),
+    ],
+)
+def test_what_is_missing_is_told_in_words(text, message, position):
+    with pytest.raises(InvalidSQLError, match=message) as caught:
+        table_references(text)
+
+    assert caught.value.position == position

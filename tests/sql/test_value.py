@@ -126,13 +126,13 @@ def test_tables_are_matched_with_assets_and_named_as_the_engine_knows_them() -> 
     [
         (
             SQL("select *\nfrom staging.ordrs"),
-            "reads the table 'staging.ordrs' (line 2), which is not among its dependencies. Did you mean 'staging/orders'?",
+            "reads the table 'staging.ordrs', which is not among its dependencies (",
         ),
         (
             SQL("select * from elsewhere"),
             "Declare it with deps=[…] or an argument annotated Table. Declared are lines, staging/orders.",
         ),
-        (SQL("select 1; select 2"), "the SQL of asset 'bills': it holds 2 statements, where one query is expected"),
+        (SQL("set x = 1; select 2"), "the SQL of asset 'bills': it holds 2 statements, where one query is expected"),
         (
             SQL("select '{x}'", x=1),
             "the SQL of asset 'bills': it has {x} inside quotes, where no value can be put. Leave the quotes out.",

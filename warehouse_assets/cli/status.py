@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from warehouse_assets.cli.format import console, count_text, new_table
 from warehouse_assets.cli.options import json_option, load, module_option, open_instance, verbose_option
+from warehouse_assets.graph.causes import cause_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,10 +20,9 @@ if TYPE_CHECKING:
     from warehouse_assets.graph.staleness import AssetStatus, PartitionCounts, StaleCause
     from warehouse_assets.keys import AssetKey
 
-__all__ = ["cause_text", "counts_text", "nothing_to_do", "status"]
+__all__ = ["cause_as_json", "cause_text", "counts_text", "nothing_to_do", "status"]
 
 SHOWN_CAUSES = 3
-SHOWN_OF_A_VERSION = 8  # characters of one that is long, as hashes are
 
 _STYLES = {"missing": "red", "stale": "yellow", "fresh": "green"}
 
@@ -82,51 +82,17 @@ def counts_text(partitions: PartitionCounts) -> str:
     return f"{count_text(partitions.missing)}{of} missing{stale}"
 
 
-def cause_text(cause: StaleCause, of: AssetKey | None = None) -> str:
-    """Why the asset `of` is stale, in a few words; where that is so for some of its partitions, after these."""
-    if cause.of is not None:
-        one = cause if cause.of.count == 1 else replace(cause, partitions=None, old=None if cause.kind == "data" else cause.old)
-        if one.partitions == cause.of:
-            one = replace(one, partitions=None)
-        return f"{cause.of}: {cause_text(replace(one, of=None), of)}"
-    name = cause.key.to_user_string()
-    if cause.partitions is not None and cause.kind != "code":
-        name = f"{name} {cause.partitions}"
-    match cause.kind:
-        case "code":
-            return f"{'its code' if cause.key == of else f'the code of {name}'} changed{_from_to(cause)}"
-        case "data":
-            return f"{name} changed{_from_to(cause)}"
-        case "dependency added":
-            return f"{name} became a dependency"
-        case "dependency removed":
-            return f"{name} is no dependency any more"
-    if cause.root is None:
-        return f"{name} is missing"
-    return f"{name} is stale: {cause_text(cause.root, cause.key)}"
-
-
-def _from_to(cause: StaleCause) -> str:
-    if cause.old is None:
-        return ""
-    return f" ({_short(cause.old)} → {_short(cause.new)})"
-
-
-def _short(version: str | None) -> str:
-    text = version or "none"
-    return text if len(text) < 2 * SHOWN_OF_A_VERSION else f"{text[:SHOWN_OF_A_VERSION]}…"
-
-
 def _as_json(key: AssetKey, asset: AssetStatus) -> dict[str, Any]:
-    causes = [_cause_as_json(cause) for cause in asset.causes]
+    causes = [cause_as_json(cause) for cause in asset.causes]
     told = {"key": key.to_user_string(), "status": asset.state, "causes": causes}
     if (counts := asset.partitions) is None:
         return told
     return {**told, "partitions": {"total": counts.total, "materialized": counts.stale + counts.fresh, **asdict(counts)}}
 
 
-def _cause_as_json(cause: StaleCause) -> dict[str, Any]:
-    root = _cause_as_json(cause.root) if cause.root is not None else None
+def cause_as_json(cause: StaleCause) -> dict[str, Any]:
+    """A cause for programs."""
+    root = cause_as_json(cause.root) if cause.root is not None else None
     told = {"kind": cause.kind, "key": cause.key.to_user_string(), "old": cause.old, "new": cause.new, "root": root}
     some = {"partitions": cause.partitions, "of": cause.of}
     return told | {name: asdict(partitions) for name, partitions in some.items() if partitions is not None}

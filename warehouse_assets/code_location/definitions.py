@@ -33,9 +33,12 @@ if TYPE_CHECKING:
     from warehouse_assets.execution.table_versions import AsOf
     from warehouse_assets.execution.tables import StoredTables
     from warehouse_assets.graph.selection import CoercibleToAssetSelection
+    from warehouse_assets.graph.sql_tables import UnknownTables
     from warehouse_assets.graph.staleness import AssetStatus
+    from warehouse_assets.graph.tracing import Direction, LineageTrace
     from warehouse_assets.html import Drawing
     from warehouse_assets.instance import Instance
+    from warehouse_assets.planning.plan import Plan
 
 __all__ = ["AssetValueLoader", "Definitions"]
 
@@ -43,7 +46,8 @@ __all__ = ["AssetValueLoader", "Definitions"]
 class Definitions:
     """The assets and jobs of a project, the checks of its tables, and the resources they run with, examined together.
 
-    The `code_version`, "auto" for example, and `data_version` are those of assets that say nothing of their own.
+    The `code_version`, "auto" for example, and `data_version` are those of assets that say nothing of their own. A table that the SQL
+    of an asset reads, and that is no asset, is an error; with `unknown_tables` "source" it is one that is there already.
     Raises InvalidDefinitionError, or a group of all faults: those of the graph, missing and conflicting resources, assets that
     would share a table, jobs that select what is not there.
 
@@ -65,6 +69,7 @@ class Definitions:
         executor: Executor | None = None,
         code_version: str | None = None,
         data_version: Literal["content"] | None = None,
+        unknown_tables: UnknownTables = "error",
     ) -> None:
         self.assets = tuple(assets) if isinstance(assets, Iterable) else (assets,)
         self.asset_checks = tuple(asset_checks)
@@ -72,8 +77,13 @@ class Definitions:
             self.assets = with_versions(self.assets, code_version, data_version)
         self.jobs = tuple(jobs)
         self.executor = executor
+        self.unknown_tables: UnknownTables = unknown_tables
         faults = Faults()
-        self.graph = AssetGraph.attempt([self.assets, self.asset_checks], faults)
+        if unknown_tables not in ("source", "error"):
+            faults.add(f"unknown_tables is {unknown_tables!r}", hint='It is "source" or "error".', where=caller_place())
+        self.graph = AssetGraph.attempt(
+            [self.assets, self.asset_checks], faults, resources=resources or {}, unknown_tables=unknown_tables
+        )
         is_sound = not faults.errors
         self.resources = self._all_resources(dict(resources or {}), faults)
         faults.attempt(check_table_names, self.graph, self.resources)
@@ -151,6 +161,7 @@ class Definitions:
             jobs=jobs,
             resources=resources,
             executor=executors[0] if executors else None,
+            unknown_tables="source" if any(part.unknown_tables == "source" for part in parts) else "error",
         )
 
     def materialize(
@@ -187,6 +198,28 @@ class Definitions:
         if partition_key is not None:
             return asset_statuses_for(partition_key, self.graph, selected, record)
         return asset_statuses(self.graph, selected, record)
+
+    def plan(
+        self,
+        selection: CoercibleToAssetSelection | None = None,
+        *,
+        instance: Instance | None = None,
+        partition_key: str | None = None,
+        everything: bool = False,
+    ) -> Plan:
+        """What a run of the selected assets, or of all, would make and why, with which columns, and what would break.
+
+        That is a run of what is missing or stale, or of `everything`. Nothing is written. Of the functions only those are called that
+        take nothing but LazyFrames and Tables, and return a LazyFrame or SQL: with tables that have no rows.
+        """
+        from warehouse_assets.graph.selection import select_executable
+        from warehouse_assets.instance import Instance
+        from warehouse_assets.planning.planner import make_plan
+
+        selected = select_executable(self.graph, selection)
+        record = instance if instance is not None else Instance.get(create=False)
+        with self.stored_tables(instance=record) as tables:
+            return make_plan(tables, selected, record, partition_key=partition_key, everything=everything)
 
     def load_asset_value(
         self,
@@ -239,6 +272,31 @@ class Definitions:
     def lineage(self, selection: CoercibleToAssetSelection | None = None) -> Drawing:
         """The assets and sources, or a selection of them, as a drawing of what each is made from, for notebooks."""
         return self.graph.lineage(selection)
+
+    def column_lineage(
+        self,
+        key: CoercibleToAssetKey,
+        column: str | None = None,
+        *,
+        direction: Direction = "upstream",
+        depth: int | None = None,
+        rows: bool = False,
+        instance: Instance | None = None,
+    ) -> LineageTrace:
+        """What a column of a table is made from, or what is made from it, across assets and stores; or all its columns.
+
+        It is as recorded with the latest materializations, and as SQL says for what was never made. At most `depth` tables away;
+        with `rows`, columns that decide which rows a table has are among the links. InvalidSelectionError for what is not there.
+        """
+        from warehouse_assets.code_location.column_lineage import traced
+        from warehouse_assets.instance import Instance
+
+        asset_key = AssetKey.coerce(key)
+        if asset_key not in self.graph:
+            hint = self.graph.unknown_key_error(asset_key)
+            raise InvalidSelectionError(f"there is no asset {asset_key.to_user_string()!r}", hint=hint)
+        record = instance if instance is not None else Instance.get(create=False)
+        return traced(self, asset_key, column, direction, depth, rows=rows, instance=record)
 
     def _repr_html_(self) -> str:
         from warehouse_assets.html import drawn

@@ -16,6 +16,7 @@ from warehouse_assets.keys import AssetKey, CoercibleToAssetKey, CoercibleToKeyP
 if TYPE_CHECKING:
     from warehouse_assets.definitions.check_specs import AssetCheckSpec
     from warehouse_assets.definitions.policies import RetryPolicy
+    from warehouse_assets.sql.value import SQL
     from warehouse_assets.table_options import TableOptions
 
 __all__ = ["asset"]
@@ -80,16 +81,16 @@ def asset(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
             raise InvalidDefinitionError(
                 f"@asset takes keyword arguments only, not {fn!r}", where=str(caller_place()), hint="Write @asset(name=…)."
             )
-        return _build(fn)
+        return build_asset(UserFunction(fn))
 
     def decorate(fn: Callable[..., Any]) -> AssetsDefinition:
-        return _build(fn, **options)
+        return build_asset(UserFunction(fn), **options)
 
     return decorate
 
 
-def _build(
-    fn: Callable[..., Any],
+def build_asset(
+    function: UserFunction,
     *,
     name: str | None = None,
     key_prefix: CoercibleToKeyPrefix | None = None,
@@ -118,8 +119,9 @@ def _build(
     check_specs: Sequence[AssetCheckSpec] | None = None,
     op_tags: Mapping[str, Any] | None = None,
     pool: str | None = None,
+    sql: SQL | None = None,
 ) -> AssetsDefinition:
-    function = UserFunction(fn)
+    """The definition that `asset` declares by these options, of a function or of the SQL that it is known to return."""
     faults = Faults(f"asset {name or key or function.name!r}: ", function.place)
     asset_key = declared_key(function, name, key_prefix, key, faults)
     function.check(faults)
@@ -166,6 +168,7 @@ def _build(
         check_specs=checks,
         op_tags=op_tags or {},
         pool=pool,
+        sql=sql,
     )
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from warehouse_assets.definitions.ops import OpDefinition
     from warehouse_assets.definitions.policies import RetryPolicy
     from warehouse_assets.definitions.source import SourceAsset
+    from warehouse_assets.sql.value import SQL
 
 __all__ = ["AssetOutput", "AssetsDefinition"]
 
@@ -44,7 +45,8 @@ class AssetsDefinition:
     """One or more assets and the function that makes them, as `@asset` and its relatives build it.
 
     Shows itself by `key` and `keys`, `specs`, `dependency_keys`, and by mappings such as `metadata_by_key`. Calling it calls the
-    function. One with a `graph` runs the ops of it instead.
+    function. One with a `graph` runs the ops of it instead. `sql` is the query that its one table is made by, where that is known
+    before anything runs: not that of a function which returns SQL.
     """
 
     __slots__ = (
@@ -63,6 +65,7 @@ class AssetsDefinition:
         "required_resource_keys",
         "resource_defs",
         "retry_policy",
+        "sql",
     )
 
     def __init__(
@@ -82,6 +85,7 @@ class AssetsDefinition:
         pool: str | None = None,
         can_subset: bool = False,
         graph: GraphDefinition | None = None,
+        sql: SQL | None = None,
     ) -> None:
         self.function = function
         self.outputs = outputs
@@ -97,6 +101,7 @@ class AssetsDefinition:
         self.pool = pool
         self.can_subset = can_subset
         self.graph = graph
+        self.sql = sql
         self._by_key = {output.spec.key: output for output in outputs.values()}
 
     @classmethod

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from warehouse_assets.execution.run import RunResult
     from warehouse_assets.execution.run_config import CoercibleToRunConfig
     from warehouse_assets.graph.selection import CoercibleToAssetSelection
+    from warehouse_assets.graph.sql_tables import UnknownTables
     from warehouse_assets.instance import Instance
     from warehouse_assets.io_manager.base import IOManager
     from warehouse_assets.partitions.definition import PartitionKeyRange
@@ -36,13 +37,15 @@ def materialize(
     raise_on_error: bool = True,
     executor: Executor | None = None,
     only_stale: bool = False,
+    unknown_tables: UnknownTables = "error",
 ) -> RunResult:
     """Make these assets, or the `selection` of them, in the order of their dependencies.
 
     Checks among them are evaluated with their assets. Sources are loaded and never run. Without an `instance` the record is kept in memory, and what the default I/O
     manager stores is removed with it. An error of user code is raised as itself, with the asset in a note, after everything that
     does not depend on it was made; with `raise_on_error=False` it is in the result. With `only_stale` just
-    those are made that are missing, or whose code or inputs changed since.
+    those are made that are missing, or whose code or inputs changed since. A table that SQL reads and that is not among the assets is an
+    error, or, with `unknown_tables` "source", one that is there already.
 
     Partitioned assets are made for `partition_key`, or for all partitions of a `partition_key_range` at once: each function is
     called once, and asks for `context.partition_keys`. They have to be partitioned alike; others are made as ever.
@@ -56,7 +59,7 @@ def materialize(
     """
     from warehouse_assets.execution.run import execute_run
 
-    graph = AssetGraph.build(assets)
+    graph = AssetGraph.build(assets, resources=resources or {}, unknown_tables=unknown_tables)
     return execute_run(
         graph,
         _selected(graph, selection),
@@ -78,7 +81,8 @@ def materialize_to_memory(assets: AnyAsset | Iterable[AnyAsset], **options: Any)
 
     Takes what `materialize` takes. Sources are still loaded by their own managers.
     """
-    graph = AssetGraph.build(assets)
+    told = {name: options[name] for name in ("resources", "unknown_tables") if options.get(name)}
+    graph = AssetGraph.build(assets, **told)
     memory = io_manager_from_uri("memory://")
     kept: list[AnyAsset] = [_kept_by(memory, definition, graph) for definition in graph.bindings]
     kept += graph.check_definitions

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from warehouse_assets.column_lineage import COLUMN_LINEAGE
 from warehouse_assets.definitions.assets import AssetOutput
 from warehouse_assets.definitions.check_specs import AssetCheckResult
 from warehouse_assets.definitions.outputs import NO_VALUE, MaterializeResult, Output
@@ -15,7 +16,7 @@ from warehouse_assets.execution.check_plan import NO_CHECKS
 from warehouse_assets.execution.content import content_version
 from warehouse_assets.io_manager.powers import RunsSQL
 from warehouse_assets.keys import AssetKey, user_strings
-from warehouse_assets.metadata import MetadataValue
+from warehouse_assets.metadata import SQL_TEXT, MetadataValue
 from warehouse_assets.sql.value import SQL
 
 if TYPE_CHECKING:
@@ -188,14 +189,17 @@ class OutputTaker:
                 f"asset {key.to_user_string()!r} gave SQL, and its I/O manager {type(manager).__name__} runs none",
                 hint="Use a manager of tables, such as DuckDBIOManager.",
             )
+        if isinstance(value, SQL):
+            metadata = {SQL_TEXT: MetadataValue.text(value.render()[0]), **metadata}
         if self._checks is not None:
             self._checks.raise_blocking(key, "The stored table is as it was before.")
         told = self.session.output_context(self.step, key)
+        sql = value if isinstance(value, SQL) else None
         if key in self.step.checks.guards:
             from warehouse_assets.execution.checks import store_checked
 
             refused = store_checked(self.session, self.step, told, value, self.context.retry_number + 1, self.events)
-            self._record(output, metadata, data_version, tags, told)
+            self._record(output, metadata, data_version, tags, told, sql)
             if refused is not None:
                 raise refused
             return None
@@ -203,7 +207,7 @@ class OutputTaker:
         if entries is not None:
             for entry in entries:
                 told.add_output_metadata(entry)
-        return self._record(output, metadata, data_version, tags, told)
+        return self._record(output, metadata, data_version, tags, told, sql)
 
     def _record(
         self,
@@ -212,10 +216,16 @@ class OutputTaker:
         data_version: str | None,
         tags: Mapping[str, str],
         told: OutputContext | None = None,
+        sql: SQL | None = None,
     ) -> None:
         self.taken.add(output.name)
         spec = output.spec
-        merged = {**metadata, **self.context.metadata_for(spec.key), **(told.output_metadata if told is not None else {})}
+        said = {**metadata, **self.context.metadata_for(spec.key)}
+        merged = {**said, **(told.output_metadata if told is not None else {})}
+        if COLUMN_LINEAGE in said:  # the person who wrote the function knows best
+            merged[COLUMN_LINEAGE] = said[COLUMN_LINEAGE]
+        elif told is not None and sql is not None:
+            merged[COLUMN_LINEAGE] = self.session.column_lineage.of(told, sql)
         given = data_version or self.context.data_version_for(spec.key)
         for partition in self.session.versions.made(spec.key):
             version = given

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import Any
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.definitions.assets import AssetsDefinition
 from warehouse_assets.errors import TableNotFoundError
@@ -21,6 +21,9 @@ from warehouse_assets.graph.partitions import readable_tables
 from warehouse_assets.graph.requirements import input_manager_key
 from warehouse_assets.io_manager.contexts import OutputContext, logger
 from warehouse_assets.keys import AssetKey
+
+if TYPE_CHECKING:
+    from warehouse_assets.execution.column_lineage import ColumnLineages
 
 __all__ = ["Listener", "RunSession"]
 
@@ -114,6 +117,13 @@ class RunSession:
         )
         told.version = self.versions.code_version(key)
         return told
+
+    @cached_property
+    def column_lineage(self) -> ColumnLineages:
+        """What the columns of the tables are made from, as far as the queries that make them say."""
+        from warehouse_assets.execution.column_lineage import ColumnLineages
+
+        return ColumnLineages(self.tables)
 
     def load_input(self, step: Step, argument: str, key: AssetKey, type_hint: Any = None) -> Any:
         """The value of one argument of a step, as its annotation asks for, or `type_hint` where that is given."""

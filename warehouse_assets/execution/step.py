@@ -77,6 +77,8 @@ def _call(session: RunSession, step: Step, context: AssetExecutionContext) -> An
         from warehouse_assets.execution.ops import run_ops
 
         return run_ops(session, step, step.definition.graph, context)
+    if step.definition.sql is not None:
+        return session.graph.nodes[step.definition.key].sql
     bindings = session.graph.bindings[step.definition]
     unneeded = _unneeded_arguments(step) if len(step.outputs) < len(step.definition.outputs) else ()
     inputs = {name: session.load_input(step, name, key) for name, key in bindings.items() if name not in unneeded}

@@ -22,9 +22,13 @@ if TYPE_CHECKING:
 
     from warehouse_assets.definitions.checks import AssetChecksDefinition
     from warehouse_assets.graph.checks import CheckNode
+    from warehouse_assets.graph.sql_tables import UnknownTables
     from warehouse_assets.html import Drawing
+    from warehouse_assets.sql.value import SQL
 
 __all__ = ["AnyAsset", "AssetGraph", "AssetNode"]
+
+_NOTHING: Mapping[str, Any] = {}
 
 AnyAsset: TypeAlias = "AssetsDefinition | AssetChecksDefinition | SourceAsset | AssetSpec | Sequence[Any]"
 
@@ -33,7 +37,7 @@ AnyAsset: TypeAlias = "AssetsDefinition | AssetChecksDefinition | SourceAsset | 
 class AssetNode:
     """One asset in the graph: its spec, the definition that makes it (None: something else does), and its neighbours.
 
-    A `stub` is known only as a dependency of others.
+    A `stub` is known only as a dependency of others. `tables` are the assets that the names of tables in its SQL mean.
     """
 
     key: AssetKey
@@ -44,6 +48,7 @@ class AssetNode:
     parents: tuple[AssetKey, ...] = ()
     children: list[AssetKey] = field(default_factory=list)
     is_stub: bool = False
+    tables: Mapping[tuple[str, ...], AssetKey] = field(default_factory=dict)
 
     @property
     def is_executable(self) -> bool:
@@ -71,6 +76,12 @@ class AssetNode:
         return owner.io_manager_def if owner is not None else None
 
     @property
+    def sql(self) -> SQL | None:
+        """The query that makes its table, where that is known before anything runs."""
+        sql = self.definition.sql if self.definition is not None else None
+        return sql.meaning(self.tables) if sql is not None and self.tables else sql
+
+    @property
     def place(self) -> str:
         """Where it was declared."""
         place = self.definition.place if self.definition is not None else self.spec.place
@@ -96,20 +107,35 @@ class AssetGraph:
         self.checks = checks or {}
 
     @classmethod
-    def build(cls, assets: AnyAsset | Iterable[AnyAsset]) -> AssetGraph:
+    def build(
+        cls,
+        assets: AnyAsset | Iterable[AnyAsset],
+        *,
+        resources: Mapping[str, Any] = _NOTHING,
+        unknown_tables: UnknownTables = "error",
+    ) -> AssetGraph:
         """The graph of these definitions, checks, sources and specs: one of them, or a collection, in which collections may nest.
 
-        Raises InvalidDefinitionError, or a group of all faults: duplicate keys, unknown inputs, cycles.
+        The I/O managers among the `resources` say how SQL calls their tables. What SQL reads and is no asset is an error, or, with
+        `unknown_tables` "source", a table that is there already.
+        Raises InvalidDefinitionError, or a group of all faults: duplicate keys, unknown inputs and tables, cycles.
         """
         faults = Faults()
-        graph = cls.attempt(assets, faults)
+        graph = cls.attempt(assets, faults, resources=resources, unknown_tables=unknown_tables)
         faults.raise_any("the asset graph")
         return graph
 
     @classmethod
-    def attempt(cls, assets: AnyAsset | Iterable[AnyAsset], faults: Faults) -> AssetGraph:
+    def attempt(
+        cls,
+        assets: AnyAsset | Iterable[AnyAsset],
+        faults: Faults,
+        *,
+        resources: Mapping[str, Any] = _NOTHING,
+        unknown_tables: UnknownTables = "error",
+    ) -> AssetGraph:
         """The graph as far as it can be told, with all that is wrong with it noted in `faults`, so that more can be asked of it."""
-        builder = _Builder(faults)
+        builder = _Builder(faults, resources, unknown_tables)
         builder.collect([assets])
         return builder.build()
 
@@ -197,13 +223,17 @@ def is_checks(item: Any) -> TypeIs[AssetChecksDefinition]:
 
 
 class _Builder:
-    """Builds a graph in three passes: collect by key, bind arguments, connect and sort."""
+    """Builds a graph in three passes: collect by key, bind arguments and what SQL reads, connect and sort."""
 
-    def __init__(self, faults: Faults) -> None:
+    def __init__(self, faults: Faults, resources: Mapping[str, Any], unknown_tables: UnknownTables) -> None:
         self.faults = faults
+        self.resources = resources
+        self.unknown_tables: UnknownTables = unknown_tables
         self.definitions: dict[AssetsDefinition, None] = {}
         self.checking: dict[AssetsDefinition | AssetChecksDefinition, None] = {}
         self.nodes: dict[AssetKey, AssetNode] = {}
+        self.read: Mapping[AssetKey, Mapping[tuple[str, ...], AssetKey]] = {}
+        self.has_sql = False
         self._by_last_segment: dict[str, list[AssetKey]] | None = None
 
     def collect(self, assets: Iterable[Any]) -> None:
@@ -211,6 +241,7 @@ class _Builder:
             if isinstance(item, AssetsDefinition):
                 if item not in self.definitions:
                     self.definitions[item] = None
+                    self.has_sql = self.has_sql or item.sql is not None
                     if item.check_specs:
                         self.checking[item] = None
                     for output in item.outputs.values():
@@ -239,7 +270,7 @@ class _Builder:
 
     def build(self) -> AssetGraph:
         bindings = {definition: self._bind(definition) for definition in self.definitions}
-        stubs: dict[AssetKey, AssetNode] = {}
+        stubs = self._read_sql() if self.has_sql else {}
         for node in self.nodes.values():
             parents = self._parents(node, bindings)
             object.__setattr__(node, "parents", parents)  # nobody else has seen the node yet
@@ -258,6 +289,14 @@ class _Builder:
             for parent in connected[key].parents:
                 connected[parent].children.append(key)
         return AssetGraph(connected, bindings, order, checks)
+
+    def _read_sql(self) -> dict[AssetKey, AssetNode]:
+        """Find what SQL reads; the sources that it reads and nobody declared."""
+        from warehouse_assets.graph.sql_tables import SQLTables
+
+        tables = SQLTables(self.nodes, self.resources, self.unknown_tables, self.faults)
+        self.read = tables.read()
+        return {source.key: source for source in tables.sources.values()}
 
     def _bind(self, definition: AssetsDefinition | AssetChecksDefinition) -> dict[str, AssetKey]:
         bound: dict[str, AssetKey] = {}
@@ -328,6 +367,9 @@ class _Builder:
             bound, used = bindings[node.definition], node.output.inputs
             parents += bound.values() if used is None else [bound[argument] for argument in bound if argument in used]
             parents += node.output.internal_deps
+            if (tables := self.read.get(node.key)) is not None:
+                object.__setattr__(node, "tables", tables)
+                parents += tables.values()
         if node.key in parents:
             check_self_dependency(self.nodes, bindings, node, self.faults)
             parents = [parent for parent in parents if parent != node.key]

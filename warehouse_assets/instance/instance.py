@@ -28,6 +28,7 @@ from warehouse_assets.keys import AssetCheckKey, AssetKey, CoercibleToAssetKey
 __all__ = ["Instance"]
 
 HOME_VARIABLE = "WAREHOUSE_ASSETS_HOME"
+URL_VARIABLE = "WAREHOUSE_ASSETS_URL"
 FOLDER_NAME = ".warehouse_assets"
 
 
@@ -67,25 +68,53 @@ class Instance:
         return cls(SqliteEventLog(folder / "record.db"), folder)
 
     @classmethod
-    def get(cls, project_dir: str | os.PathLike[str] | None = None, *, create: bool = True) -> Instance:
-        """The record of this project: in the folder that WAREHOUSE_ASSETS_HOME names, or in `.warehouse_assets` beside it.
+    def from_url(cls, url: str, folder: str | os.PathLike[str] | None = None) -> Instance:
+        """The record that a URL names: `sqlite:///home` is the folder of `local`, `postgresql://user:password@host/database` a server's.
 
-        The project is the nearest folder, from `project_dir` or the current one upwards, that has a `.warehouse_assets` or a
+        A record on a server is shared by machines, and has no folder of its own: the default I/O manager keeps its files in
+        `folder`, or else in a temporary one. InstanceError for another URL, or a record that cannot be opened.
+        """
+        scheme, _, rest = url.partition("://")
+        if scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
+            return cls.local(rest[1:])
+        if scheme in ("postgresql", "postgres"):
+            from warehouse_assets.instance.postgresql import PostgreSQLEventLog
+
+            return cls(PostgreSQLEventLog(url), folder)
+        raise InstanceError(
+            f"no record is kept at a URL of the kind {scheme!r}",
+            hint="Give sqlite:///folder, sqlite:////absolute/folder or postgresql://user:password@host/database.",
+        )
+
+    @classmethod
+    def get(cls, project_dir: str | os.PathLike[str] | None = None, *, create: bool = True) -> Instance:
+        """The record of this project: at WAREHOUSE_ASSETS_URL, or in the folder WAREHOUSE_ASSETS_HOME, or in `.warehouse_assets` beside it.
+
+        The folder of a record on a server is that of the project. The project is the nearest folder, from `project_dir` or the current one upwards, that has a `.warehouse_assets` or a
         `pyproject.toml`; where there is none, it is the folder that the search began with. With `create=False` nothing is made:
         where there is no record yet, an empty one in memory stands for it.
         """
-        if home := os.environ.get(HOME_VARIABLE):
+        url, home = os.environ.get(URL_VARIABLE), os.environ.get(HOME_VARIABLE)
+        if url and not url.startswith("sqlite:"):
+            return cls.from_url(url, home or cls._project_folder(project_dir))
+        if url:
+            home = url.removeprefix("sqlite:///")
+        if home:
             return cls.local(home) if create or Path(home).exists() else cls.ephemeral()
-        start = Path(project_dir or os.curdir).absolute()
-        marks = (FOLDER_NAME, "pyproject.toml")
-        project = next((f for f in (start, *start.parents) if any((f / mark).exists() for mark in marks)), start)
-        folder = project / FOLDER_NAME
+        folder = cls._project_folder(project_dir)
         if not folder.exists():
             if not create:
                 return cls.ephemeral()
             folder.mkdir(parents=True)
             (folder / ".gitignore").write_text("*\n")
         return cls.local(folder)
+
+    @staticmethod
+    def _project_folder(project_dir: str | os.PathLike[str] | None) -> Path:
+        start = Path(project_dir or os.curdir).absolute()
+        marks = (FOLDER_NAME, "pyproject.toml")
+        project = next((f for f in (start, *start.parents) if any((f / mark).exists() for mark in marks)), start)
+        return project / FOLDER_NAME
 
     @property
     def is_ephemeral(self) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 
 import sqlalchemy as sa
 
 __all__ = [
+    "ANY_TEXT",
     "MIGRATIONS",
     "VERSION",
     "create",
@@ -22,6 +24,23 @@ __all__ = [
 
 metadata = sa.MetaData()
 
+
+class EscapedText(sa.types.TypeDecorator[str]):
+    """Any text, in a database that keeps none with a NUL character: it and the backslash stand behind a backslash."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        return None if value is None else value.replace("\\", "\\\\").replace("\0", "\\0")
+
+    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        return None if value is None else _ESCAPED.sub(lambda match: "\0" if match[1] == "0" else match[1], value)
+
+
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+ANY_TEXT = sa.Text().with_variant(EscapedText(), "postgresql")  # of people, not of this package
+
 versions = sa.Table(
     "schema_versions",
     metadata,
@@ -33,10 +52,10 @@ events = sa.Table(
     "events",
     metadata,
     sa.Column("id", sa.Integer().with_variant(sa.BigInteger, "postgresql"), primary_key=True),
-    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("run_id", ANY_TEXT, nullable=False),
     sa.Column("event_type", sa.Text, nullable=False),
     sa.Column("timestamp", sa.Double, nullable=False),
-    sa.Column("asset_key", sa.Text),
+    sa.Column("asset_key", ANY_TEXT),
     sa.Column("body", sa.Text, nullable=False),
     sqlite_autoincrement=True,  # an id is never given twice, even after the last event was wiped: cursors rely on it
 )
@@ -47,9 +66,9 @@ sa.Index("events_by_asset", events.c.asset_key, sqlite_where=_of_an_asset, postg
 latest = sa.Table(
     "latest",
     metadata,
-    sa.Column("asset_key", sa.Text, primary_key=True),
-    sa.Column("event_type", sa.Text, primary_key=True),
-    sa.Column("partition", sa.Text, primary_key=True),  # empty: the asset as a whole
+    sa.Column("asset_key", ANY_TEXT, primary_key=True),
+    sa.Column("event_type", ANY_TEXT, primary_key=True),  # that of a check with its name
+    sa.Column("partition", ANY_TEXT, primary_key=True),  # empty: the asset as a whole
     sa.Column("event_id", events.c.id.type, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -58,12 +77,12 @@ runs = sa.Table(
     "runs",
     metadata,
     sa.Column("id", events.c.id.type, primary_key=True),
-    sa.Column("run_id", sa.Text, nullable=False, unique=True),
+    sa.Column("run_id", ANY_TEXT, nullable=False, unique=True),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("created", sa.Double, nullable=False),
     sa.Column("started", sa.Double),
     sa.Column("ended", sa.Double),
-    sa.Column("job_name", sa.Text),
+    sa.Column("job_name", ANY_TEXT),
     sa.Column("body", sa.Text, nullable=False),
     sqlite_autoincrement=True,
 )
@@ -73,8 +92,8 @@ dynamic_partitions = sa.Table(
     "dynamic_partitions",
     metadata,
     sa.Column("id", events.c.id.type, primary_key=True),  # in the order in which they were added
-    sa.Column("name", sa.Text, nullable=False),
-    sa.Column("partition", sa.Text, nullable=False),
+    sa.Column("name", ANY_TEXT, nullable=False),
+    sa.Column("partition", ANY_TEXT, nullable=False),
     sa.UniqueConstraint("name", "partition"),
 )
 

@@ -17,8 +17,7 @@ from sqlalchemy.dialects import sqlite
 
 from warehouse_assets.errors import InstanceError
 from warehouse_assets.events import Event
-from warehouse_assets.instance.codec import event_body, key_text
-from warehouse_assets.instance.event_log import filed_as, run_changes
+from warehouse_assets.instance.batch import Batch
 from warehouse_assets.instance.schema import VERSION, create, events, latest, migrate, runs, stored_version
 from warehouse_assets.instance.sql import SQLEventLog
 
@@ -72,27 +71,16 @@ class SqliteEventLog(SQLEventLog):
         return f"SqliteEventLog({str(self.path)!r})"
 
     def store_events(self, events: Iterable[Event]) -> None:
-        rows, marks, changes = [], [], []
-        for position, event in enumerate(events):
-            key = None
-            if (asset_key := event.asset_key) is not None:
-                key = key_text(asset_key)
-                for name in filed_as(event):
-                    marks.append((position, key, name, ""))
-                    if event.partition:
-                        marks.append((position, key, name, event.partition))
-            if change := run_changes(event):
-                changes.append((event.run_id, change))
-            rows.append((event.run_id, event.event_type, event.timestamp, key, event_body(event)))
-        if not rows:
+        batch = Batch.of(events)
+        if not batch.rows:
             return
         with self._errors("write"), self._transaction() as connection:
-            self._driver.executemany(_INSERT_EVENT, rows)
-            if marks:
+            self._driver.executemany(_INSERT_EVENT, batch.rows)
+            if batch.latest:
                 (last,) = self._driver.execute("SELECT last_insert_rowid()").fetchone()
-                first = last - len(rows) + 1
-                self._driver.executemany(_UPSERT_LATEST, [(*mark, first + position) for position, *mark in marks])
-            for run_id, change in changes:
+                first = last - len(batch.rows) + 1
+                self._driver.executemany(_UPSERT_LATEST, [(*mark, first + at) for mark, at in batch.latest.items()])
+            for run_id, change in batch.changes:
                 connection.execute(runs.update().where(runs.c.run_id == run_id).values(change))
 
     def close(self) -> None:

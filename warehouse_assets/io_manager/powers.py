@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from warehouse_assets.keys import AssetKey
 
 if TYPE_CHECKING:
+    from warehouse_assets.io_manager.base import IOManager
     from warehouse_assets.io_manager.contexts import InputContext, OutputContext, TableSource
-    from warehouse_assets.tables import TableStats, TableVersion
+    from warehouse_assets.tables import SQLNaming, TableSchema, TableStats, TableVersion
 
 __all__ = [
     "ChecksAssets",
     "DropsTables",
     "KeepsVersions",
+    "NamesTables",
     "PlacesTables",
     "QueriesSQL",
+    "Rehearsal",
+    "RehearsesWrites",
     "RunsSQL",
     "ScansInDuckDB",
     "StagedTable",
@@ -62,6 +66,14 @@ class PlacesTables(Protocol):
 
     def place_of(self, key: AssetKey, metadata: Mapping[str, Any]) -> str:
         """The place of the table of the asset `key` with this metadata: equal for two assets exactly if they share a table."""
+
+
+@runtime_checkable
+class NamesTables(Protocol):
+    """Knows how SQL in its store is written, so that the tables which it reads are known before anything runs."""
+
+    def sql_naming(self) -> SQLNaming:
+        """The dialect, and the default schema; asked without looking into the store."""
 
 
 @runtime_checkable
@@ -110,3 +122,35 @@ class StagesTables(Protocol):
 
         Where the block raises, the stored table stays as it was, and nothing is left of the new one.
         """
+
+
+class Rehearsal(Protocol):
+    """Tables without rows, which nobody else sees: what a store would make of a write, as its own engine judges it."""
+
+    @property
+    def io_manager(self) -> IOManager:
+        """What holds these tables: functions load them from it, and SQL reads them as `TableSource`s of it."""
+
+    def recall(self, context: InputContext, without: Collection[str] = ()) -> TableSchema:
+        """Give a table the columns of the stored one, but for some, and tell them; TableNotFoundError where there is none.
+
+        No row is read. Of a partitioned asset `context` names a partition of which something is stored.
+        """
+
+    def promised(self, context: OutputContext) -> Any:
+        """A frame without rows that has the columns which the asset promises; None where it promises none, or leaves types open."""
+
+    def write(self, context: OutputContext, obj: Any) -> TableSchema:
+        """The columns that the table would have after `obj`, SQL or a frame, was written to it; it is as if it were.
+
+        `context.sources` hold tables without rows. Raises what the write would raise over columns: InvalidSQLError,
+        SchemaChangedError, ColumnContractError.
+        """
+
+
+@runtime_checkable
+class RehearsesWrites(Protocol):
+    """Can tell the columns of tables before they are made, without writing or reading rows."""
+
+    def rehearsal(self) -> AbstractContextManager[Rehearsal]:
+        """Tables without rows, none at first, while the block lasts."""

@@ -12,8 +12,10 @@ __all__ = ["canonical"]
 _PLACEHOLDER = re.compile(r"\{[A-Za-z_]\w*\}")
 
 
-def canonical(template: str, dialect: str = "duckdb") -> str:
+def canonical(template: str, dialect: str = "duckdb", *, pretty: bool = False) -> str:
     """The query without comments and formatting, its keywords in capitals; text that is no SQL is left as it is.
+
+    A `pretty` one has a line for each part.
 
     >>> canonical("select a  -- of all\\nfrom {t} where a<>1")
     'SELECT a FROM "{t}" WHERE a <> 1'
@@ -21,6 +23,7 @@ def canonical(template: str, dialect: str = "duckdb") -> str:
     text = _PLACEHOLDER.sub(lambda match: f'"{match[0]}"', template)
     try:
         statements = sqlglot.parse(text, dialect=dialect)
-        return "; ".join(statement.sql(dialect, comments=False) for statement in statements if statement is not None)
+        texts = [statement.sql(dialect, comments=False, pretty=pretty) for statement in statements if statement is not None]
+        return (";\n" if pretty else "; ").join(texts)
     except (SqlglotError, RecursionError):
         return template

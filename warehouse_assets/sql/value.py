@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from warehouse_assets.errors import InvalidSQLError, close_matches
 from warehouse_assets.keys import AssetKey
-from warehouse_assets.sql.names import is_engine_name, is_file_name, resolve_table
+from warehouse_assets.sql.known import script_of
+from warehouse_assets.sql.names import KnownTables, is_engine_name, is_file_name
+from warehouse_assets.sql.origin import SQLOrigin, place_made
+from warehouse_assets.sql.references import Script, TableReference, replace_tables
 from warehouse_assets.tables import Table
-
-if TYPE_CHECKING:
-    from warehouse_assets.sql.analysis import TableReference
 
 __all__ = ["SQL", "ResolvedSQL"]
 
@@ -26,23 +26,63 @@ class SQL:
 
     It names real tables (`staging.orders`), those of the assets it depends on. `{name}` stands for a value given by keyword: a
     `Table` goes in as its quoted name, another `SQL` as a subquery, anything else as a bound parameter. Braces that name no
-    given value are left as they are.
+    given value are left as they are. `origin` is where its text was written, `dialect` what its language is called in sqlglot,
+    where they are known.
 
     >>> SQL("select * from {orders} where day > {since}", orders=Table(AssetKey("orders")), since=3)
     SQL('select * from "orders" where day > $since', since=3)
     """
 
-    __slots__ = ("bindings", "template")
+    __slots__ = ("bindings", "dialect", "functions", "made", "meant", "origin", "template", "written")
+
+    origin: SQLOrigin | None
+    dialect: str | None
+    written: str  # the template before parameters of partitions had places in it
+    made: tuple[str, int]  # the file and the line of the call
+    meant: Mapping[tuple[str, ...], AssetKey]  # the assets that its names of tables were found to mean in a graph
+    functions: Sequence[Any]  # of Python, that its engine is to know
 
     def __init__(self, template: str, /, **bindings: Any) -> None:
         if not isinstance(template, str):
             raise InvalidSQLError(f"SQL is made from text, not from a value of type {type(template).__qualname__}")
-        self.template = template
+        self.template = self.written = template
+        self.made = place_made()
+        self.functions = ()
         self.bindings = bindings
+        self.origin = self.dialect = None
+        self.meant = {}
         names = set(_PLACEHOLDER.findall(template)) if bindings else set()
         if unused := sorted(bindings.keys() - names):
             guess = close_matches(unused[0], names) or "Write it in braces where it belongs."
             raise InvalidSQLError(f"the SQL has no place for {', '.join(map(repr, unused))}", hint=guess)
+
+    def told(self, *, origin: SQLOrigin | None = None, dialect: str | None = None) -> Self:
+        """The same query, of which it is said where it was written and in which dialect."""
+        copy = self.rewritten(self.template, self.bindings)
+        copy.origin, copy.dialect = origin or self.origin, dialect or self.dialect
+        return copy
+
+    def meaning(self, tables: Mapping[tuple[str, ...], AssetKey]) -> Self:
+        """The same query, of which it is said which assets the names of tables in it mean."""
+        copy = self.told()
+        copy.meant = tables
+        return copy
+
+    def rewritten(self, template: str, bindings: Mapping[str, Any]) -> Self:
+        """Another text with other values, of which the same is known."""
+        copy = type(self)(template, **bindings)
+        copy.origin, copy.dialect, copy.written, copy.made = self.origin, self.dialect, self.written, self.made
+        copy.meant = self.meant
+        copy.functions = self.functions
+        return copy
+
+    def calling(self, functions: Sequence[Any]) -> Self:
+        """The same query, whose engine is to know these Python functions."""
+        if not functions:
+            return self
+        copy = self.rewritten(self.template, self.bindings)
+        copy.functions = functions
+        return copy
 
     def render(self, dialect: str | None = None) -> tuple[str, dict[str, Any]]:
         """The text with `$name` for each bound parameter, and the parameters by name.
@@ -90,10 +130,19 @@ class SQL:
 
     def tables(self, dialect: str = "duckdb") -> tuple[tuple[str, ...], ...]:
         """The names of the tables that the query reads, as tuples of their parts, each once, in order of appearance."""
-        from warehouse_assets.sql.analysis import table_references
+        return tuple(dict.fromkeys(reference.parts for reference in self.references(dialect)))
 
-        text, _ = self.render(dialect)
-        return tuple(dict.fromkeys(reference.parts for reference in table_references(text, dialect)))
+    def references(self, dialect: str = "duckdb") -> Sequence[TableReference]:
+        """Each place in the rendered text where the query names a stored table. InvalidSQLError where it is no query."""
+        return self.script(dialect).references
+
+    def script(self, dialect: str = "duckdb") -> Script:
+        """The rendered text as it was read: its statements, the last of which is the query, and the tables that they name.
+
+        Raises InvalidSQLError where it is no query, or changes what is stored.
+        """
+        dialect = self.dialect or dialect
+        return script_of(self.render(dialect)[0], dialect)
 
     def resolve(
         self,
@@ -102,27 +151,47 @@ class SQL:
         asset_key: AssetKey | None = None,
         default_schema: str | None = None,
         dialect: str = "duckdb",
+        several: bool = False,
     ) -> ResolvedSQL:
         """Match each table that the query reads with the asset, among the keys of `sources`, that it belongs to.
 
-        Raises InvalidSQLError where the query is not one SELECT, or reads a table that is not among them.
+        Statements may stand before the query where `several` are run.
+        Raises InvalidSQLError where it is no query, or reads a table that is not among them.
         """
-        from warehouse_assets.sql.analysis import table_references
-
         whose = f"the SQL of asset {asset_key.to_user_string()!r}" if asset_key else "the SQL"
         try:
-            text, parameters = self.render(dialect)
-            references = table_references(text, dialect)
+            text, parameters = self.render(self.dialect or dialect)
+            script = self.script(dialect)
+            if len(script.statements) > 1 and not several:
+                raise InvalidSQLError(f"it holds {len(script.statements)} statements, where one query is expected")
         except InvalidSQLError as error:
-            raise InvalidSQLError(f"{whose}: {error.message}", hint=error.hint) from None
+            raise self.placed(error, whose) from None
+        known = KnownTables(sources, default_schema)
         found: list[tuple[TableReference, AssetKey]] = []
-        for reference in references:
-            key = resolve_table(reference.parts, list(sources), default_schema)
-            if key is not None:
-                found.append((reference, key))
+        for reference in script.references:
+            key = self.meant.get(reference.parts)
+            meant = [key] if key is not None and key in sources else known.meant(reference.parts, asset_key)
+            if len(meant) == 1:
+                found.append((reference, meant[0]))
             elif not (is_file_name(reference.parts) or is_engine_name(reference.parts)):
-                raise _unknown_table(reference, sources, asset_key)
-        return ResolvedSQL(text, parameters, tuple(found))
+                message, hint = _unknown_table(reference, sources, asset_key)
+                raise self._fault(message, text, reference.start, hint)
+        return ResolvedSQL(text, parameters, tuple(found), script.statements)
+
+    def placed(self, error: InvalidSQLError, whose: str) -> InvalidSQLError:
+        """An error in the rendered text as one in the SQL of something, with its place in the file where that is known."""
+        message = f"{whose}: {error.message}"
+        if error.position is None:
+            return InvalidSQLError(message, where=error.where, hint=error.hint)
+        text, _ = self.render(self.dialect)
+        line, column = error.position
+        offset = sum(map(len, text.splitlines(keepends=True)[: line - 1])) + column - 1
+        return self._fault(message, text, offset, error.hint)
+
+    def _fault(self, message: str, text: str, offset: int, hint: str | None) -> InvalidSQLError:
+        from warehouse_assets.sql.faults import fault_in
+
+        return fault_in(self, message, text=text, position=offset, hint=hint)
 
     def __repr__(self) -> str:
         text, parameters = self.render()
@@ -139,12 +208,13 @@ class SQL:
 class ResolvedSQL:
     """A query whose tables are matched with assets: ready for an engine, once each asset has a name there.
 
-    `parameters` are to be bound by name.
+    `parameters` are to be bound by name; `statements` are the spans of text of those before the query, and of the query.
     """
 
     template: str
     parameters: Mapping[str, Any]
     references: tuple[tuple[TableReference, AssetKey], ...]
+    statements: tuple[tuple[int, int], ...] = ()
 
     @property
     def tables(self) -> tuple[AssetKey, ...]:
@@ -156,18 +226,35 @@ class ResolvedSQL:
 
         A table that has no alias of its own keeps its name as one, so that `orders.id` still means what it did.
         """
-        from warehouse_assets.sql.analysis import replace_tables
-
         return replace_tables(self.template, [(reference, names[key]) for reference, key in self.references])
 
+    def before(self, names: Mapping[AssetKey, str]) -> tuple[list[str], str]:
+        """The statements that stand before the query, and the query alone, with tables replaced as `text` does."""
+        if len(self.statements) < 2:
+            return [], self.text(names)
+        *first, query = (self._part(names, *span) for span in self.statements)
+        return first, query
 
-def _unknown_table(reference: TableReference, sources: Mapping[AssetKey, Any], asset_key: AssetKey | None) -> InvalidSQLError:
+    def _part(self, names: Mapping[AssetKey, str], start: int, end: int) -> str:
+        found = [
+            (replace(reference, start=reference.start - start, end=reference.end - start), names[key])
+            for reference, key in self.references
+            if start <= reference.start < end
+        ]
+        return replace_tables(self.template[start:end], found)
+
+
+def _unknown_table(
+    reference: TableReference, sources: Mapping[AssetKey, Any], asset_key: AssetKey | None
+) -> tuple[str, str | None]:
+    """What is wrong with a table that is no asset here, and what to do about it."""
     known = sorted(key.to_user_string() for key in sources)
-    reads = f"reads the table {'.'.join(reference.parts)!r} (line {reference.line})"
+    reads = f"reads the table {'.'.join(reference.parts)!r}"
     if asset_key is None:
         message, hint = f"the SQL {reads}, which is no asset here", ""
     else:
         message = f"the SQL of asset {asset_key.to_user_string()!r} {reads}, which is not among its dependencies"
         hint = "Declare it with deps=[…] or an argument annotated Table. "
     listed = f"{'There are' if asset_key is None else 'Declared are'} {', '.join(known)}." if known else ""
-    return InvalidSQLError(message, hint=close_matches("/".join(reference.parts), known) or (hint + listed).strip() or None)
+    hint = close_matches("/".join(reference.parts), known) or (hint + listed).strip()
+    return message, hint or None

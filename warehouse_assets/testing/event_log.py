@@ -19,11 +19,12 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from warehouse_assets.column_lineage import TableColumnDep, TableColumnLineage
 from warehouse_assets.errors import InstanceError, RunNotFoundError
 from warehouse_assets.events import AssetMaterialization, AssetObservation, ErrorInfo, Event, EventType, RunRecord
 from warehouse_assets.instance import EventFilter, EventLog
 from warehouse_assets.keys import AssetKey
-from warehouse_assets.metadata import ColumnLineage, MetadataValue
+from warehouse_assets.metadata import MetadataValue
 from warehouse_assets.tables import TableColumn, TableSchema
 from warehouse_assets.testing.check_events import CheckEventsContract
 from warehouse_assets.testing.dynamic_partitions import DynamicPartitionsPromises
@@ -69,7 +70,14 @@ METADATA: dict[str, MetadataValue] = {
     "run": MetadataValue.run("r1"),
     "table": MetadataValue.table([{"a": 1, "b": None}, {"a": 2, "b": "x"}]),
     "table_schema": MetadataValue.table_schema(TableSchema((TableColumn("a", "BIGINT", False, "the key"),))),
-    "column_lineage": MetadataValue.column_lineage(ColumnLineage({"a": [(ORDERS, "id"), (CUSTOMERS, "id")]})),
+    "column_lineage": MetadataValue.column_lineage(
+        TableColumnLineage(
+            {"a": [TableColumnDep(ORDERS, "id"), TableColumnDep(CUSTOMERS, "id")], "b": []},
+            {"a": "derived", "b": "direct"},
+            [TableColumnDep(ORDERS, "day")],
+            {"b": "a function makes it"},
+        )
+    ),
 }
 
 

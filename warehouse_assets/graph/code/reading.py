@@ -113,7 +113,8 @@ class Reader:
         elif isinstance(value, type):
             self._class(value, text)
         elif isinstance(value, (AssetsDefinition, OpDefinition, GraphDefinition)):
-            text.put("definition", value.function.fn)
+            sql = getattr(value, "sql", None)
+            text.put("definition", value.function.fn if sql is None else sql)
         elif isinstance(value, MethodType):
             text.put("method", value.__func__, value.__self__)
         elif isinstance(value, functools.partial):
@@ -137,15 +138,15 @@ class Reader:
         """An object of a class: its class, and what it holds where that is known to be data."""
         cls = type(value)
         text.put("instance", cls)
-        if dataclasses.is_dataclass(cls):
+        if isinstance(value, SQL):
+            text.put(_canonical(value.template, value.dialect), value.bindings)
+        elif dataclasses.is_dataclass(cls):
             for field in dataclasses.fields(value):
                 if field.compare:
                     text.put(field.name, getattr(value, field.name, None))
         elif hasattr(cls, "model_fields") or self.is_own(cls.__module__):
             for name, held in sorted(getattr(value, "__dict__", {}).items()):
                 text.put(name, held)
-        elif isinstance(value, SQL):
-            text.put(_canonical(value.template), value.bindings)
 
     # functions and classes
 
@@ -340,10 +341,10 @@ def _contents(cell: Any) -> Any:
         return _MISSING
 
 
-def _canonical(template: str) -> str:
+def _canonical(template: str, dialect: str | None = None) -> str:
     from warehouse_assets.sql.canonical import canonical
 
-    return canonical(template)
+    return canonical(template, dialect or "duckdb")
 
 
 def _code_text(code: CodeType, doc: str | None) -> str:

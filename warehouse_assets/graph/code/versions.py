@@ -35,17 +35,18 @@ class CodeVersions:
         return self._worked_out(node.definition, node.output.name)
 
     def _worked_out(self, definition: AssetsDefinition, output: str) -> str:
-        reader = self._reader(definition.function)
+        if definition.sql is not None:
+            return _digest(self._reader(""), definition.sql)
+        reader = self._reader(str(getattr(definition.function.fn, "__module__", "?")).partition(".")[0])
         if definition.graph is None:
             return _digest(reader, _made_by(definition.function))
         graph = definition.graph
         work = [(node.name, repr(sorted(node.inputs.items())), _work_of(node.op)) for node in graph.nodes_for([output])]
         return _digest(reader, [*work, repr(graph.outputs[output])])
 
-    def _reader(self, function: UserFunction) -> Reader:
+    def _reader(self, root: str) -> Reader:
         from warehouse_assets.graph.code.reading import Reader
 
-        root = str(getattr(function.fn, "__module__", "?")).partition(".")[0]
         if root not in self._readers:
             self._readers[root] = Reader(root)
         return self._readers[root]

@@ -1,4 +1,4 @@
-"""What a write makes of an Iceberg table: new rows, as a data file, and a plan for those that the table has, whichever version it is at."""
+"""What a write makes of a table: new rows, as a data file, and a plan for those that the table has, whichever version it is at."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
@@ -16,18 +16,15 @@ from io_managers.database import in_memory
 from io_managers.engine_types import Column, restored
 from io_managers.frame_slices import refuse_outside, rows_of
 from io_managers.frames import BATCH_ROWS
-from io_managers.iceberg.files import DataFiles, WrittenFile, local_path
-from io_managers.iceberg.slices import Division, divided
-from io_managers.iceberg.table import Change, Snapshot
-from io_managers.iceberg.types import Numbering
-from io_managers.merging import check_key, wrong_key
+from io_managers.lakehouse.files import DataFile, DataFiles, local_path
+from io_managers.lakehouse.slices import Division, divided
+from io_managers.lakehouse.table import Change, Snapshot
+from io_managers.merging import check_key, not_a_snapshot, wrong_key
 from io_managers.table import SchemaPolicy
+from warehouse_assets.errors import SchemaChangedError, close_matches
 from warehouse_assets.io_manager import OutputContext
 from warehouse_assets.sql import SQL
 from warehouse_assets.tables import PartitionFilter, quote_identifier
-
-if TYPE_CHECKING:
-    from pyiceberg.schema import Schema
 
 __all__ = ["Write", "new_rows"]
 
@@ -36,10 +33,10 @@ FOUND = "\0found"  # a column that no table has
 PATH = "\0path"
 
 
-def new_rows(context: OutputContext, obj: Any, files: DataFiles) -> WrittenFile:
-    """A frame, or the answer to SQL, as a data file."""
+def new_rows(context: OutputContext, obj: Any, files: DataFiles, base: Snapshot | None) -> DataFile:
+    """A frame, or the answer to SQL, as a data file for the table as `base` has it."""
     if not isinstance(obj, SQL):
-        return _sorted(context, files.write(obj), files)
+        return _sorted(context, files.write(obj, base), files, base)
     with (
         closing(in_memory()) as connection,
         engine.bound(obj, context.sources, connection, asset_key=context.asset_key) as (text, parameters),
@@ -48,7 +45,7 @@ def new_rows(context: OutputContext, obj: Any, files: DataFiles) -> WrittenFile:
         columns = [_kept(name, str(kind)) for name, kind in zip(relation.columns, relation.types, strict=True)]
         query = f"select {', '.join(column.sql for column in columns)} from ({text}\n)"
         with connection.sql(query, params=parameters).to_arrow_reader(BATCH_ROWS) as reader:
-            return _sorted(context, files.write(restored(reader, columns)), files)
+            return _sorted(context, files.write(restored(reader, columns), base), files, base)
 
 
 def _kept(name: str, kind: str) -> Column:
@@ -59,9 +56,15 @@ def _kept(name: str, kind: str) -> Column:
     return Column.of(name, kind, pl.Duration("us") if kind == "INTERVAL" else None, polars=False)
 
 
-def _sorted(context: OutputContext, file: WrittenFile, files: DataFiles) -> WrittenFile:
+def _sorted(context: OutputContext, file: DataFile, files: DataFiles, base: Snapshot | None) -> DataFile:
     by = context.table_options.sort_by
-    return files.write(files.scan(file).sort(by, nulls_last=True, maintain_order=True)) if by else file
+    for column in by:
+        if column not in file.types:
+            raise SchemaChangedError(
+                f"asset {context.asset_key.to_user_string()!r} is sorted by {column!r}, and its rows have no such column",
+                hint=close_matches(column, list(file.types)) or f"They have {', '.join(map(repr, file.types))}.",
+            )
+    return files.write(files.scan(file).sort(by, nulls_last=True, maintain_order=True), base) if by else file
 
 
 class Write:
@@ -74,7 +77,7 @@ class Write:
     def __init__(
         self,
         context: OutputContext,
-        rows: WrittenFile,
+        rows: DataFile,
         files: DataFiles,
         partitions: Sequence[PartitionFilter] | None,
         policy: SchemaPolicy,
@@ -108,13 +111,16 @@ class Write:
 
     def fit(self, base: Snapshot | None) -> Fitting:
         """The columns that the table gets; SchemaChangedError where the policy allows no change."""
+        for column in self._times:
+            if base is not None and column not in base.types:
+                raise not_a_snapshot(self.mode, column, self.key)
         old = None if base is None or self.replaces_all else self._without_times(base.types)
         found = fitting(old, self.rows.types, self._policy, self.key)
         return Fitting(pl.Schema({**found.schema, **self._times}), found.rewrites)
 
     def staying(self, base: Snapshot | None, fit: Fitting) -> pl.LazyFrame | None:
         """The rows of the table as it is that stay, as they will be; None where there are none."""
-        return None if base is None or self.replaces_all else fit.fitted(self._kept(base.scan(), base))
+        return None if base is None or self.replaces_all else self._kept(fit.fitted(base.scan()), fit)
 
     def coming(self, base: Snapshot | None, fit: Fitting) -> pl.LazyFrame:
         """The rows that are added, as they will be."""
@@ -122,83 +128,77 @@ class Write:
             return fit.fitted(self._new)
         new = self._new
         if base is not None:
-            data = Fitting(self._without_times(fit.schema))
-            present = data.fitted(base.scan().filter(pl.col(self.mode.valid_to).is_null()))
-            new = data.fitted(new).join(present, on=list(data.schema), how="anti", nulls_equal=True)
+            data = self._without_times(fit.schema)
+            present = fit.fitted(base.scan()).filter(pl.col(self.mode.valid_to).is_null())
+            new = Fitting(data).fitted(new).join(present, on=list(data), how="anti", nulls_equal=True)
         times = (pl.lit(self._now, MOMENT).alias(self.mode.valid_from), pl.lit(None, MOMENT).alias(self.mode.valid_to))
         return fit.fitted(new.with_columns(times))
 
     def change(self, base: Snapshot | None) -> Change:
         """What makes the table hold the new rows; its data files are written."""
         fit = self.fit(base)
-        numbering = Numbering() if base is None else base.numbering
-        schema = numbering.schema(fit.schema)
-        self._files.numbering = numbering
-        added = self._added(base, fit, schema)
+        added = self._added(base, fit)
         if base is None or self.replaces_all:
-            return Change(added, fit.schema, schema, replaces=True)
-        if fit.rewrites or not base.has_plain_files or not _grows(base.types, fit.schema):
+            return Change(added, fit.schema, replaces=True)
+        if fit.rewrites or not base.has_plain_files or not base.takes(fit.schema):
             staying = self.staying(base, fit)
             assert staying is not None
-            return Change([*added, self._files.write(staying)], fit.schema, schema, replaces=True)
-        if fit.schema.keys() == base.types.keys():
-            schema = base.schema
-        division = self._divided(base)
+            return Change([*added, self._files.write(staying, base)], fit.schema, replaces=True)
+        division = self._divided(base, fit)
         if division.mixed:
-            mixed = base.scan_files([file.file_path for file in division.mixed])
-            added = [*added, self._files.write(self._kept(mixed, base))]
-        return Change(added, fit.schema, schema, [*division.inside, *division.mixed])
+            mixed = fit.fitted(base.scan_files(division.mixed))
+            added = [*added, self._files.write(self._kept(mixed, fit), base)]
+        return Change(added, fit.schema, [*division.inside, *division.mixed])
 
-    def _added(self, base: Snapshot | None, fit: Fitting, schema: Schema) -> list[WrittenFile]:
-        if self.mode.kind != "snapshot" and self.rows.fits(schema):
+    def _added(self, base: Snapshot | None, fit: Fitting) -> list[DataFile]:
+        if self.mode.kind != "snapshot" and self._files.fits(self.rows, fit.schema, base):
             return [self.rows]
-        file = self._files.write(self.coming(base, fit))
+        file = self._files.write(self.coming(base, fit), base)
         return [file] if file.rows or base is None else []
 
-    def _divided(self, base: Snapshot) -> Division:
+    def _divided(self, base: Snapshot, fit: Fitting) -> Division:
         """The files of the table with rows that do not stay as they are."""
         if self.mode.kind == "append":
             return Division()
         if not self.mode.key:
             return divided(base, self.partitions or (), self.key)
-        paths = [file.file_path for file in base.files]
-        touched = self._marked(base.scan_files(paths, PATH), base).filter(FOUND).group_by(PATH).agg(pl.len())
+        rows = fit.fitted(base.scan_files(base.files, PATH), PATH)
+        touched = self._marked(rows, fit).filter(FOUND).group_by(PATH).agg(pl.len())
         counts = dict(touched.collect(engine="streaming").iter_rows())
         found = Division()
         for file in base.files:
-            place = local_path(file.file_path) or file.file_path
-            if place in counts:
-                is_inside = self.mode.kind != "snapshot" and counts[place] == file.record_count
+            count = counts.get(local_path(file.place) or file.place)
+            if count is not None:
+                is_inside = self.mode.kind != "snapshot" and count == file.rows
                 (found.inside if is_inside else found.mixed).append(file)
         return found
 
-    def _kept(self, old: pl.LazyFrame, base: Snapshot) -> pl.LazyFrame:
+    def _kept(self, old: pl.LazyFrame, fit: Fitting) -> pl.LazyFrame:
         """Those of some rows of the table that stay, and as what."""
         if self.mode.kind == "append":
             return old
-        marked = self._marked(old, base)
+        marked = self._marked(old, fit)
         if self.mode.kind == "snapshot":
             ended = pl.when(FOUND).then(pl.lit(self._now, MOMENT)).otherwise(pl.col(self.mode.valid_to))
             return marked.with_columns(ended.alias(self.mode.valid_to)).drop(FOUND)
         return marked.filter(~pl.col(FOUND)).drop(FOUND)
 
-    def _marked(self, old: pl.LazyFrame, base: Snapshot) -> pl.LazyFrame:
+    def _marked(self, old: pl.LazyFrame, fit: Fitting) -> pl.LazyFrame:
         """Rows of the table, and whether the write ends or replaces each."""
-        meant = pl.lit(True) if self.partitions is None else rows_of(self.partitions, base.types, self.key)
+        meant = pl.lit(True) if self.partitions is None else rows_of(self.partitions, fit.schema, self.key)
         if not self.mode.key:
             return old.with_columns(meant.alias(FOUND))
-        types, more = {name: base.types[name] for name in self.mode.key}, []
-        if self.mode.kind == "snapshot":  # which compares all columns, those that are new among them
-            types = dict(self._without_times(self.fit(base).schema))
-            more = [name for name in types if name not in base.types]
-            old = old.with_columns(pl.lit(None, types[name]).alias(name) for name in more).cast(types)  # type: ignore[arg-type]
+        if self.mode.kind == "snapshot":
+            on = list(self._without_times(fit.schema))
             meant = pl.col(self.mode.valid_to).is_null()
-        on = list(types)
-        new = Fitting(pl.Schema(types)).fitted(self._new).unique().with_columns(pl.lit(True).alias(FOUND))
+        else:
+            on = list(self.mode.key)
+        data = Fitting(self._without_times(fit.schema))
+        new = data.fitted(self._new).select(on).unique().with_columns(pl.lit(True).alias(FOUND))
         found = pl.col(FOUND).fill_null(value=False)
         ends = meant & (~found if self.mode.kind == "snapshot" else found)
         joined = old.join(new, on=on, how="left", nulls_equal=self.mode.kind != "upsert", maintain_order="left")
-        return joined.with_columns(ends.alias(FOUND)).drop(more)
+        return joined.with_columns(ends.alias(FOUND))
 
     def _refuse_wrong_keys(self) -> None:
         keys = list(self.mode.key)
@@ -213,8 +213,3 @@ class Write:
 
     def _without_times(self, types: Mapping[str, pl.DataType]) -> pl.Schema:
         return pl.Schema({name: dtype for name, dtype in types.items() if name not in self._times})
-
-
-def _grows(old: pl.Schema, new: pl.Schema) -> bool:
-    """Whether the columns stay as they are, and any that come are behind them."""
-    return list(new.items())[: len(old)] == list(old.items())
