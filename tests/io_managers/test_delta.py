@@ -19,6 +19,7 @@ from warehouse_assets.testing.io_manager import (
     ORDERS,
     AtomicContract,
     ConcurrencyContract,
+    SharedTableContract,
     SQLContract,
     TableContract,
     days,
@@ -27,7 +28,7 @@ from warehouse_assets.testing.io_manager import (
 )
 
 
-class TestDeltaLakeIOManager(TableContract, SQLContract, AtomicContract, ConcurrencyContract):
+class TestDeltaLakeIOManager(TableContract, SQLContract, AtomicContract, ConcurrencyContract, SharedTableContract):
     STORE = "Delta Lake"
 
     @pytest.fixture

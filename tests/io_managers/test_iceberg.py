@@ -19,6 +19,7 @@ from warehouse_assets.testing.io_manager import (
     ORDERS,
     AtomicContract,
     ConcurrencyContract,
+    SharedTableContract,
     SQLContract,
     TableContract,
     load,
@@ -29,7 +30,7 @@ from warehouse_assets.testing.io_manager import (
 from warehouse_assets.testing.io_manager.use import Broken, input_context
 
 
-class TestIcebergIOManager(TableContract, SQLContract, AtomicContract, ConcurrencyContract):
+class TestIcebergIOManager(TableContract, SQLContract, AtomicContract, ConcurrencyContract, SharedTableContract):
     STORE = "Iceberg"
 
     @pytest.fixture
