@@ -152,3 +152,23 @@ def test_what_is_used_no_more_is_kept_up_to_a_number(cached: Path, monkeypatch: 
 
     found: Any = Remembered.of("/models")
     assert [found.script("duckdb", name) for name in ("old", "older", "oldest", "new")] == [None, script, script, script]
+
+
+def test_the_version_of_code_is_worked_out_once(cached: Path, models: Path) -> None:
+    program = """
+import sys
+from warehouse_assets import Definitions, load_assets_from_sql_files
+from warehouse_assets.graph.code.versions import CodeVersions
+defs = Definitions(load_assets_from_sql_files(sys.argv[1]), unknown_tables="source")
+version = CodeVersions()
+print(*(version(node) for node in defs.graph if node.definition is not None), "sqlglot" in sys.modules)
+"""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-c", program, str(models)]
+    first, second = (
+        subprocess.run(command, check=True, env=environment, capture_output=True, text=True).stdout.split() for _ in range(2)
+    )
+
+    assert (first[-1], second[-1]) == ("True", "False")
+    assert first[:-1] == second[:-1]
+    assert len(set(first)) == 3

@@ -5,6 +5,7 @@ It can be removed at any time. A file that cannot be read or written, or is not 
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import sys
@@ -20,17 +21,18 @@ from warehouse_assets.sql.references import Script, TableReference
 
 __all__ = ["Remembered"]
 
+_KINDS = ("scripts", "headers", "canonical")
 _SPARE = 1_000  # entries of what is not there any more that are kept, since it may be on another branch
 
 
 class Remembered:
-    """What is remembered of a folder: scripts, and headers, which are what JSON can hold."""
+    """What is remembered of a folder: scripts, headers, which are what JSON can hold, and canonical forms."""
 
-    def __init__(self, file: Path, scripts: dict[str, Any], headers: dict[str, Any]) -> None:
+    def __init__(self, file: Path, kept: dict[str, dict[str, Any]]) -> None:
         self._file = file
-        self._kept = {"scripts": scripts, "headers": headers}
-        self._used: dict[str, dict[str, Any]] = {"scripts": {}, "headers": {}}
-        self._changed = False
+        self._kept = kept
+        self._used: dict[str, dict[str, Any]] = {kind: {} for kind in _KINDS}
+        self._changed = self._ends = False
 
     @classmethod
     def of(cls, root: str) -> Self:
@@ -38,9 +40,9 @@ class Remembered:
         file = _folder() / f"{_digest(os.path.realpath(root))}.json"
         with suppress(OSError, ValueError, KeyError, TypeError):
             found = json.loads(file.read_bytes())
-            if found["stamp"] == _stamp() and isinstance(found["scripts"], dict) and isinstance(found["headers"], dict):
-                return cls(file, found["scripts"], found["headers"])
-        return cls(file, {}, {})
+            if found["stamp"] == _stamp() and all(isinstance(found[kind], dict) for kind in _KINDS):
+                return cls(file, {kind: found[kind] for kind in _KINDS})
+        return cls(file, {kind: {} for kind in _KINDS})
 
     def script(self, dialect: str, text: str) -> Script | None:
         """What was read of a text of SQL; None where nothing was."""
@@ -71,6 +73,22 @@ class Remembered:
     def add_header(self, text: str, values: dict[str, Any]) -> None:
         """Take up what a header says."""
         self._add("headers", _digest("header", text), values)
+
+    def canonical(self, dialect: str, text: str) -> str | None:
+        """The canonical form of a text; None where it was not worked out before."""
+        key = _digest(dialect, text)
+        found = self._kept["canonical"].get(key)
+        if not isinstance(found, str):
+            return None
+        self._used["canonical"][key] = found
+        return found
+
+    def add_canonical(self, dialect: str, text: str, form: str) -> None:
+        """Take up the canonical form of a text, which is written down as the process ends."""
+        self._add("canonical", _digest(dialect, text), form)
+        if not self._ends:
+            self._ends = True
+            atexit.register(self.save)
 
     def save(self) -> None:
         """Write down what is new; of what is used no more, the rest is kept up to a number."""
@@ -109,7 +127,7 @@ def _digest(*texts: str) -> str:
 def _stamp() -> str:
     """What is different wherever a text may be read differently: this package and how it reads, and sqlglot."""
     own = Path(__file__).parent
-    files = [own / "analysis.py", own / "skimming.py", own / "references.py", Path(__file__)]
+    files = [own / "analysis.py", own / "canonical.py", own / "skimming.py", own / "references.py", Path(__file__)]
     if (sqlglot := find_spec("sqlglot")) is not None and sqlglot.origin is not None:
         files.append(Path(sqlglot.origin).parent / "_version.py")
     said = [__version__, sys.version]

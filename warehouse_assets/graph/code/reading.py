@@ -139,7 +139,8 @@ class Reader:
         cls = type(value)
         text.put("instance", cls)
         if isinstance(value, SQL):
-            text.put(_canonical(value.template, value.dialect), value.bindings)
+            root = value.origin.root if value.origin is not None else None
+            text.put(_canonical(value.template, value.dialect, root), value.bindings)
         elif dataclasses.is_dataclass(cls):
             for field in dataclasses.fields(value):
                 if field.compare:
@@ -341,10 +342,21 @@ def _contents(cell: Any) -> Any:
         return _MISSING
 
 
-def _canonical(template: str, dialect: str | None = None) -> str:
+def _canonical(template: str, dialect: str | None = None, root: str | None = None) -> str:
+    """The canonical form of a query; one from a folder of files, `root`, is worked out once for as long as it stays as it is."""
+    from warehouse_assets.sql.known import remembered_of
+
+    dialect = dialect or "duckdb"
+    remembered = remembered_of(root) if root is not None else None
+    known = remembered.canonical(dialect, template) if remembered is not None else None
+    if known is not None:
+        return known
     from warehouse_assets.sql.canonical import canonical
 
-    return canonical(template, dialect or "duckdb")
+    form = canonical(template, dialect)
+    if remembered is not None:
+        remembered.add_canonical(dialect, template, form)
+    return form
 
 
 def _code_text(code: CodeType, doc: str | None) -> str:
