@@ -11,6 +11,7 @@ import click
 from benchmarks import io as io_benchmark
 from benchmarks import load as load_benchmark
 from benchmarks import overhead as overhead_benchmark
+from benchmarks import sql_load as sql_load_benchmark
 from benchmarks import startup as startup_benchmark
 from benchmarks import stream as stream_benchmark
 from benchmarks import turns as turns_benchmark
@@ -76,6 +77,13 @@ def load(repeat: int, file: Path | None) -> None:
     finish([show(load_benchmark.load(repeat))], file)
 
 
+@main.command("sql-load")
+@repeated(3)
+def sql_load(repeat: int, file: Path | None) -> None:
+    """Loading 2,000 .sql files, when nothing is known of them, and when they were loaded before."""
+    finish([show(sql_load_benchmark.sql_load(repeat))], file)
+
+
 @main.command()
 @repeated(15)
 def startup(repeat: int, file: Path | None) -> None:
@@ -116,6 +124,22 @@ def turns(seconds: float, file: Path | None) -> None:
     finish([show(turns_benchmark.turns(seconds))], file)
 
 
+@main.command()
+@repeated(5)
+@click.option(
+    "--scale", type=click.FloatRange(min=0, min_open=True), default=1.0, help="The scale factor: 1 is a gigabyte of text."
+)
+@click.option(
+    "--store", "stores", type=click.Choice(["duckdb", "parquet"]), multiple=True, default=["duckdb"], help="Where to."
+)
+@click.option("--dbt", type=click.Path(exists=True, path_type=Path, dir_okay=False), help="The program dbt, with dbt-duckdb.")
+def tpch(repeat: int, scale: float, stores: Sequence[str], dbt: Path | None, file: Path | None) -> None:
+    """The 22 queries of TPC-H as assets, against the same statements in one bare DuckDB connection."""
+    from benchmarks import tpch as tpch_benchmark  # which loads the example
+
+    finish([show(tpch_benchmark.tpch(scale, repeat, stores, dbt))], file)
+
+
 @main.command("all")
 @click.option("--json", "file", type=FILE, help="Also write the numbers to this file.")
 def every(file: Path | None) -> None:
@@ -123,6 +147,7 @@ def every(file: Path | None) -> None:
     reports = [
         show(startup_benchmark.startup(15)),
         show(load_benchmark.load(5)),
+        show(sql_load_benchmark.sql_load(3)),
         show(overhead_benchmark.overhead(5)),
     ]
     with served(ALL):

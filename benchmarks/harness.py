@@ -64,9 +64,9 @@ def shown(value: Any) -> str:
 
 
 @contextmanager
-def working_folder() -> Iterator[Path]:
+def working_folder(parent: Path = Path("build")) -> Iterator[Path]:
     """A folder for the tables of a benchmark, on the disk of the project and gone afterwards; its path is absolute."""
-    parent = Path("build").resolve()
+    parent = parent.resolve()
     parent.mkdir(exist_ok=True)
     with TemporaryDirectory(dir=parent, prefix="benchmark-") as name:
         yield Path(name)

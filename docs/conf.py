@@ -44,12 +44,14 @@ python_use_unqualified_type_names = True
 TOPICS = [
     "assets",
     "sources",
+    "sql_assets",
     "multi_assets",
     "graphs",
     "partitions",
     "config_and_resources",
     "outputs",
     "versions",
+    "column_lineage",
     "checks",
     "io_managers",
     "storing_tables",
@@ -58,6 +60,7 @@ TOPICS = [
     "clouds",
     "writing_tables",
     "sql_databases",
+    "sql_execution",
     "time_travel",
     "delta_lake",
     "iceberg",
@@ -67,6 +70,7 @@ TOPICS = [
     "jobs",
     "loading",
     "testing_assets",
+    "testing_sql",
     "testing_io_managers",
     "promises",
     "notebooks",
@@ -75,8 +79,8 @@ TOPICS = [
 
 # The sections of the reference, and the modules whose public names stand in each; "more" has what no other section has.
 SECTIONS = {
-    "assets": ("keys", "definitions.asset", "definitions.assets", "definitions.specs", "definitions.source", "definitions.multi_asset"),
-    "functions": ("execution.context", "definitions.outputs", "definitions.policies", "events", "metadata", "tables", "table_options", "sql"),
+    "assets": ("keys", "definitions.asset", "definitions.assets", "definitions.specs", "definitions.source", "definitions.multi_asset", "definitions.sql_asset"),
+    "functions": ("execution.context", "definitions.outputs", "definitions.policies", "events", "metadata", "column_lineage", "tables", "table_options", "sql"),
     "ops": ("definitions.ops", "definitions.graphs", "definitions.graph_assets"),
     "partitions": ("partitions",),
     "resources": ("config", "resources"),

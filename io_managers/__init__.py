@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from io_managers.delta import DeltaLakeIOManager
     from io_managers.duckdb import DuckDBIOManager
     from io_managers.fsspec import FsspecIOManager
+    from io_managers.functions import sql_function
     from io_managers.iceberg import IcebergIOManager
     from io_managers.memory import InMemoryIOManager
     from io_managers.parquet import ParquetIOManager
@@ -24,6 +25,7 @@ __all__ = [
     "ParquetIOManager",
     "SQLAlchemyIOManager",
     "TableIOManager",
+    "sql_function",
 ]
 
 _MODULES = {
@@ -35,6 +37,7 @@ _MODULES = {
     "ParquetIOManager": "parquet",
     "SQLAlchemyIOManager": "sqlalchemy",
     "TableIOManager": "table",
+    "sql_function": "functions",
 }
 
 

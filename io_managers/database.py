@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from io_managers.functions import SQLFunction, register
 from io_managers.turns import Turns
 from warehouse_assets.errors import StoreLockedError
 
@@ -23,6 +24,7 @@ __all__ = ["Database", "Lease", "in_memory"]
 FIRST_RETRY, LONGEST_RETRY = 0.02, 0.2  # seconds
 TURN = 0.5  # seconds that a process may go on with a file that others wait for
 LONGEST_YIELD = 2.0  # seconds that new leases wait for the old ones to end
+LINGER = 0.2  # seconds that a file is kept open for its next use, where one is to be expected
 
 _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 
@@ -65,6 +67,7 @@ class Database:
     def __init__(self, path: str | None = None) -> None:
         self.path = path
         self.writers = 0
+        self._functions: dict[str, SQLFunction] = {}
         self.lock = threading.RLock()
         self._closed = threading.Condition(self.lock)
         self._turns = Turns(path) if path is not None else None
@@ -75,8 +78,11 @@ class Database:
         self._tables: dict[str, threading.RLock] = {}
         self._root: duckdb.DuckDBPyConnection | None = None
         self._read_only = False
+        self._config: Mapping[str, Any] = _DEFAULTS
         self._users = 0
         self._waiting = 0
+        self._keeps_open = False
+        self._closing: threading.Timer | None = None
 
     @classmethod
     def of(cls, path: str) -> Database:
@@ -102,6 +108,14 @@ class Database:
         finally:
             with self.lock:
                 self.writers -= 1
+
+    def learn(self, functions: Mapping[str, SQLFunction]) -> None:
+        """Let all its connections call these functions until it is closed; to be asked while there is a lease."""
+        with self.lock:
+            for name, function in functions.items():
+                if self._functions.get(name) != function and self._root is not None:
+                    register(self._root, function)  # and no cursor, with which it would be gone
+                    self._functions[name] = function
 
     def table_lock(self, name: str) -> threading.RLock:
         """What a writer of a table holds, so that no two replace it at once; DuckDB takes no notice of case."""
@@ -143,10 +157,36 @@ class Database:
         with self.lock:
             self._users -= 1
             own[0] -= 1
-            if self._users == 0 and self._root is not None and self.path is not None:
-                self._root.close()
-                self._root = None
-                self._closed.notify_all()
+            if self._users or self._root is None or self.path is None:
+                return
+            if not self._keeps_open or (self._turns is not None and self._turns.someone_waits()):
+                self._let_go()
+                return
+            self._closing = threading.Timer(LINGER, self._let_go_if_idle)
+            self._closing.daemon = True
+            self._closing.start()
+
+    def keep_open(self, keep: bool) -> None:
+        """Whether the file, once opened, is kept for a moment after its last use, since another follows: opening it is slow."""
+        with self.lock:
+            self._keeps_open = keep
+            if not keep:
+                self._let_go_if_idle()
+
+    def _let_go_if_idle(self) -> None:
+        with self.lock:
+            if not self._users and self._root is not None and self.path is not None:
+                self._let_go()
+
+    def _let_go(self) -> None:
+        """Close the file, which nobody uses."""
+        assert self._root is not None
+        if self._closing is not None:
+            self._closing.cancel()
+            self._closing = None
+        self._root.close()
+        self._root = None
+        self._closed.notify_all()
 
     def close(self) -> None:
         """Let go of a database in memory, and of what it holds."""
@@ -157,8 +197,15 @@ class Database:
 
     def _try_lease(self, reads_only: bool, config: Mapping[str, Any]) -> Lease:
         with self.lock:
+            if self._closing is not None:
+                self._closing.cancel()
+                self._closing = None
+                if self._config != config or (self._read_only and not reads_only) or self.is_missing:
+                    self._let_go_if_idle()
             if self._root is None:
                 self._root, self._read_only = self._open(reads_only, dict(config))
+                self._config = config
+                self._functions.clear()
                 self._turn_began = self._turn_began or time.monotonic()
             elif self._read_only and not reads_only:
                 raise duckdb.ConnectionException(_READ_HERE)
@@ -183,6 +230,7 @@ class Database:
                 if self._waiting or not over or now < self._asks_at or not self._turns.someone_waits():
                     return
                 self._yields_until = now + LONGEST_YIELD
+                self._let_go_if_idle()
             if not self._closed.wait_for(lambda: self._root is None, timeout=self._yields_until - now):
                 self._asks_at = time.monotonic() + 5 * LONGEST_YIELD
                 return

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import itertools
+import re
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,10 +13,12 @@ import duckdb
 
 from io_managers.database import in_memory
 from io_managers.engine_types import Column
-from warehouse_assets.errors import InvalidSQLError
-from warehouse_assets.io_manager import InputContext, ScansInDuckDB, TableSource
+from io_managers.functions import named_functions, register
+from io_managers.projection import narrowed
+from warehouse_assets.io_manager import ScansInDuckDB, TableSource
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql import SQL
+from warehouse_assets.sql.faults import fault_said, place_said
 from warehouse_assets.tables import quote_identifier
 
 if TYPE_CHECKING:
@@ -83,8 +85,11 @@ def bound(
     `in_place` gives a SQL expression for a table that the connection already sees, and its parameters. Others are read where they are, if their store lets
     DuckDB do so, or brought in as an Arrow stream.
     """
-    resolved = sql.resolve(sources, asset_key=asset_key, default_schema=default_schema)
+    resolved = sql.resolve(sources, asset_key=asset_key, default_schema=default_schema, several=True)
     uses = [key for _, key in resolved.references]
+    for called, function in named_functions(sql.functions).items() if sql.functions else ():
+        if called in resolved.template.casefold():
+            register(connection, function)
     with contextlib.ExitStack() as stack:
         names = {}
         parameters = dict(resolved.parameters)
@@ -97,10 +102,19 @@ def bound(
             if name is not None:
                 name = limited(name, source.context.where, source.context.limit, key)
             else:
-                name = stack.enter_context(_brought_in(connection, source, once=uses.count(key) == 1))
+                name = stack.enter_context(_brought_in(connection, source, sql, once=uses.count(key) == 1))
             names[key] = name
-        with sql_errors(asset_key):
-            yield resolved.text(names), parameters
+        before, text = resolved.before(names)
+        for statement in before:
+            with sql_errors(sql, statement, asset_key):
+                connection.execute(statement, named_in(statement, parameters))
+        with sql_errors(sql, text, asset_key):
+            yield text, named_in(text, parameters) if before else parameters
+
+
+def named_in(statement: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the parameters that a statement names."""
+    return {name: value for name, value in parameters.items() if re.search(rf"\${re.escape(name)}\b", statement)}
 
 
 def limited(rows: str, where: str | None, limit: int | None, key: AssetKey) -> str:
@@ -125,11 +139,12 @@ def answered(sql: SQL, sources: Mapping[AssetKey, TableSource]) -> Iterator[pa.R
 
 
 @contextlib.contextmanager
-def _brought_in(connection: duckdb.DuckDBPyConnection, source: TableSource, *, once: bool) -> Iterator[str]:
+def _brought_in(connection: duckdb.DuckDBPyConnection, source: TableSource, sql: SQL, *, once: bool) -> Iterator[str]:
     import pyarrow as pa
 
-    context: InputContext = copy.copy(source.context)
-    context.type_hint = pa.RecordBatchReader
+    from warehouse_assets.sql.projection import names_in
+
+    context = narrowed(source, pa.RecordBatchReader, names_in(sql.render(sql.dialect or "duckdb")[0], sql.dialect or "duckdb"))
     name = temporary_name()
     with source.io_manager.load_input(context) as reader:
         connection.register(name, reader)
@@ -144,14 +159,16 @@ def _brought_in(connection: duckdb.DuckDBPyConnection, source: TableSource, *, o
 
 
 @contextlib.contextmanager
-def sql_errors(asset_key: AssetKey | None) -> Iterator[None]:
-    """Turn what DuckDB says of faulty SQL into InvalidSQLError, naming the asset."""
+def sql_errors(sql: SQL, text: str, asset_key: AssetKey | None) -> Iterator[None]:
+    """Turn what DuckDB says of `text`, made of faulty SQL, into InvalidSQLError, naming the asset and the place."""
     try:
         yield
     except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException, duckdb.SyntaxException) as error:
-        whose = f"the SQL of asset {asset_key.to_user_string()!r}" if asset_key else "the SQL"
-        message, _, _ = str(error).partition("\n\nLINE ")  # of the statement that was built around it
-        raise InvalidSQLError(f"{whose}: {message}") from None
+        raise fault_said(sql, str(error), text, asset_key) from None
+    except duckdb.Error as error:
+        if place := place_said(sql, str(error), text):
+            error.add_note(f"in the SQL at {place}")
+        raise
 
 
 def collected(sql: SQL, sources: Mapping[AssetKey, TableSource], asset_key: AssetKey) -> pl.DataFrame:

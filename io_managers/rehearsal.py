@@ -16,7 +16,16 @@ from warehouse_assets.sql import SQL
 from warehouse_assets.table_options import TABLE_OPTIONS
 from warehouse_assets.tables import TableName, TableSchema, TableSlice
 
-__all__ = ["Store", "TwinRehearsal", "in_a_folder", "promised_frame", "reading_whole", "types_of", "without_options"]
+__all__ = [
+    "Store",
+    "TwinRehearsal",
+    "in_a_folder",
+    "promised_frame",
+    "reading_whole",
+    "types_of",
+    "without_options",
+    "without_rows",
+]
 
 
 class Store(Protocol):
@@ -121,8 +130,20 @@ def _without_rows(obj: Any, key: AssetKey) -> Any:
     import polars as pl
 
     if isinstance(obj, SQL):
-        return SQL("select * from {query} limit 0", query=obj)
+        return without_rows(obj)
     return pl.DataFrame(schema=types_of(obj, key))
+
+
+def without_rows(sql: SQL) -> SQL:
+    """The query over none of its rows; faults in it are still told at their place in the text as it was written."""
+    from warehouse_assets.sql.analysis import token_spans
+
+    text, end = sql.template, len(sql.template)
+    for start, stop in reversed(list(token_spans(text, sql.dialect or "duckdb"))):
+        if text[start:stop] != ";":
+            break
+        end = start
+    return sql.rewritten(f"select * from (\n{text[:end]}\n) limit 0", sql.bindings)
 
 
 def _recorded(output: OutputContext) -> TableSchema:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,10 +11,12 @@ from typing import Any, ClassVar, Self, get_args
 
 from io_managers.column_contract import ColumnContract, described
 from io_managers.frames import FrameType, empty_frame, from_reader, requested
+from io_managers.lazy_lineage import lineage_metadata, remember_scan
 from io_managers.rehearsal import in_a_folder
 from io_managers.selected_rows import check_columns, selected
 from io_managers.slices import PARTITION_EXPR, partition_columns, partition_filters
 from io_managers.staged_contract import check_staged
+from io_managers.views import check_view, refuse_frame
 from io_managers.write_modes import check_mode, check_versions, keeps_rows
 from warehouse_assets.errors import (
     InvalidDefinitionError,
@@ -24,6 +26,8 @@ from warehouse_assets.errors import (
 from warehouse_assets.io_manager import ConfigurableIOManager, InputContext, OutputContext, Rehearsal
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.metadata import stats_metadata
+from warehouse_assets.sql import SQL
+from warehouse_assets.sql.partitions import with_partition
 from warehouse_assets.table_options import SCHEMA_POLICY, SchemaPolicy, TableOptions, WriteModeKind
 from warehouse_assets.tables import (
     PartitionFilter,
@@ -68,6 +72,9 @@ class TableIOManager(ConfigurableIOManager):
     needs_partition_expr: ClassVar[bool] = True
     """Whether a table with partitions has to say which column tells them."""
 
+    keeps_views: ClassVar[bool] = False
+    """Whether this store keeps views too."""
+
     reads_rows: ClassVar[bool] = False
     """Whether `read` takes notice of the `where` and `limit` of a slice; where not, what it gives is filtered."""
 
@@ -109,6 +116,7 @@ class TableIOManager(ConfigurableIOManager):
         options = TableOptions.of(metadata)
         check_mode(key, options, partitions_def, self.write_modes)
         check_versions(key, options, self)
+        check_view(key, options, partitions_def, keeps_views=self.keeps_views)
         ColumnContract.of(key, options)
         if partitions_def is not None and (self.needs_partition_expr or PARTITION_EXPR in metadata):
             partition_columns(key, metadata, partitions_def)
@@ -125,16 +133,29 @@ class TableIOManager(ConfigurableIOManager):
         """The partitions that `context` is about, of an asset whose metadata `output` has; None for the whole table."""
         return partitions_of(context, output)
 
+    def bound_to_partitions(self, context: OutputContext, obj: Any) -> Any:
+        """What is to be written; SQL with the values that it names of the partitions that are, and the functions it may call."""
+        if not isinstance(obj, SQL):
+            return obj
+        return with_partition(obj, context, self.sql_naming().dialect).calling(self.called_functions)
+
+    @property
+    def called_functions(self) -> Sequence[Any]:
+        """The Python functions that its engine has to be told of for each query."""
+        return ()
+
     @contextmanager
     def stage(self, context: OutputContext, obj: Any) -> Generator[StagedWrite]:
         refuse_none(obj, context.asset_key)
         with self._kept_to_contract(context, obj) as staged:
             yield staged
-        context.add_output_metadata(stats_metadata(staged.stats))
+        context.add_output_metadata({**stats_metadata(staged.stats), **lineage_metadata(obj)})
 
     @contextmanager
     def _kept_to_contract(self, context: OutputContext, obj: Any) -> Generator[StagedWrite]:
         """What is staged, once it has the columns that the asset promises."""
+        refuse_frame(context, obj)
+        obj = self.bound_to_partitions(context, obj)
         table = TableSlice(self.name_of(context), None, self.filters(context, context))
         contract = ColumnContract.of(context.asset_key, context.table_options)
         told = contract is not None and contract.check_frame(obj)
@@ -165,7 +186,8 @@ class TableIOManager(ConfigurableIOManager):
         table = self.slice_of(context)
         try:
             if self.reads_rows or (table.where is None and table.limit is None):
-                return read(context, table, kind)
+                frame = read(context, table, kind)
+                return remember_scan(frame, context.asset_key) if kind is FrameType.LAZY else frame
             reader = read(context, replace(table, columns=None, where=None, limit=None), FrameType.READER)
             check_columns(context, table.columns, reader.schema.names)
             return from_reader(selected(reader, table, context.asset_key), kind)

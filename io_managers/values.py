@@ -25,6 +25,7 @@ from warehouse_assets.io_manager.base import IOManager
 from warehouse_assets.io_manager.contexts import InputContext, OutputContext, TableSource
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql import SQL
+from warehouse_assets.sql.partitions import with_partition
 from warehouse_assets.table_options import TableOptions
 from warehouse_assets.tables import Table, TableName, TableSlice, TableStats
 
@@ -61,10 +62,12 @@ class ValueIOManager(IOManager):
     def check_asset(self, key: AssetKey, metadata: Mapping[str, Any], partitions_def: Any) -> None:
         """`partition_expr` may be missing: then the rows of a partition are what was returned for it."""
         from io_managers.slices import PARTITION_EXPR, partition_columns
+        from io_managers.views import check_view
         from io_managers.write_modes import check_mode, check_versions
 
         options = TableOptions.of(metadata)
         check_mode(key, options, partitions_def, ("replace",))
+        check_view(key, options, partitions_def, keeps_views=False)
         check_versions(key, options, self)
         if partitions_def is not None and PARTITION_EXPR in metadata:
             partition_columns(key, metadata, partitions_def)
@@ -179,7 +182,7 @@ class StagedValues:
 def _answer(sql: SQL, context: OutputContext) -> Any:
     from io_managers.engine import collected
 
-    return collected(sql, context.sources, context.asset_key)
+    return collected(with_partition(sql, context), context.sources, context.asset_key)
 
 
 def _by_partition(context: OutputContext, value: Any) -> Mapping[str | None, Any]:

@@ -48,6 +48,14 @@ class RememberingManager(IOManager):
         return [context.asset_key.to_user_string() for context in self.inputs]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is remembered of SQL files is kept apart from what the person remembers."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture
 def new_manager() -> type[RememberingManager]:
     return RememberingManager

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -133,3 +134,21 @@ def test_two_assets_in_one_schema_by_metadata_are_an_error():
 
     with pytest.raises(InvalidDefinitionError, match=r"would both be kept in shop.orders"):
         Definitions(assets=[orders, others], resources={"io_manager": DuckDBIOManager()})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"materialized": "cube"}, 'materialized is \'cube\'. It is "table" or "view".'),
+        ({"materialized": "view", "mode": "append"}, "a view holds no rows, and so has no mode"),
+        ({"materialized": "view", "sort_by": "id", "keep_versions": 3}, "and so has no sort_by and no keep_versions"),
+        ({"materialized": "view", "partition_expr": "day"}, "and so has no partition_expr"),
+        ({"materialized": "view", "schema_policy": "sync"}, "and so has no schema_policy"),
+    ],
+    ids=["unknown", "mode", "rows", "partitions", "policy"],
+)
+def test_what_does_not_go_with_a_view_is_refused(wrong: Any, message: str) -> None:
+    with pytest.raises(InvalidDefinitionError) as caught:
+        TableOptions(**wrong)
+
+    assert message in str(caught.value)

@@ -92,6 +92,9 @@ if TYPE_CHECKING:
     from warehouse_assets.execution.run_config import RunConfig as RunConfig
     from warehouse_assets.execution.with_resources import with_resources as with_resources
     from warehouse_assets.graph.selection import AssetSelection as AssetSelection
+    from warehouse_assets.graph.tracing import LineageLink as LineageLink
+    from warehouse_assets.graph.tracing import LineageNode as LineageNode
+    from warehouse_assets.graph.tracing import LineageTrace as LineageTrace
     from warehouse_assets.instance import Instance as Instance
     from warehouse_assets.io_manager.base import IOManager as IOManager
     from warehouse_assets.io_manager.base import IOManagerDefinition as IOManagerDefinition
@@ -192,6 +195,9 @@ _HOMES = {
     "Jitter": "definitions.policies",
     "JobDefinition": "execution.job",
     "LastPartitionMapping": "partitions.mapping",
+    "LineageLink": "graph.tracing",
+    "LineageNode": "graph.tracing",
+    "LineageTrace": "graph.tracing",
     "MaterializeResult": "definitions.outputs",
     "MetadataValue": "metadata",
     "MonthlyPartitionsDefinition": "partitions.periodic",

@@ -51,6 +51,14 @@ class TableColumnLineage:
         object.__setattr__(self, "deps_by_column", {name: tuple(deps) for name, deps in self.deps_by_column.items()})
         object.__setattr__(self, "row_deps", tuple(self.row_deps))
 
+    def __str__(self) -> str:
+        """What a person reads of it: how many columns there are, and which tables they are made from."""
+        if not self.deps_by_column and self.opaque is not None:
+            return self.opaque
+        tables = {dep.asset_key.to_user_string() for deps in (*self.deps_by_column.values(), self.row_deps) for dep in deps}
+        count = len(self.deps_by_column)
+        return f"{count} column{'' if count == 1 else 's'}, made from {', '.join(sorted(tables)) or 'no other table'}"
+
     def to_json(self) -> dict[str, Any]:
         """The lineage as JSON can hold it; a table is named by the segments of its key."""
         return {
@@ -64,7 +72,9 @@ class TableColumnLineage:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> TableColumnLineage:
-        """The lineage that `to_json` wrote."""
+        """The lineage that `to_json` wrote, or an earlier version of it."""
+        if not isinstance(data.get("columns"), dict):
+            data = {"columns": data}
         return cls(
             {name: _deps(pairs) for name, pairs in data["columns"].items()},
             data.get("kinds", {}),

@@ -204,18 +204,25 @@ class RowKeyError(TableError, ValueError):
 class InvalidSQLError(TableError, ValueError):
     """SQL that cannot be parsed or bound, or that reads a table which the asset does not depend on.
 
-    `position` is the line and the column in its text, counted from 1, where they are known.
+    `position` is the line and the column in its text, counted from 1, where they are known, `excerpt` that line with a mark below.
     """
 
     def __init__(
-        self, message: str = "", *, where: str | None = None, hint: str | None = None, position: tuple[int, int] | None = None
+        self,
+        message: str = "",
+        *,
+        where: str | None = None,
+        hint: str | None = None,
+        position: tuple[int, int] | None = None,
+        excerpt: str | None = None,
     ) -> None:
         super().__init__(message, where=where, hint=hint)
         self.position = position
+        self.excerpt = excerpt
 
     def __str__(self) -> str:
         at = f"line {self.position[0]}, column {self.position[1]}: " if self.position and self.where is None else ""
-        return at + super().__str__()
+        return at + super().__str__() + (f"\n{self.excerpt}" if self.excerpt else "")
 
 
 class StoreLockedError(TableError, TimeoutError):

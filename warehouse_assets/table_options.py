@@ -11,6 +11,7 @@ from warehouse_assets.errors import InvalidDefinitionError, close_matches
 __all__ = ["SchemaPolicy", "TableOptions", "WriteMode", "WriteModeKind", "delete_insert", "snapshot", "upsert"]
 
 WriteModeKind: TypeAlias = Literal["replace", "append", "upsert", "delete_insert", "snapshot"]
+Materialized: TypeAlias = Literal["table", "view"]
 SchemaPolicy: TypeAlias = Literal["fail", "append", "sync"]
 
 TABLE_OPTIONS = "table_options"  # the metadata of an asset under which its manager finds them
@@ -19,6 +20,7 @@ SCHEMA_POLICY = "schema_policy"
 
 _KINDS: tuple[WriteModeKind, ...] = get_args(WriteModeKind)
 _POLICIES: tuple[SchemaPolicy, ...] = get_args(SchemaPolicy)
+_OF_ROWS = ("mode", PARTITION_EXPR, "sort_by", SCHEMA_POLICY, "keep_versions")
 _HINTS = {"upsert": 'Write upsert(key=["id"]).', "snapshot": 'Write snapshot(key=["id"]).'}
 
 
@@ -87,7 +89,8 @@ class TableOptions:
     written. `schema_policy` says what happens where new rows have other columns than a table that keeps its rows. `columns` is a
     contract: a `pl.Schema`, a `pa.Schema`, a mapping of names to types (those of SQL as text, "bigint not null"), or a class with annotated fields; a table with other
     columns or types is not published. `descriptions` say what columns hold. `keep_versions` is how many versions of the table are
-    kept, the present one among them. `schema` is the schema of the table, in place of the one its key names.
+    kept, the present one among them. `schema` is the schema of the table, in place of the one its key names. `materialized` "view"
+    keeps a query in place of rows, which goes with no mode, order or versions of rows.
 
     >>> TableOptions(mode=upsert("id"), sort_by="day").sort_by
     ('day',)
@@ -104,6 +107,7 @@ class TableOptions:
     descriptions: Mapping[str, str] | None = None
     keep_versions: int | None = None
     schema: str | None = None
+    materialized: Materialized = "table"
 
     def __init__(
         self,
@@ -116,6 +120,7 @@ class TableOptions:
         descriptions: Mapping[str, str] | None = None,
         keep_versions: int | None = None,
         schema: str | None = None,
+        materialized: Materialized = "table",
     ) -> None:
         if schema_policy is not None and schema_policy not in _POLICIES:
             hint = f"It is one of {', '.join(_POLICIES)}."
@@ -133,6 +138,14 @@ class TableOptions:
         put(self, "descriptions", dict(descriptions) if descriptions else None)
         put(self, "keep_versions", keep_versions)
         put(self, "schema", schema)
+        put(self, "materialized", materialized)
+        if materialized not in get_args(Materialized):
+            raise InvalidDefinitionError(f"materialized is {materialized!r}", hint='It is "table" or "view".')
+        if materialized == "view" and (rows := [name for name in _OF_ROWS if getattr(self, name) != getattr(_DEFAULTS, name)]):
+            raise InvalidDefinitionError(
+                f"a view holds no rows, and so has no {' and no '.join(rows)}",
+                hint='Leave it out, or write materialized="table".',
+            )
 
     @classmethod
     def of(cls, metadata: Mapping[str, Any]) -> TableOptions:

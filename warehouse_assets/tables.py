@@ -97,10 +97,14 @@ class TableName:
 
 @dataclass(frozen=True, slots=True)
 class SQLNaming:
-    """How SQL in a store is written: what its dialect is called in sqlglot, and the schema of tables that are named without one."""
+    """How SQL in a store is written: what its dialect is called in sqlglot, and the schema of tables that are named without one.
+
+    The catalog, where the store has a name for it, is that in which all its tables are.
+    """
 
     dialect: str = "duckdb"
     default_schema: str | None = None
+    default_catalog: str | None = None
 
 
 def placed_key(key: AssetKey, metadata: Mapping[str, Any]) -> AssetKey:
@@ -194,12 +198,12 @@ class TableSlice:
 class TableStats:
     """What a store measured of a write.
 
-    `row_count` and `byte_size` (bytes at rest; None where the store cannot tell) are those of the whole table after the write,
+    A view has neither rows nor bytes of its own: both are None. `row_count` and `byte_size` (bytes at rest; None where the store cannot tell) are those of the whole table after the write,
     `partition_row_count` the rows of the slice that was written. The place is a `table_name` in a database or a `uri`. `version` is
     the name that the store has for the state of the table after the write, where it keeps earlier ones.
     """
 
-    row_count: int
+    row_count: int | None
     byte_size: int | None
     schema: TableSchema
     table_name: str | None = None

@@ -1,12 +1,20 @@
-"""Where a table is in a DuckDB database, what it has, and how many blocks it takes."""
+"""Where a table is in a DuckDB database, what it has, and how many bytes it takes."""
 
 from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from warehouse_assets.tables import TableColumn, TableName, TableSchema, quote_identifier
 
-__all__ = ["blocks_of", "exists", "full_name", "is_listed", "kinds_of", "schema_of"]
+if TYPE_CHECKING:
+    from io_managers.database import Database
+
+__all__ = ["bytes_at_rest", "exists", "full_name", "is_listed", "kinds_of", "make_schema", "schema_of"]
+
+CHECKPOINT_WAIT = 1.0  # seconds that a small write waits for others to end before it is measured in the write-ahead log
 
 
 def full_name(connection: duckdb.DuckDBPyConnection, name: TableName) -> str:
@@ -15,12 +23,20 @@ def full_name(connection: duckdb.DuckDBPyConnection, name: TableName) -> str:
     return f"{quote_identifier(catalog)}.{name.quoted}"
 
 
+def make_schema(connection: duckdb.DuckDBPyConnection, schema: str) -> None:
+    """Make a schema, unless there is one; with the catalog, as in `full_name`."""
+    [(catalog,)] = connection.execute("select current_database()").fetchall()
+    connection.execute(f"create schema if not exists {quote_identifier(catalog)}.{quote_identifier(schema)}")
+
+
 def exists(connection: duckdb.DuckDBPyConnection, name: TableName) -> bool:
     """Whether there is a table or a view; where there is none, this ends an open transaction."""
     try:
         connection.sql(f"from {full_name(connection, name)}")
     except duckdb.CatalogException:
-        return False
+        return is_listed(connection, name)  # as a view that reads what is gone
+    except duckdb.BinderException:  # a view that reads what has other columns
+        return True
     return True
 
 
@@ -44,7 +60,35 @@ def schema_of(connection: duckdb.DuckDBPyConnection, table: str) -> TableSchema:
     return TableSchema(tuple(TableColumn(name, kind) for name, kind in kinds_of(connection, table).items()))
 
 
-def blocks_of(connection: duckdb.DuckDBPyConnection, table: str) -> tuple[int, bool, int]:
+def bytes_at_rest(connection: duckdb.DuckDBPyConnection, database: Database, table: str, logged: int) -> int | None:
+    """The bytes of the blocks that hold the table; None in memory.
+
+    A small table is in the write-ahead log until a checkpoint, which waits for the transactions of others to end: if they
+    take too long, the `logged` bytes count instead.
+    """
+    if database.path is None:
+        return None
+    _checkpointed(connection)
+    blocks, pending, block_size = _blocks_of(connection, table)
+    delay, deadline = 0.005, time.monotonic() + CHECKPOINT_WAIT / (1 if database.writers else 10)
+    while pending and time.monotonic() < deadline:
+        time.sleep(delay)
+        delay = min(2 * delay, 0.05)
+        if _checkpointed(connection):
+            blocks, pending, block_size = _blocks_of(connection, table)
+    return blocks * block_size + (logged if pending else 0)
+
+
+def _checkpointed(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the write-ahead log could be emptied into blocks."""
+    try:
+        connection.execute("checkpoint")
+    except duckdb.TransactionException:
+        return False
+    return True
+
+
+def _blocks_of(connection: duckdb.DuckDBPyConnection, table: str) -> tuple[int, bool, int]:
     """How many blocks hold the table, whether some of it is not in a block yet, and the bytes of a block."""
     [row] = connection.execute(
         """

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections import ChainMap
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from logging import Logger
 from pathlib import Path
@@ -18,32 +16,31 @@ from pydantic import Field, PrivateAttr
 from io_managers import engine
 from io_managers.column_contract import descriptions
 from io_managers.database import Database, Lease
-from io_managers.duckdb.catalog import blocks_of, exists, full_name, is_listed, kinds_of, schema_of
+from io_managers.duckdb.catalog import bytes_at_rest, exists, full_name, is_listed, kinds_of, make_schema, schema_of
 from io_managers.duckdb.incoming import Incoming, IncomingFrame
 from io_managers.duckdb.merging import describe_columns, merge_rows, sorted_rows
 from io_managers.duckdb.notes import remember, remembered
 from io_managers.duckdb.partitions import write_partitions
+from io_managers.duckdb.publishing import commit, rolled_back
 from io_managers.duckdb.rehearsing import rehearsed
 from io_managers.duckdb.settings import check_settings, from_uri
 from io_managers.duckdb.versions import History, forget, is_tracked, listed, place_of_version, restore
+from io_managers.duckdb.views import drop_view, put_view
 from io_managers.engine_types import Column, restored
 from io_managers.frames import FrameType
+from io_managers.functions import named_functions
 from io_managers.selected_rows import wrong_condition
 from io_managers.slices import condition
 from io_managers.table import StagedWrite, TableIOManager, check_columns, missing_table
+from io_managers.views import is_view, refuse_values, seen_by_view, unreadable_view
 from io_managers.write_modes import keeps_rows
-from warehouse_assets.errors import TableError
 from warehouse_assets.io_manager import InputContext, OutputContext, Rehearsal, TableSource
 from warehouse_assets.io_manager.contexts import logger
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql import SQL
-from warehouse_assets.tables import TableName, TableSlice, TableStats, TableVersion, placed_key, quote_identifier
+from warehouse_assets.tables import SQLNaming, TableName, TableSlice, TableStats, TableVersion, placed_key, quote_identifier
 
 __all__ = ["DuckDBIOManager"]
-
-CHECKPOINT_WAIT = 1.0  # seconds that a small write waits for others to end before it is measured in the write-ahead log
-
-_OF_A_VIEW = ("is of type View", "Can only delete from base table", "Can only modify view")
 
 
 _NOTHING: Mapping[str, Any] = {}
@@ -51,9 +48,12 @@ _NOTHING: Mapping[str, Any] = {}
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a transaction wrote: the rows of the table, those of the partitions where some were written, and the version if any."""
+    """What a transaction wrote: the rows of the table, those of the partitions where some were written, and the version if any.
 
-    rows: int
+    The rows of a view are not counted.
+    """
+
+    rows: int | None
     partition_rows: int | None
     version: str | None
 
@@ -65,6 +65,7 @@ class DuckDBIOManager(TableIOManager):
     files: an asset whose key has three segments or more, the first of which is such a name, is a table there. A file is held only
     while something reads or writes it. While another program holds it, a read or a write waits for `lock_timeout` seconds, saying
     so, and then raises StoreLockedError. `connection_config` are settings of DuckDB, such as `{"memory_limit": "2GB", "threads": 4}`.
+    `functions` are Python functions that SQL and views can call, see `sql_function`.
     """
 
     database: str = ":memory:"
@@ -72,9 +73,11 @@ class DuckDBIOManager(TableIOManager):
     schema_: str = Field(default="main", alias="schema")
     lock_timeout: float = 60.0
     connection_config: Mapping[str, Any] = Field(default_factory=dict)
+    functions: Sequence[Any] = Field(default=(), repr=False)
 
     write_modes: ClassVar = frozenset({"replace", "append", "upsert", "delete_insert", "snapshot"})
     reads_rows: ClassVar = True
+    keeps_views: ClassVar = True
 
     _memory: Database = PrivateAttr(default_factory=Database)
 
@@ -82,6 +85,7 @@ class DuckDBIOManager(TableIOManager):
         super().model_post_init(context)
         if self.connection_config:
             check_settings(self.connection_config)
+        named_functions(self.functions)
         engine.closing_with(self, self._memory.close)
 
     @classmethod
@@ -100,12 +104,22 @@ class DuckDBIOManager(TableIOManager):
     def default_schema(self) -> str:
         return self.schema_
 
+    def sql_naming(self) -> SQLNaming:
+        return SQLNaming("duckdb", self.schema_, "memory" if self.database == ":memory:" else Path(self.database).stem)
+
     @property
     def _database(self) -> Database:
         return self._memory if self.database == ":memory:" else Database.of(self.database)
 
+    def keep_open(self, keep: bool) -> None:
+        for database in (self._database, *map(Database.of, self.attach.values())):
+            database.keep_open(keep)
+
     def _lease(self, database: Database, log: Logger, *, reads_only: bool = False) -> Lease:
-        return database.lease(lock_timeout=self.lock_timeout, log=log, reads_only=reads_only, config=self.connection_config)
+        lease = database.lease(lock_timeout=self.lock_timeout, log=log, reads_only=reads_only, config=self.connection_config)
+        if self.functions:
+            database.learn(named_functions(self.functions))
+        return lease
 
     def _database_of(self, name: TableName) -> Database:
         return self._database if name.catalog is None else Database.of(self.attach[name.catalog])
@@ -132,9 +146,9 @@ class DuckDBIOManager(TableIOManager):
             try:
                 yield staged
                 with database.writing():
-                    logged = self._commit(connection, database, context)
+                    logged = commit(connection, database, context.asset_key)
             except BaseException:
-                _roll_back(connection)
+                rolled_back(connection)
                 raise
             staged.stats = self._measured(connection, table, written, logged)
 
@@ -148,22 +162,22 @@ class DuckDBIOManager(TableIOManager):
                 connection.begin()
                 history.begin()
                 rows, partition_rows = self._put(connection, context, table, incoming)
-                return Written(rows, partition_rows, history.end(rows))
-            except BaseException as error:
-                _roll_back(connection)
-                if isinstance(error, duckdb.Error) and any(text in str(error) for text in _OF_A_VIEW):
-                    hint = f"Drop it first: drop view {table.name.quoted}"
-                    raise TableError(
-                        f"{table.name} in {self._database_of(table.name)} is a view, not a table", hint=hint
-                    ) from None
+                return Written(rows, partition_rows, history.end(rows or 0))
+            except BaseException:
+                rolled_back(connection)
                 raise
 
     def _put(
         self, connection: duckdb.DuckDBPyConnection, context: OutputContext, table: TableSlice, incoming: Incoming
-    ) -> tuple[int, int | None]:
-        """Write the rows; how many the table has, and the partitions where some are written."""
+    ) -> tuple[int | None, int | None]:
+        """Write the rows; how many the table has, and the partitions where some are written. A view has none."""
         quoted, options = full_name(connection, table.name), context.table_options
         words = descriptions(options, context.asset_key)
+        if is_view(context):
+            put_view(connection, table.name, incoming.query)
+            describe_columns(connection, quoted, words)
+            return None, None
+        drop_view(connection, table.name)
         incoming = sorted_rows(connection, incoming, options.sort_by, context.asset_key)
         if not keeps_rows(options.mode) and table.partitions is None:
             statement = f"create or replace table {quoted} as {incoming.query}"
@@ -210,9 +224,9 @@ class DuckDBIOManager(TableIOManager):
                     described = descriptions(context.table_options, context.asset_key)
                     describe_columns(connection, full_name(connection, name), described)
                     written = Written(rows, None, history.end(rows))
-                    logged = self._commit(connection, database, context)
+                    logged = commit(connection, database, context.asset_key)
                 except BaseException:
-                    _roll_back(connection)
+                    rolled_back(connection)
                     raise
             return self._measured(connection, TableSlice(name), written, logged)
 
@@ -230,8 +244,15 @@ class DuckDBIOManager(TableIOManager):
             return self._in_place(source, connection, database)
 
         with engine.bound(
-            sql, context.sources, connection, asset_key=context.asset_key, default_schema=self.schema_, in_place=in_place
+            sql,
+            context.sources,
+            connection,
+            asset_key=context.asset_key,
+            default_schema=self.schema_,
+            in_place=seen_by_view(context, in_place) if is_view(context) else in_place,
         ) as (text, parameters):
+            if is_view(context):
+                refuse_values(context, parameters)
             if context.partitions_def is None or str(self.name_of(context)).casefold() not in seen:
                 yield Incoming(text, parameters)
                 return
@@ -289,6 +310,7 @@ class DuckDBIOManager(TableIOManager):
             return False
         with self._writing(context, name) as connection:
             found = exists(connection, name)
+            drop_view(connection, name)
             connection.execute(f"drop table if exists {full_name(connection, name)}")
             if is_tracked(connection):
                 forget(connection, name)
@@ -323,7 +345,9 @@ class DuckDBIOManager(TableIOManager):
         quoted = full_name(connection, table.name)
         try:
             relation = connection.sql(f"from {quoted}")
-        except duckdb.CatalogException:
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
+            if is_listed(connection, table.name):
+                raise unreadable_view(context, table.name, str(error)) from None
             raise missing_table(context, str(table.name), str(self._database_of(table.name))) from None
         stored = dict(zip(relation.columns, map(str, relation.types), strict=True))
         check_columns(context, table.columns, list(stored))
@@ -365,7 +389,7 @@ class DuckDBIOManager(TableIOManager):
             closing(self._lease(database, context.log)) as lease,
         ):
             with database.lock:  # two threads that create one schema at once would fail
-                lease.connection.execute(f"create schema if not exists {quote_identifier(name.schema or 'main')}")
+                make_schema(lease.connection, name.schema or "main")
             yield lease.connection
 
     def _measured(self, connection: duckdb.DuckDBPyConnection, table: TableSlice, written: Written, logged: int) -> TableStats:
@@ -373,28 +397,14 @@ class DuckDBIOManager(TableIOManager):
         quoted = full_name(connection, table.name)
         return TableStats(
             row_count=written.rows,
-            byte_size=_bytes_at_rest(connection, self._database_of(table.name), quoted, logged),
+            byte_size=None
+            if written.rows is None
+            else bytes_at_rest(connection, self._database_of(table.name), quoted, logged),
             schema=schema_of(connection, quoted),
             table_name=str(table.name),
             partition_row_count=written.partition_rows,
             version=written.version,
         )
-
-    def _commit(self, connection: duckdb.DuckDBPyConnection, database: Database, context: OutputContext) -> int:
-        """Commit; how many bytes that added to the write-ahead log."""
-        log = f"{database.path}.wal"
-        try:
-            with database.commit_lock if database.path is not None else nullcontext():
-                before = _file_size(log)
-                connection.execute("select 1")  # raises where a failed query ended the transaction; a commit would do nothing
-                connection.commit()
-                return max(0, _file_size(log) - before)
-        except duckdb.TransactionException as error:
-            if "aborted" not in str(error):
-                raise
-            raise TableError(
-                f"the new table of asset {context.asset_key.to_user_string()!r} was not published, since a query on it failed"
-            ) from None
 
 
 class _Staged(StagedWrite):
@@ -436,26 +446,6 @@ class _Staged(StagedWrite):
             yield reader
 
 
-def _bytes_at_rest(connection: duckdb.DuckDBPyConnection, database: Database, table: str, logged: int) -> int | None:
-    """The bytes of the blocks that hold the table; None in memory.
-
-    A small table is in the write-ahead log until a checkpoint, which waits for the transactions of others to end: if they
-    take too long, the `logged` bytes count instead.
-    """
-    if database.path is None:
-        return None
-    blocks, pending, block_size = blocks_of(connection, table)
-    started = time.monotonic()
-    while pending:
-        with suppress(duckdb.TransactionException):
-            connection.execute("checkpoint")
-        blocks, pending, block_size = blocks_of(connection, table)
-        if pending and time.monotonic() - started > CHECKPOINT_WAIT / (1 if database.writers else 10):
-            return blocks * block_size + logged
-        time.sleep(0.005 if pending else 0)
-    return blocks * block_size
-
-
 def _whole_frame(relation: duckdb.DuckDBPyRelation, columns: Sequence[Column], kind: FrameType) -> Any:
     """All rows of a relation, as a frame that needs it no longer."""
     casts = [column.expression for column in columns if column.casts]
@@ -478,15 +468,3 @@ def _rows_of(quoted: str, table: TableSlice, kinds: Mapping[str, str], key: Asse
         holds = condition(table.partitions, kinds, key)
         rows, parameters = f"(select * from {quoted} where {holds.sql})", holds.parameters
     return engine.limited(rows, table.where, table.limit, key), parameters
-
-
-def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
-    with suppress(duckdb.Error):  # the failure may have ended the transaction
-        connection.rollback()
-
-
-def _file_size(path: str) -> int:
-    try:
-        return os.stat(path).st_size
-    except FileNotFoundError:
-        return 0

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator
-from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Generator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
 
-from io_managers.duckdb.catalog import exists, full_name, kinds_of, schema_of
+import duckdb
+
+from io_managers.database import Database
+from io_managers.duckdb.catalog import full_name, schema_of
 from io_managers.rehearsal import TwinRehearsal
 from io_managers.table import missing_table
 from warehouse_assets.io_manager import InputContext, OutputContext
-from warehouse_assets.tables import TableName, TableSchema, quote_identifier
+from warehouse_assets.tables import TableSchema, quote_identifier
 
 if TYPE_CHECKING:
-    import duckdb
-
     from io_managers.duckdb.manager import DuckDBIOManager
 
 __all__ = ["rehearsed"]
@@ -23,15 +25,25 @@ __all__ = ["rehearsed"]
 @contextmanager
 def rehearsed(store: DuckDBIOManager, twin: DuckDBIOManager) -> Generator[TwinRehearsal]:
     """The rehearsal in `twin`, which is in memory and goes with the block."""
+    catalogs: dict[Database, _Catalog] = {}
 
     def recall(context: InputContext, output: OutputContext, without: Collection[str]) -> TableSchema:
-        kinds, comment = _stored(store, context)
-        name = twin.name_of(output)
+        stored = store.name_of(context.upstream_output)
+        database = store._database_of(stored)
+        if database not in catalogs:
+            catalogs[database] = _catalog(store, database, context)
+        catalog, name = catalogs[database], twin.name_of(output)
+        place = str(stored.schema).casefold(), stored.table.casefold()
+        if place not in catalog.columns:
+            raise missing_table(context, str(stored), str(database))
+        kinds = {column: kind for column, kind in catalog.columns[place].items() if column not in without}
         with twin._writing(output, name) as connection:
             table = full_name(connection, name)
-            columns = ", ".join(f"{quote_identifier(column)} {kind}" for column, kind in kinds.items() if column not in without)
+            columns = ", ".join(f"{quote_identifier(column)} {kind}" for column, kind in kinds.items())
+            with suppress(duckdb.CatalogException):  # where it is none
+                connection.execute(f"drop view if exists {table}")
             connection.execute(f"create or replace table {table} ({columns})")
-            if comment is not None:
+            if comment := catalog.comments.get(place):
                 connection.execute("comment on table {} is '{}'".format(table, comment.replace("'", "''")))
             return schema_of(connection, table)
 
@@ -41,22 +53,31 @@ def rehearsed(store: DuckDBIOManager, twin: DuckDBIOManager) -> Generator[TwinRe
         twin._memory.close()
 
 
-def _stored(store: DuckDBIOManager, context: InputContext) -> tuple[dict[str, str], str | None]:
-    """The types of the columns of a stored table or view, and its comment, which keeps those that DuckDB would forget."""
-    name = store.name_of(context.upstream_output)
-    database = store._database_of(name)
+_Place: TypeAlias = "tuple[str, str]"  # schema and table, without case
+
+
+@dataclass(frozen=True)
+class _Catalog:
+    """The types of the columns of all tables and views of a database, and the comments that keep types which DuckDB would forget."""
+
+    columns: dict[_Place, dict[str, str]] = field(default_factory=dict)
+    comments: Mapping[_Place, str] = field(default_factory=dict)
+
+
+def _catalog(store: DuckDBIOManager, database: Database, context: InputContext) -> _Catalog:
+    """All of it at once, since to open a file takes as long as to read the names of thousands of tables."""
     if database.is_missing:
-        raise missing_table(context, str(name), str(database))
+        return _Catalog()
     with closing(database.lease(lock_timeout=store.lock_timeout, log=context.log, reads_only=True)) as lease:
-        if not exists(lease.connection, name):
-            raise missing_table(context, str(name), str(database))
-        return kinds_of(lease.connection, full_name(lease.connection, name)), _comment(lease.connection, name)
-
-
-def _comment(connection: duckdb.DuckDBPyConnection, name: TableName) -> str | None:
-    found = connection.execute(
-        "select comment from duckdb_tables() where database_name = current_database() "
-        "and lower(schema_name) = lower($schema) and lower(table_name) = lower($table)",
-        {"schema": name.schema, "table": name.table},
-    ).fetchall()
-    return found[0][0] if found else None
+        columns = lease.connection.execute(
+            "select schema_name, table_name, column_name, data_type from duckdb_columns() "
+            "where database_name = current_database() and not internal order by schema_name, table_name, column_index"
+        ).fetchall()
+        comments = lease.connection.execute(
+            "select schema_name, table_name, comment from duckdb_tables() "
+            "where database_name = current_database() and comment is not null"
+        ).fetchall()
+    catalog = _Catalog(comments={(schema.casefold(), table.casefold()): comment for schema, table, comment in comments})
+    for schema, table, column, kind in columns:
+        catalog.columns.setdefault((schema.casefold(), table.casefold()), {})[column] = kind
+    return catalog

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from io_managers.frames import table_schema
-from io_managers.rehearsal import promised_frame, types_of
+from io_managers.rehearsal import promised_frame, types_of, without_rows
 from warehouse_assets.errors import UnsupportedTypeError
 from warehouse_assets.io_manager import InputContext, IOManager, OutputContext
 from warehouse_assets.sql import SQL
@@ -33,7 +33,7 @@ class PickleRehearsal:
         import polars as pl
 
         if isinstance(obj, SQL):
-            self.io_manager.handle_output(context, SQL("select * from {query} limit 0", query=obj))
+            self.io_manager.handle_output(context, without_rows(obj))
             schema: TableSchema = context.output_metadata["column_schema"].value
             return schema
         types = types_of(obj, context.asset_key)

@@ -21,6 +21,7 @@ from io_managers.fsspec.formats import FORMATS, FileFormat
 from io_managers.fsspec.frame_batches import batches_of
 from io_managers.fsspec.partitions import staged_partitions
 from io_managers.fsspec.reading import Staged, StoredTable, TableFiles
+from io_managers.lazy_lineage import lineage_metadata
 from io_managers.slices import PARTITION_EXPR
 from io_managers.table import StagedWrite, TableIOManager, check_columns, missing_table, refuse_none
 from warehouse_assets.io_manager import InputContext, OutputContext, TableSource
@@ -73,7 +74,7 @@ class FileTables(TableIOManager):
         if not self._streams(context):
             return super().handle_output(context, obj)
         refuse_none(obj, context.asset_key)
-        context.add_output_metadata(stats_metadata(self._stream(context, obj)))
+        context.add_output_metadata({**stats_metadata(self._stream(context, obj)), **lineage_metadata(obj)})
         return None
 
     def run_sql(self, context: OutputContext, sql: Any) -> TableStats:

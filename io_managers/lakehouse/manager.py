@@ -44,6 +44,7 @@ class LakehouseIOManager(TableIOManager):
 
     schema_: str = Field(default="public", alias="schema")
     commit_timeout: float = 60.0
+    functions: Sequence[Any] = Field(default=(), repr=False)
 
     write_modes: ClassVar[frozenset[WriteModeKind]] = frozenset({"replace", "append", "upsert", "delete_insert", "snapshot"})
     reads_rows: ClassVar[bool] = True
@@ -59,6 +60,10 @@ class LakehouseIOManager(TableIOManager):
     def place_of(self, key: AssetKey, metadata: Mapping[str, Any]) -> str:
         """The path or URL of the table, or its name where a catalog finds the place."""
         return self.place(key, metadata).uri
+
+    @property
+    def called_functions(self) -> Sequence[Any]:
+        return self.functions
 
     @contextmanager
     def staging(self, context: OutputContext, table: TableSlice, obj: Any) -> Generator[_Staged]:
@@ -85,7 +90,7 @@ class LakehouseIOManager(TableIOManager):
 
     def query(self, sql: Any, sources: Mapping[AssetKey, TableSource]) -> AbstractContextManager[Any]:
         """The answer to `sql` as a `pyarrow.RecordBatchReader`, open inside the block; nothing is written."""
-        return engine.answered(sql, sources)
+        return engine.answered(sql.calling(self.functions), sources)
 
     def duckdb_scan(self, connection: Any, context: InputContext) -> str:
         """The name under which the connection sees the table."""

@@ -19,6 +19,7 @@ from io_managers.cloud import fields_of
 from io_managers.column_fitting import joint_schema
 from io_managers.files import Files, Stamp
 from io_managers.frames import FrameType, is_polars, table_schema
+from io_managers.lazy_lineage import lineage_metadata
 from io_managers.parquet.files import Footers, ParquetFiles
 from io_managers.parquet.merging import judge_keys, merged_file
 from io_managers.parquet.partitions import staged_partitions
@@ -61,6 +62,7 @@ class ParquetIOManager(TableIOManager):
     base_path: str
     storage_options: Mapping[str, Any] = Field(default_factory=dict, repr=False)
     compression: Compression = "zstd"
+    functions: Sequence[Any] = Field(default=(), repr=False)
 
     @classmethod
     def from_uri(cls, uri: str) -> Self:
@@ -96,11 +98,15 @@ class ParquetIOManager(TableIOManager):
         if not self._streams(context):
             return super().handle_output(context, obj)
         refuse_none(obj, context.asset_key)
-        context.add_output_metadata(stats_metadata(self._stream(context, obj)))
+        context.add_output_metadata({**stats_metadata(self._stream(context, obj)), **lineage_metadata(obj)})
         return None
 
     def run_sql(self, context: OutputContext, sql: Any) -> TableStats:
         return self._stream(context, sql) if self._streams(context) else super().run_sql(context, sql)
+
+    @property
+    def called_functions(self) -> Sequence[Any]:
+        return self.functions
 
     @contextmanager
     def staging(self, context: OutputContext, table: TableSlice, obj: Any) -> Generator[_Staged]:
@@ -125,7 +131,7 @@ class ParquetIOManager(TableIOManager):
 
     def query(self, sql: Any, sources: Mapping[AssetKey, TableSource]) -> AbstractContextManager[Any]:
         """The answer to `sql` as a `pyarrow.RecordBatchReader`, open inside the block; nothing is written."""
-        return engine.answered(sql, sources)
+        return engine.answered(sql.calling(self.functions), sources)
 
     def duckdb_scan(self, connection: Any, context: InputContext) -> str:
         """A `read_parquet` of the files, or a scan by polars of those that are elsewhere."""
@@ -221,7 +227,7 @@ class ParquetIOManager(TableIOManager):
         return plain and context.partitions_def is None and not self._files.is_local
 
     def _stream(self, context: OutputContext, obj: Any) -> TableStats:
-        own = self._of(context)
+        own, obj = self._of(context), self.bound_to_partitions(context, obj)
         history = self._history(context, own)
         with one_at_a_time(self._files, own.whole, context.log) if history.keep > 1 else nullcontext() as confirm:
             history.adopt(self.now())

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 import polars as pl
@@ -120,14 +122,21 @@ class RemoteParquet:
         assert self.schema is not None
         names = list(self.schema) if columns is None else list(columns)
         for path in self.paths:
-            for batch in self._batches_of(path, names):
-                frame = batch.select(_filled(name, self.schema[name], batch) for name in names)
+            for batch in self._batches_of(path, names, predicate):
+                frame = self._filled(batch, names)
                 frame = frame if predicate is None else frame.filter(predicate)
                 yield frame if rows is None else frame.head(rows)
                 if rows is not None and (rows := rows - frame.height) <= 0:
                     return
 
-    def _batches_of(self, path: str, names: Sequence[str]) -> Iterator[pl.DataFrame]:
+    def _filled(self, batch: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+        """The columns of the table, of a batch of a file that may lack some."""
+        assert self.schema is not None
+        return batch.select(
+            (pl.col(name) if name in batch.columns else pl.lit(None)).cast(self.schema[name]).alias(name) for name in names
+        )
+
+    def _batches_of(self, path: str, names: Sequence[str], predicate: pl.Expr | None) -> Iterator[pl.DataFrame]:
         with closing(self.files.open(path, in_parts=True)) as source:
             try:
                 file = pq.ParquetFile(source, pre_buffer=True)
@@ -136,8 +145,23 @@ class RemoteParquet:
                 yield pl.read_parquet(source)
                 return
             known = [name for name in names if name in file.schema_arrow.names]
-            for batch in file.iter_batches(BATCH_ROWS, columns=known):
+            for batch in file.iter_batches(BATCH_ROWS, self._groups(file, names, predicate), known):
                 yield pl.DataFrame(batch.select(known))
+
+    def _groups(self, file: pq.ParquetFile, names: Sequence[str], predicate: pl.Expr | None) -> list[int]:
+        """The row groups in which a row may fulfil the condition: those in which one does, by the columns that it looks at."""
+        judged = [] if predicate is None else list(dict.fromkeys(predicate.meta.root_names()))
+        known = [name for name in judged if name in file.schema_arrow.names]
+        if predicate is None or not known or file.num_row_groups < 2 or len(judged) == len(names):
+            return [*range(file.num_row_groups)]
+        ends = [*accumulate(file.metadata.row_group(group).num_rows for group in range(file.num_row_groups))]
+        found: set[int] = set()
+        start = 0
+        for batch in file.iter_batches(BATCH_ROWS, columns=known):
+            holds = self._filled(pl.DataFrame(batch.select(known)), judged).select(predicate).to_series()
+            found.update(bisect_right(ends, start + row) for row in holds.arg_true())
+            start += batch.num_rows
+        return sorted(found)
 
     def _schema_of(self, path: str) -> pl.Schema:
         with closing(self.files.open(path, in_parts=True)) as source:
@@ -154,7 +178,3 @@ class RemoteParquet:
             except pa.ArrowNotImplementedError:
                 source.seek(0)
                 return pl.scan_parquet(source).select(pl.len()).collect().item()  # type: ignore[no-any-return]
-
-
-def _filled(name: str, dtype: pl.DataType, frame: pl.DataFrame) -> pl.Expr:
-    return (pl.col(name) if name in frame.columns else pl.lit(None)).cast(dtype).alias(name)

@@ -68,6 +68,9 @@ class Session(ABC):
     def close(self) -> None:
         """Undo what was not published, and give the connection back."""
 
+    def spoil(self) -> None:  # noqa: B027
+        """Have no one use the connection again, which has settings or temporary tables that others should not find."""
+
 
 class Dialect(ABC):
     """What is different from database to database.
@@ -79,6 +82,7 @@ class Dialect(ABC):
     folds_case: ClassVar[bool] = False
     transactional_ddl: ClassVar[bool] = True
     joins_by_hash: ClassVar[bool] = True  # and finds without an index which rows are among others
+    keeps_views: ClassVar[bool] = True
     alters_types: ClassVar[bool] = True  # and the defaults of columns
 
     def __init__(self, engine: Engine) -> None:
@@ -93,8 +97,8 @@ class Dialect(ABC):
     def session(self, *, rows: int | None = 0) -> Session:
         """A new transaction, on a connection that is good for so many rows: None for as many as may come."""
 
-    def reading_session(self, table: TableName) -> Session:
-        """A new transaction to read a table."""
+    def reading_session(self, table: TableName, *, reads_rows: bool = True) -> Session:
+        """A new transaction to read a table, or no more of it than its columns."""
         return self.session()
 
     def pin(self, session: Session, table: TableName) -> None:  # noqa: B027
@@ -225,6 +229,10 @@ class Dialect(ABC):
         """A moment, date, number or text, as it is bound to compare with a column of this kind."""
         return value
 
+    def given(self, value: Any) -> Any:
+        """A value that a person gave, as it is bound."""
+        return value
+
     @abstractmethod
     def swap(self, session: Session, staged: TableName, table: TableName) -> None:
         """Put the staged table in the place of the other, if there is one, in the transaction or at once."""
@@ -262,6 +270,21 @@ class Dialect(ABC):
     def drop(self, session: Session, table: TableName) -> None:
         """Remove a table."""
         session.run(f"drop table {self.full(table)}")
+
+    def is_view(self, session: Session, table: TableName) -> bool:
+        """Whether there is a view of this name."""
+        return False
+
+    def create_view(self, session: Session, view: TableName, query: str) -> None:
+        """Make a view, so that it can be told later from those that others made, where the database has a place for that."""
+        session.run(f"create view {self.full(view)} as {query}")
+
+    def remove(self, session: Session, table: TableName) -> None:
+        """Remove a table or a view."""
+        if self.is_view(session, table):
+            session.run(f"drop view {self.full(table)}")
+        else:
+            self.drop(session, table)
 
     @abstractmethod
     def byte_size(self, table: TableName) -> int | None:
@@ -368,6 +391,9 @@ class CursorSession(Session):
 
     def rollback(self) -> None:
         self.connection.rollback()
+
+    def spoil(self) -> None:
+        self.connection.detach()  # from the pool, which would give it to others
 
     def close(self) -> None:
         self.connection.close()

@@ -40,6 +40,8 @@ def parsed(url: str) -> URL:
     backend = found.get_backend_name()
     if "+" not in found.drivername and (driver := _DRIVERS.get(backend)):
         found = found.set(drivername=f"{'postgresql' if backend == 'postgres' else backend}+{driver}")
+    if backend in ("mysql", "mariadb") and not found.drivername.endswith("+pymysql"):  # whose ways plain SQL does not know
+        raise InvalidConfigError(f"the driver of {found.drivername} is not known here", hint=f"Write {backend}+pymysql://….")
     return found
 
 

@@ -20,12 +20,13 @@ from io_managers.sqlalchemy.reading import Selection, lazy_frame, reader_of, who
 from io_managers.sqlalchemy.sql import bound_sql, invalid_sql
 from io_managers.sqlalchemy.writing import Columns, Writing
 from io_managers.table import StagedWrite, TableIOManager, missing_table
+from io_managers.views import check_view, is_view, refuse_values, seen_by_view
 from warehouse_assets.errors import StoreLockedError, TableError, WarehouseAssetsError
 from warehouse_assets.io_manager import InputContext, OutputContext, Rehearsal, TableSource
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.resources import EnvVar
 from warehouse_assets.sql import SQL
-from warehouse_assets.table_options import WriteModeKind
+from warehouse_assets.table_options import TableOptions, WriteModeKind
 from warehouse_assets.tables import SQLNaming, TableColumn, TableName, TableSchema, TableSlice, TableStats
 
 __all__ = ["SQLAlchemyIOManager"]
@@ -44,6 +45,7 @@ class SQLAlchemyIOManager(TableIOManager):
     """
 
     reads_rows: ClassVar[bool] = True
+    keeps_views: ClassVar[bool] = True
     write_modes: ClassVar[frozenset[WriteModeKind]] = frozenset(get_args(WriteModeKind))
 
     url: str
@@ -91,7 +93,8 @@ class SQLAlchemyIOManager(TableIOManager):
         return dialect_of(self._url)
 
     def sql_naming(self) -> SQLNaming:
-        return SQLNaming(self._dialect.sqlglot, self.default_schema)
+        catalog = self._url.database if self._dialect.sqlglot == "postgres" else None
+        return SQLNaming(self._dialect.sqlglot, self.default_schema, catalog)
 
     def table_name(self, key: AssetKey, metadata: Mapping[str, Any] = {}) -> TableName:
         return self._dialect.place(super().table_name(key, metadata))
@@ -103,6 +106,7 @@ class SQLAlchemyIOManager(TableIOManager):
 
     def check_asset(self, key: AssetKey, metadata: Mapping[str, Any], partitions_def: Any) -> None:
         super().check_asset(key, metadata, partitions_def)
+        check_view(key, TableOptions.of(metadata), partitions_def, keeps_views=self._dialect.keeps_views)
         self.table_name(key, metadata)
 
     @contextmanager
@@ -138,25 +142,35 @@ class SQLAlchemyIOManager(TableIOManager):
                     raise
             measured.stats = TableStats(
                 row_count=total,
-                byte_size=dialect.byte_size(table.name),
+                byte_size=None if total is None else dialect.byte_size(table.name),
                 schema=schema,
                 table_name=str(table.name),
                 partition_row_count=None if table.partitions is None else written,
             )
 
-    def _begin(self, writing: Writing, table: TableSlice, obj: Any, incoming: Incoming | None) -> int:
-        """Stage the rows, in a transaction that stays open; how many they are."""
+    def _begin(self, writing: Writing, table: TableSlice, obj: Any, incoming: Incoming | None) -> int | None:
+        """Stage the rows, in a transaction that stays open; how many they are, None for a view."""
         dialect, session, staged = writing.dialect, writing.session, writing.staged
         if incoming is None:
+            context = writing.context
+
+            def in_place(source: TableSource) -> tuple[str, Mapping[str, Any]] | None:
+                return self._in_place(source, session)
+
             with bound_sql(
                 obj,
-                writing.context.sources,
+                context.sources,
                 dialect,
                 session,
-                asset_key=writing.context.asset_key,
+                asset_key=context.asset_key,
                 default_schema=self.default_schema,
-                in_place=lambda source: self._in_place(source, session),
+                in_place=seen_by_view(context, in_place) if is_view(context) else in_place,
             ) as (text, parameters):
+                if is_view(context):
+                    refuse_values(context, parameters)
+                    dialect.create_view(session, staged, text)
+                    dialect.describe(session, staged)  # which finds faults that no one looked for before
+                    return None
                 if writing.context.table_options.sort_by:
                     text = writing.sorted_query(text, dialect.describe_query(session, text, parameters))
                 rows = dialect.create_as(session, staged, text, parameters)
@@ -172,7 +186,7 @@ class SQLAlchemyIOManager(TableIOManager):
         return TableSchema(tuple(TableColumn(name, text) for name, text in types.items()))
 
     def read(self, context: InputContext, table: TableSlice, kind: FrameType) -> Any:
-        session: Session | None = self._reading(context, table.name)
+        session: Session | None = self._reading(context, table.name, reads_rows=kind is not FrameType.LAZY)
         assert session is not None
         try:
             selection = self.select(session, context, table)
@@ -193,11 +207,11 @@ class SQLAlchemyIOManager(TableIOManager):
         with self._errors(key), closing(frames):  # type: ignore[type-var]
             yield from frames
 
-    def _reading(self, context: InputContext, table: TableName) -> Session:
+    def _reading(self, context: InputContext, table: TableName, *, reads_rows: bool = True) -> Session:
         if self._dialect.is_missing:
             raise missing_table(context, str(table), self.store_id)
         with self._errors(context.asset_key):
-            return self._dialect.reading_session(table)
+            return self._dialect.reading_session(table, reads_rows=reads_rows)
 
     def select(self, session: Session, context: InputContext, table: TableSlice, target: TableName | None = None) -> Selection:
         """The part of a table that is asked for, of the table `target` where that is to be the one."""
@@ -229,10 +243,10 @@ class SQLAlchemyIOManager(TableIOManager):
             return False
         with self._errors(context.asset_key), closing(dialect.session()) as session:
             dialect.lock(session, name, self.lock_timeout, context.log)
-            found = dialect.describe(session, name) is not None
+            found = dialect.is_view(session, name) or dialect.describe(session, name) is not None
             if found:
                 dialect.note(session, name, {})
-                dialect.drop(session, name)
+                dialect.remove(session, name)
             session.commit()
             return found
 
@@ -288,7 +302,10 @@ class SQLAlchemyIOManager(TableIOManager):
                 raise invalid_sql(said, key) from None
             if dialect.is_locked(own):
                 raise StoreLockedError(f"{whose}: {said}", hint="Let the other end, or give a longer lock_timeout.") from None
-            raise TableError(f"{whose}: {said}") from None
+            failed = TableError(f"{whose}: {said}")
+            for note in getattr(error, "__notes__", ()):
+                failed.add_note(note)
+            raise failed from None
 
 
 class _Staged(StagedWrite):
@@ -296,7 +313,7 @@ class _Staged(StagedWrite):
 
     manager: SQLAlchemyIOManager
 
-    def __init__(self, manager: SQLAlchemyIOManager, writing: Writing, rows: int) -> None:
+    def __init__(self, manager: SQLAlchemyIOManager, writing: Writing, rows: int | None) -> None:
         super().__init__(manager)
         self._writing = writing
         self._rows = rows
@@ -304,8 +321,8 @@ class _Staged(StagedWrite):
     def quote(self, name: str) -> str:
         return self._writing.dialect.quote(name)
 
-    def count(self) -> int:
-        """The rows of the whole table."""
+    def count(self) -> int | None:
+        """The rows of the whole table; those of a view are not counted."""
         writing = self._writing
         if writing.target == writing.staged:
             return self._rows

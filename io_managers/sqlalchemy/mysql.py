@@ -16,7 +16,7 @@ import polars as pl
 from io_managers.sqlalchemy.dialect import CursorSession, Dialect, Session
 from io_managers.sqlalchemy.engines import patience
 from io_managers.sqlalchemy.types import Kind, KindName, kind_of
-from warehouse_assets.errors import InvalidDefinitionError, TableError, UnsupportedTypeError
+from warehouse_assets.errors import InvalidDefinitionError, UnsupportedTypeError
 from warehouse_assets.tables import TableName
 
 if TYPE_CHECKING:
@@ -64,9 +64,21 @@ class MySQL(Dialect):
     transactional_ddl: ClassVar[bool] = False
     joins_by_hash: ClassVar[bool] = False
 
+    _exact: str | None = None
+
     @property
     def default_schema(self) -> str | None:
         return self.engine.url.database
+
+    def exact_collation(self, session: Session) -> str:
+        """The collation by which text is equal that has the same letters, and as many spaces at its end, where the server has one."""
+        if self._exact is None:
+            known = "'utf8mb4_nopad_bin', 'utf8mb4_0900_bin'"  # of MariaDB, and of MySQL
+            rows = session.execute(
+                f"select collation_name from information_schema.collations where collation_name in ({known}) order by 1 desc"
+            )
+            self._exact = rows[0][0] if rows else "utf8mb4_bin"
+        return self._exact
 
     def session(self, *, rows: int | None = 0) -> MySQLSession:
         return MySQLSession(self)
@@ -89,7 +101,7 @@ class MySQL(Dialect):
         if self.describe(session, table) is not None:
             session.execute(f"select 1 from {self.full(table)} limit 0")  # whose lock keeps others from renaming it
 
-    def reading_session(self, table: TableName) -> MySQLSession:
+    def reading_session(self, table: TableName, *, reads_rows: bool = True) -> MySQLSession:
         session = self.session()
         try:
             self.pin(session, table)
@@ -116,11 +128,13 @@ class MySQL(Dialect):
         patience(attempt, f"the table {table}", lock_timeout, log)
         for setting in ("lock_wait_timeout", "innodb_lock_wait_timeout"):
             session.run(f"set session {setting} = {max(1, int(lock_timeout))}")
+        assert isinstance(session, MySQLSession)
+        session.keep_collation(table)
         for (name,) in session.execute(
             "select table_name from information_schema.tables where table_schema = $_wa_t_0 and table_name like $_wa_t_1",
             {"_wa_t_0": table.schema, "_wa_t_1": f"{self._prefix(table).replace('_', chr(92) + '_')}%"},
         ):  # of writers that were killed, since none but this one has the lock
-            self.drop(session, TableName(name, table.schema))
+            self.remove(session, TableName(name, table.schema))
 
     def _prefix(self, table: TableName) -> str:
         return f"{PREFIX}{hashlib.sha256(table.table.encode()).hexdigest()[:20]}_"
@@ -159,7 +173,7 @@ class MySQL(Dialect):
 
     def create(self, session: Session, table: TableName, kinds: Mapping[str, Kind], notes: Mapping[str, Any]) -> None:
         columns = ", ".join(self._column(name, self.sql_type(kind), notes.get(name)) for name, kind in kinds.items())
-        session.run(f"create table {self.full(table)} ({columns}) {_TABLE}")
+        session.run(f"create table {self.full(table)} ({columns}) {_made(session)}")
 
     def _column(self, name: str, sql_type: str, note: Any) -> str:
         null = " null default null" if sql_type.startswith("timestamp") else ""
@@ -174,7 +188,7 @@ class MySQL(Dialect):
         return f"{self.quote(name)} {sql_type}{null} comment '{quoted}'"
 
     def create_as(self, session: Session, table: TableName, query: str, parameters: Mapping[str, Any]) -> int:
-        return session.run(f"create table {self.full(table)} {_TABLE} as {query}", parameters)
+        return session.run(f"create table {self.full(table)} {_made(session)} as {query}", parameters)
 
     def index(self, session: Session, table: TableName, columns: Sequence[str]) -> None:
         types = self.describe(session, table) or {}
@@ -185,7 +199,7 @@ class MySQL(Dialect):
     def create_temporary(self, session: Session, kinds: Mapping[str, Kind]) -> TableName:
         table = TableName(f"{PREFIX}{uuid4().hex[:20]}", self.default_schema)
         columns = ", ".join(self._column(name, self.sql_type(kind), None) for name, kind in kinds.items())
-        session.run(f"create temporary table {self.full(table)} ({columns}) {_TABLE}")
+        session.run(f"create temporary table {self.full(table)} ({columns}) {_made(session)}")
         return table
 
     def notes(self, session: Session, table: TableName) -> dict[str, Any]:
@@ -219,24 +233,24 @@ class MySQL(Dialect):
 
     def swap(self, session: Session, staged: TableName, table: TableName) -> None:
         session.commit()
-        name = {"_wa_t_0": table.schema, "_wa_t_1": table.table}
-        known = "select table_type from information_schema.tables where table_schema = $_wa_t_0 and table_name = $_wa_t_1"
-        found = session.execute(known, name)
-        if found and "VIEW" in found[0][0]:
-            raise TableError(f"{table} is a view, not a table", hint=f"Drop it first: drop view {self.full(table)}")
-        if not found:
+        if not self.is_view(session, table) and self.describe(session, table) is None:
             session.run(f"rename table {self.full(staged)} to {self.full(table)}")
             return
         old = self.staging(table)
         session.run(f"rename table {self.full(table)} to {self.full(old)}, {self.full(staged)} to {self.full(table)}")
-        self.drop(session, old)
+        self.remove(session, old)
+
+    def is_view(self, session: Session, table: TableName) -> bool:
+        known = "select 1 from information_schema.views where table_schema = $_wa_t_0 and table_name = $_wa_t_1"
+        return bool(session.execute(known, {"_wa_t_0": table.schema, "_wa_t_1": table.table}))
 
     def discard(self, session: Session, staged: TableName) -> None:
         """It is dropped once the transaction is over, which this would end."""
 
     def clean(self, session: Session, tables: Sequence[TableName]) -> None:
         for table in tables:
-            session.run(f"drop table if exists {self.full(table)}")
+            for kind in ("table", "view"):
+                session.run(f"drop {kind} if exists {self.full(table)}")
 
     def byte_size(self, table: TableName) -> int | None:
         session = self.session()
@@ -257,7 +271,10 @@ class MySQL(Dialect):
         return bool(error.args) and error.args[0] in (1205, 1213)
 
 
-_TABLE = "engine=innodb row_format=dynamic character set utf8mb4 collate utf8mb4_bin"
+def _made(session: Session) -> str:
+    """How tables are made."""
+    assert isinstance(session, MySQLSession)
+    return f"engine=innodb row_format=dynamic character set utf8mb4 collate {session.collation}"
 
 
 def _plain(sql_type: Any) -> str:
@@ -274,7 +291,20 @@ class MySQLSession(CursorSession):
     def __init__(self, dialect: MySQL) -> None:
         super().__init__(dialect)
         self.run("set session transaction isolation level read committed")
-        self.run("set time_zone = '+00:00', sql_mode = concat(@@sql_mode, ',STRICT_ALL_TABLES')")
+        self.collation = dialect.exact_collation(self)
+        self.run(
+            "set time_zone = '+00:00', sql_mode = concat(@@sql_mode, ',STRICT_ALL_TABLES'), "
+            f"collation_connection = {self.collation}"
+        )
+
+    def keep_collation(self, table: TableName) -> None:
+        """Make tables with the collation that the text of a table has, if it is a binary one: two of those do not mix."""
+        rows = self.execute(
+            "select collation_name from information_schema.columns where table_schema = $_wa_t_0 and table_name = $_wa_t_1 "
+            "and collation_name like 'utf8mb4%bin' limit 1",
+            {"_wa_t_0": table.schema, "_wa_t_1": table.table},
+        )
+        self.collation = rows[0][0] if rows else self.collation
 
     def insert_rows(self, cursor: Any, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
         for start in range(0, len(rows), PIECE):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Plain"]
 
-_SQLGLOT = {"mssql": "tsql", "redshift": "redshift", "cockroachdb": "postgres"}
+_SQLGLOT = {"mssql": "tsql", "postgresql": "postgres", "cockroachdb": "postgres", "mariadb": "mysql"}
 
 _TYPES: dict[KindName, types.TypeEngine[Any]] = {
     "boolean": types.Boolean(),
@@ -45,11 +45,15 @@ class Plain(Dialect):
     """
 
     name: ClassVar[str] = "plain"
+    keeps_views: ClassVar[bool] = False
     alters_types: ClassVar[bool] = False
 
     @property
     def sqlglot(self) -> str:
-        return _SQLGLOT.get(self.engine.dialect.name, self.engine.dialect.name)
+        from sqlglot.dialects.dialect import Dialects
+
+        name = _SQLGLOT.get(self.engine.dialect.name, self.engine.dialect.name)
+        return name if name in {each.value for each in Dialects} else ""
 
     @property
     def default_schema(self) -> str | None:
@@ -61,7 +65,8 @@ class Plain(Dialect):
 
     def quote(self, name: str) -> str:
         super().quote(name)
-        return self.engine.dialect.identifier_preparer.quote_identifier(name)
+        quoted = self.engine.dialect.identifier_preparer.quote_identifier(name)
+        return quoted.replace("%%", "%") if self.engine.dialect.paramstyle in ("format", "pyformat") else quoted  # done later
 
     def check_name(self, name: str) -> None:
         super().check_name(name)
@@ -173,5 +178,6 @@ class PlainSession(CursorSession):
         self._style = dialect.engine.dialect.paramstyle
 
     def close(self) -> None:
-        self.rollback()
-        self.opened.close()
+        if not self.opened.closed:  # a stream closes it at its end, and when it is dropped
+            self.rollback()
+            self.opened.close()

@@ -17,6 +17,7 @@ from io_managers.sqlalchemy.engines import patience
 from io_managers.sqlalchemy.postgresql_sessions import ADBCSession, CopySession, has_adbc
 from io_managers.sqlalchemy.postgresql_swap import put_in_place
 from io_managers.sqlalchemy.types import Kind, KindName, default_dtype, kind_of
+from io_managers.views import MARK
 from warehouse_assets.tables import TableName
 
 if TYPE_CHECKING:
@@ -77,14 +78,15 @@ class PostgreSQL(Dialect):
             return CopySession(self)
         return ADBCSession(self)
 
-    def reading_session(self, table: TableName) -> Session:
-        """A session to read a table: by COPY if it is small, or by ADBC."""
+    def reading_session(self, table: TableName, *, reads_rows: bool = True) -> Session:
+        """A session to read a table: by COPY if it is small, or by ADBC, whose connection takes a while to make."""
         session: Session = CopySession(self)
         try:
-            [(size,)] = session.execute("select pg_relation_size(to_regclass($_wa_t_0))", {"_wa_t_0": self.full(table)})
-            if size is not None and size > FEW_BYTES and has_adbc():
-                session.close()
-                session = ADBCSession(self)
+            if reads_rows and has_adbc():
+                [(size,)] = session.execute("select pg_relation_size(to_regclass($_wa_t_0))", {"_wa_t_0": self.full(table)})
+                if size is not None and size > FEW_BYTES:
+                    session.close()
+                    session = ADBCSession(self)
             self.pin(session, table)
         except BaseException:
             session.close()
@@ -194,6 +196,14 @@ class PostgreSQL(Dialect):
 
     def create_as(self, session: Session, table: TableName, query: str, parameters: Mapping[str, Any]) -> int:
         return session.run(f"create table {self.full(table)} as {query}", parameters)
+
+    def is_view(self, session: Session, table: TableName) -> bool:
+        relation = "select relkind = 'v' from pg_class where oid = to_regclass($_wa_t_0)"
+        return session.execute(relation, {"_wa_t_0": self.full(table)}) == [(True,)]
+
+    def create_view(self, session: Session, view: TableName, query: str) -> None:
+        super().create_view(session, view, query)
+        session.run(f"comment on view {self.full(view)} is '{MARK}'")
 
     def notes(self, session: Session, table: TableName) -> dict[str, Any]:
         rows = session.execute("select obj_description(to_regclass($_wa_t_0), 'pg_class')", {"_wa_t_0": self.full(table)})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from io_managers.sqlalchemy.postgresql_views import Views
+from io_managers.views import MARK
 from warehouse_assets.errors import TableError
 from warehouse_assets.tables import TableName
 
@@ -15,6 +17,7 @@ __all__ = ["put_in_place"]
 _STATE = """
 select
     c.relkind::text,
+    obj_description(c.oid, 'pg_class'),
     (select string_agg(distinct format('%I.%I', n.nspname, v.relname), ', ')
         from pg_depend d join pg_rewrite r on r.oid = d.objid join pg_class v on v.oid = r.ev_class
         join pg_namespace n on n.oid = v.relnamespace
@@ -34,31 +37,32 @@ from pg_class c, aclexplode(c.relacl) a where c.oid = to_regclass($_wa_t_0) and 
 
 
 def put_in_place(dialect: Dialect, session: Session, staged: TableName, table: TableName) -> None:
-    """Make the staged table the table, inside of the open transaction.
+    """Make the staged table or view the one of this name, inside of the open transaction.
 
     A table with views, indexes, constraints or triggers is kept where the columns are the same ones, and its rows are replaced.
-    Else it is dropped, and what was granted on it is granted on the new one. TableError where views keep it from being dropped.
+    Else it is dropped, what was granted on it is granted on the new one, and the views that read it are made again. TableError
+    where one of them cannot be, or where there is something that was not made here.
     """
     old, new = dialect.full(table), dialect.full(staged)
     state = session.execute(_STATE, {"_wa_t_0": old})
+    views = None
     if state:
-        [(relkind, views, is_used)] = state
-        if relkind not in ("r", "p"):
+        [(relkind, comment, readers, is_used)] = state
+        if relkind not in ("r", "p") and (relkind, comment) != ("v", MARK):
             raise TableError(f"{table} is a view or a foreign table, not a table", hint=f"Drop it first: drop view {old}")
-        if views or is_used:
-            columns = dialect.describe(session, staged)
-            if columns == dialect.describe(session, table):
-                _replace_rows(dialect, session, staged, table)
-                return
-            if views:
-                raise TableError(
-                    f"{table} cannot be replaced by a table with other columns, since views read it: {views}",
-                    hint="Drop the views, and make them again when the table is written.",
-                )
+        are_tables = relkind != "v" and not dialect.is_view(session, staged)
+        if are_tables and (readers or is_used) and dialect.describe(session, staged) == dialect.describe(session, table):
+            _replace_rows(dialect, session, staged, table)
+            return
         for (grant,) in session.execute(_GRANTS.replace("{new}", new.replace("%", "%%").replace("'", "''")), {"_wa_t_0": old}):
             session.run(grant)
-        dialect.drop(session, table)
+        if readers:
+            views = Views(session, table, old)
+            views.take_down()
+        dialect.remove(session, table)
     session.run(f"alter table {new} rename to {dialect.quote(table.table)}")
+    if views is not None:
+        views.put_up(dialect)
 
 
 def _replace_rows(dialect: Dialect, session: Session, staged: TableName, table: TableName) -> None:

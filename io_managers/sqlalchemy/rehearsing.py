@@ -103,7 +103,7 @@ class DatabaseRehearsal:
             store._errors(context.asset_key, is_sql=True),
             closing(dialect.session()) as session,
             bound_sql(
-                sql,
+                store.bound_to_partitions(context, sql),
                 context.sources,
                 dialect,
                 session,

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import copy
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
+from sqlalchemy.exc import DBAPIError
 
+from io_managers.projection import narrowed
 from io_managers.sqlalchemy.dialect import Dialect, Session, parameter_name
+from io_managers.sqlalchemy.engines import plain_text
 from io_managers.sqlalchemy.incoming import Incoming
 from io_managers.sqlalchemy.types import kind_of
-from warehouse_assets.errors import InvalidSQLError
+from warehouse_assets.errors import InvalidSQLError, WarehouseAssetsError
 from warehouse_assets.io_manager import InputContext, TableSource
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql import SQL, ResolvedSQL
+from warehouse_assets.sql.faults import fault_said, place_said
 from warehouse_assets.tables import Table, TableName
 
 __all__ = ["bound_sql", "condition_in", "invalid_sql"]
@@ -53,7 +56,7 @@ def bound_sql(
     `in_place` gives a SQL expression for a table that the session sees, and its parameters; others become temporary tables.
     """
     own = _with_own_names(sql, dialect)
-    resolved = own.resolve(sources, asset_key=asset_key, default_schema=default_schema, dialect=dialect.sqlglot)
+    resolved = own.resolve(sources, asset_key=asset_key, default_schema=default_schema, dialect=dialect.sqlglot, several=True)
     parameters = dict(resolved.parameters)
     names: dict[AssetKey, str] = {}
     brought: list[TableName] = []
@@ -62,10 +65,16 @@ def bound_sql(
             name, more = in_place(sources[key]) or (None, {})
             parameters.update(more)
             if name is None:
-                brought.append(_bring_in(sources[key], dialect, session))
+                brought.append(_bring_in(sources[key], dialect, session, resolved.template))
                 name = dialect.full(brought[-1])
             names[key] = _limited(name, sources[key].context, dialect)
-        yield _text(resolved, names, dialect).strip().removesuffix(";"), parameters
+        *before, text = (_text(resolved, names, dialect, span).strip().removesuffix(";") for span in _spans(resolved))
+        for statement in before:
+            session.spoil()
+            with _errors(sql, statement, dialect, asset_key):
+                session.run(statement, _named_in(statement, parameters))
+        with _errors(sql, text, dialect, asset_key):
+            yield text, _named_in(text, parameters) if before else parameters
     finally:
         for table in brought:
             dialect.drop_temporary(session, table)
@@ -82,24 +91,35 @@ def _with_own_names(sql: SQL, dialect: Dialect) -> SQL:
             bindings[name] = _with_own_names(value, dialect)
         else:
             names[name] = parameter_name(name)
-            bindings[names[name]] = value
+            bindings[names[name]] = dialect.given(value)
     template = _PLACEHOLDER.sub(lambda match: f"{{{names.get(match[1], match[1])}}}", sql.template)
-    return SQL(template, **bindings)
+    return sql.rewritten(template, bindings)
 
 
-def _text(resolved: ResolvedSQL, names: Mapping[AssetKey, str], dialect: Dialect) -> str:
+def _spans(resolved: ResolvedSQL) -> Sequence[tuple[int, int]]:
+    """Those of the statements, of which the last is the query."""
+    return resolved.statements if len(resolved.statements) > 1 else ((0, len(resolved.template)),)
+
+
+def _named_in(statement: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in parameters.items() if f"${name}" in statement}
+
+
+def _text(resolved: ResolvedSQL, names: Mapping[AssetKey, str], dialect: Dialect, span: tuple[int, int]) -> str:
     pieces: list[str] = []
-    position = 0
+    position, end = span
     for reference, key in sorted(resolved.references, key=lambda pair: pair[0].start):
-        alias = "" if reference.alias else f" as {dialect.quote(reference.parts[-1])}"
-        pieces += (resolved.template[position : reference.start], names[key], alias)
-        position = reference.end
-    return "".join((*pieces, resolved.template[position:]))
+        if span[0] <= reference.start < end:
+            alias = "" if reference.alias else f" as {dialect.quote(reference.parts[-1])}"
+            pieces += (resolved.template[position : reference.start], names[key], alias)
+            position = reference.end
+    return "".join((*pieces, resolved.template[position:end]))
 
 
-def _bring_in(source: TableSource, dialect: Dialect, session: Session) -> TableName:
-    context: InputContext = copy.copy(source.context)
-    context.type_hint = pa.RecordBatchReader
+def _bring_in(source: TableSource, dialect: Dialect, session: Session, text: str) -> TableName:
+    from warehouse_assets.sql.projection import names_in
+
+    context = narrowed(source, pa.RecordBatchReader, names_in(text, dialect.sqlglot))
     with source.io_manager.load_input(context) as reader:
         incoming = Incoming(reader, source.asset_key)
         kinds = {name: kind_of(dtype) for name, dtype in incoming.dtypes.items()}
@@ -121,6 +141,23 @@ def condition_in(where: str, key: AssetKey, dialect: Dialect) -> str:
     from warehouse_assets.sql.conditions import condition_text
 
     return condition_text(where, key, dialect.sqlglot)
+
+
+@contextmanager
+def _errors(sql: SQL, text: str, dialect: Dialect, key: AssetKey | None) -> Iterator[None]:
+    """Turn what a database says of `text`, made of faulty SQL, into InvalidSQLError, naming the asset and the place."""
+    try:
+        yield
+    except WarehouseAssetsError:
+        raise
+    except Exception as error:
+        own = error.orig if isinstance(error, DBAPIError) and isinstance(error.orig, Exception) else error
+        said = plain_text(error, dialect.engine.url)
+        if dialect.is_own_error(own) and dialect.is_bad_sql(own):
+            raise fault_said(sql, said, text, key) from None
+        if dialect.is_own_error(own) and (place := place_said(sql, said, text)):
+            error.add_note(f"in the SQL at {place}")
+        raise
 
 
 def invalid_sql(message: str, key: AssetKey | None) -> InvalidSQLError:

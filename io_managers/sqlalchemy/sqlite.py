@@ -16,7 +16,8 @@ import polars as pl
 from io_managers.sqlalchemy.dialect import PARAMETER, CursorSession, Dialect, Session
 from io_managers.sqlalchemy.engines import patience
 from io_managers.sqlalchemy.types import Kind, KindName
-from warehouse_assets.errors import InvalidConfigError
+from io_managers.views import MARK
+from warehouse_assets.errors import InvalidConfigError, TableError
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.tables import TableName
 
@@ -51,6 +52,8 @@ _TYPES: dict[KindName, str] = {
 _KINDS = {text: name for name, text in _TYPES.items()} | {"DATETIME": "timestamp", "JSON": "json", "BOOL": "boolean"}
 _AS_TEXT = ("date", "time", "timestamp", "timestamptz", "numeric", "json")
 _FORMATS = {"time": "%H:%M:%S%.6f", "timestamp": "%Y-%m-%d %H:%M:%S%.6f", "timestamptz": "%Y-%m-%d %H:%M:%S%.6f+00:00"}
+
+_MARK = f"/* {MARK} */"
 
 _views = itertools.count(1)
 
@@ -186,12 +189,32 @@ class SQLite(Dialect):
     def bound(self, value: Any, kind: Kind) -> Any:
         return value.isoformat(" ") if isinstance(value, datetime) else str(value) if isinstance(value, date) else value
 
+    def given(self, value: Any) -> Any:
+        return self.bound(value, Kind("text"))
+
+    def is_view(self, session: Session, table: TableName) -> bool:
+        return self._query_of(session, table) is not None
+
+    def _query_of(self, session: Session, view: TableName) -> str | None:
+        """The SQL of a view, None where there is none."""
+        known = "select sql from sqlite_master where type = 'view' and name = $_wa_t_0 collate nocase"
+        return next((sql for (sql,) in session.execute(known, {"_wa_t_0": view.table})), None)
+
+    def create_view(self, session: Session, view: TableName, query: str) -> None:
+        super().create_view(session, view, f"{_MARK} {query}")
+
     def swap(self, session: Session, staged: TableName, table: TableName) -> None:
         session.run("pragma legacy_alter_table = on")  # else views of the table, which is not there for a moment, are an error
-        if self.describe(session, table) is not None:
-            self.drop(session, table)
+        if (old := self._query_of(session, table)) is not None and _MARK not in old:
+            raise TableError(f"{table} is a view, not a table", hint=f"Drop it first: drop view {self.full(table)}")
+        if old is not None or self.describe(session, table) is not None:
+            self.remove(session, table)
         notes = self.notes(session, staged)
-        session.run(f"alter table {self.full(staged)} rename to {self.quote(table.table)}")
+        if (query := self._query_of(session, staged)) is not None:  # which cannot be renamed
+            self.remove(session, staged)
+            self.create_view(session, table, query.partition(_MARK)[2].strip())
+        else:
+            session.run(f"alter table {self.full(staged)} rename to {self.quote(table.table)}")
         self.note(session, staged, {})
         self.note(session, table, notes)
 

@@ -38,6 +38,13 @@ def test_load_measures_against_graphlib(tmp_path: Path) -> None:
     assert ours["seconds"] > 0
 
 
+def test_sql_load_measures_with_and_without_what_is_remembered(tmp_path: Path) -> None:
+    rows = benchmark(tmp_path, "sql-load")
+
+    assert [row["when"] for row in rows] == ["nothing is known", "nothing changed", "one file changed"]
+    assert all(row["seconds"] > 0 for row in rows)
+
+
 def test_startup_names_the_large_libraries(tmp_path: Path) -> None:
     rows = benchmark(tmp_path, "startup")
 
@@ -69,6 +76,16 @@ def test_io_takes_data_and_a_manager_of_ones_own(tmp_path: Path, data: Path) -> 
     rows = benchmark(tmp_path, "io", "--data", str(data), "--manager", "tests.benchmarks.managers:lake")
 
     assert [row["store"] for row in rows] == ["tests.benchmarks.managers:lake"] * 6
+
+
+def test_tpch_measures_runs_and_processes_beside_the_bare_connection(tmp_path: Path) -> None:
+    rows = benchmark(tmp_path, "tpch", "--scale", "0.001", "--store", "duckdb", "--store", "parquet")
+
+    measured = ["process, bare", "process, wa materialize", "run, bare", "run, one after the other", "run, in threads"]
+    assert [(row["store"], row["measured"]) for row in rows] == [
+        (store, name) for store in ("duckdb", "parquet") for name in measured
+    ]
+    assert all(row["seconds"] > 0 and row["ratio"] > 0 for row in rows)
 
 
 def test_two_runs_and_a_reader_take_turns_on_one_file(tmp_path: Path) -> None:

@@ -51,6 +51,27 @@ def test_show_gives_definition_and_latest_materialization(wa: Wa) -> None:
     assert ["customer", "VARCHAR"] in [line.split() for line in answer.out.splitlines()]
 
 
+def test_show_keeps_the_lines_of_a_query_together(project: Path, wa: Wa) -> None:
+    file = project / "shop.py"
+    file.write_text(file.read_text().replace('SQL("select customer from {c}', 'SQL("select customer\\nfrom {c}\\n '))
+    wa("materialize", "-m", "shop")
+    lines = wa("show", "marts/best", "-m", "shop").out.splitlines()
+    first = lines.index("sql           select customer")
+
+    assert lines[first + 1 : first + 3] == [
+        '              from "marts"."per_customer"',
+        "                order by orders desc limit 1",
+    ]
+
+
+def test_show_tells_which_data_a_table_was_made_from(wa: Wa) -> None:
+    wa("materialize", "-m", "shop")
+
+    lines = wa("show", "per_customer", "-m", "shop").out.splitlines()
+
+    assert [line.split()[:4] for line in lines if line.startswith("made from")] == [["made", "from", "staging/orders", "at"]]
+
+
 def test_show_finds_an_asset_by_its_last_segment(wa: Wa) -> None:
     assert json.loads(wa("show", "best", "-m", "shop", "--json").out)["key"] == "marts/best"
 
@@ -155,7 +176,7 @@ def test_a_query_of_what_is_no_asset_names_those_that_are(wa: Wa) -> None:
 
     assert answer.code == 2
     assert answer.err.startswith(
-        "Error: the SQL reads the table 'nothing_like_it' (line 1), which is no asset here. There are marts/best,"
+        "Error: the SQL reads the table 'nothing_like_it', which is no asset here (query:1:15). There are marts/best,"
     )
 
 

@@ -165,11 +165,12 @@ def test_what_is_said_of_the_folder_is_for_files_that_do_not_say_it(models: Mode
         ("mode: upsert\nkey: [shop, id]", TableOptions(mode=upsert(["shop", "id"]))),
         ("mode: snapshot\nkey: id\nvalid_to: until", TableOptions(mode=snapshot("id", valid_to="until"))),
         ("sort_by: [day, id]\nkeep_versions: 3", TableOptions(sort_by=["day", "id"], keep_versions=3)),
+        ("materialized: view", TableOptions(materialized="view")),
         ("schema: raw\nschema_policy: sync", TableOptions(schema="raw", schema_policy="sync")),
         ("columns: {id: bigint, day: date not null}", TableOptions(columns={"id": "bigint", "day": "date not null"})),
         ("columns: {id: {description: A number.}}", TableOptions(descriptions={"id": "A number."})),
     ],
-    ids=["append", "upsert", "snapshot", "sorted", "schema", "contract", "described"],
+    ids=["append", "upsert", "snapshot", "sorted", "view", "schema", "contract", "described"],
 )
 def test_the_header_says_how_the_table_is_written(models: Models, header: str, options: TableOptions) -> None:
     assert one(models({"a.sql": f"/* ---\n{header}\n--- */\nselect 1"})).get_asset_spec().table == options
@@ -286,6 +287,7 @@ def test_what_is_said_twice_is_a_fault(models: Models) -> None:
             "asset 'a': 'key' says nothing for the mode 'append' (a.sql:3). Modes with a key are upsert, ",
         ),
         ("sort_by: 3", "asset 'a': sort_by is 3, not one or more different column names (a.sql:2)"),
+        ("materialized: vew", "asset 'a': materialized is 'vew' (a.sql:2). It is "),
         ("keep_versions: x", "asset 'a': keep_versions is 'x', not a number of versions, 1 or more (a.sql:2)"),
         ("columns: [a, b]", "asset 'a': 'columns' is ['a', 'b'], not a mapping (a.sql:2)"),
         (
@@ -422,6 +424,30 @@ def test_a_folder_that_is_not_there_is_told(models: Models, tmp_path: Path) -> N
         load_assets_from_sql_files(tmp_path / "model")
     with pytest.raises(InvalidDefinitionError, match=r"has no \.sql files"):
         load_assets_from_sql_files(tmp_path / "empty")
+
+
+def test_links_are_followed_and_those_that_lead_back_are_not(models: Models, tmp_path: Path) -> None:
+    folder = models({"a/x.sql": "select 1"})
+    (folder / "a" / "up").symlink_to(folder, target_is_directory=True)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "y.sql").write_text("select 2")
+    (folder / "b").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (folder / "gone.sql").symlink_to(tmp_path / "nowhere")
+
+    assert list(loaded(folder)) == ["a/x", "b/y"]
+
+
+def test_names_may_hold_any_text(models: Models, tmp_path: Path) -> None:
+    odd = """it's "odd"; drop table x --.sql"""
+    folder = models(
+        {f"über den/{odd}": "select 1 as n", "b.sql": """select * from "über den"."it's ""odd""; drop table x --" """}
+    )
+    defs = Definitions(
+        load_assets_from_sql_files(folder), resources={"io_manager": DuckDBIOManager(database=str(tmp_path / "w.db"))}
+    )
+
+    assert defs.materialize().success
+    assert defs.load_asset_value("b")["n"].to_list() == [1]
 
 
 def test_while_a_project_is_loaded_the_files_that_are_right_are_kept(

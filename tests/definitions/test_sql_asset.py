@@ -59,6 +59,14 @@ def test_what_is_no_query_is_refused(sql: object) -> None:
         sql_asset("daily", sql)  # type: ignore[arg-type]
 
 
+def test_it_can_be_a_view() -> None:
+    table = sql_asset("daily", "select 1", materialized="view", table=TableOptions(schema="x")).get_asset_spec().table
+
+    assert table == TableOptions(materialized="view", schema="x")
+    with pytest.raises(InvalidDefinitionError, match=r"asset 'daily': materialized is 'vew' \(.*test_sql_asset.py:\d+\)"):
+        sql_asset("daily", "select 1", materialized="vew")  # type: ignore[arg-type]
+
+
 def test_it_is_made_where_the_tables_are(tmp_path: Path) -> None:
     warehouse = DuckDBIOManager(database=str(tmp_path / "w.duckdb"))
     orders = sql_asset("raw/orders", "select unnest([1, 2, 3]) as amount")

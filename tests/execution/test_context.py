@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+import polars as pl
 import pytest
 
 from warehouse_assets import AssetExecutionContext, AssetKey, Instance, SourceAsset, asset, materialize
@@ -55,6 +56,24 @@ def test_progress_is_told_to_those_who_watch_and_not_stored(store: Any, instance
 
     assert [event.message for event in result.events if event.event_type == "LOG"] == ["progress: 1 of 4", "progress: 2"]
     assert instance.get_event_records(event_types="LOG") == []
+
+
+@pytest.mark.semantics(20, 43)
+def test_a_part_of_a_table_is_loaded() -> None:
+    from io_managers import DuckDBIOManager
+
+    @asset
+    def orders() -> pl.DataFrame:
+        return pl.DataFrame({"id": [1, 2, 3], "amount": [10, 20, 30]})
+
+    @asset(deps=["orders"])
+    def dear(context: AssetExecutionContext) -> pl.DataFrame:
+        return context.load_asset_value("orders", as_type=pl.DataFrame, columns=["amount"], where="id > 1", limit=1)
+
+    result = materialize([orders, dear], resources={"io_manager": DuckDBIOManager()})
+
+    assert result.asset_value("dear").rows() in ([(20,)], [(30,)])
+    assert result.asset_value("dear").columns == ["amount"]
 
 
 @pytest.mark.semantics(20)

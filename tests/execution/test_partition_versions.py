@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from warehouse_assets import (
     AllPartitionMapping,
+    AssetExecutionContext,
     AssetIn,
     AssetKey,
     AssetMaterialization,
@@ -426,6 +428,64 @@ def test_a_range_is_made_where_one_of_its_partitions_is_not_fresh(project: Proje
     with_a_missing_one = project.refresh(up(), partition_key_range=WHOLE_RANGE)
 
     assert [fresh, with_a_missing_one] == [{}, {"success": ["a"]}]
+
+
+@pytest.mark.semantics(26)
+@pytest.mark.parametrize(
+    ("fresh", "made"),
+    [([MON], [TUE, WED]), ([WED], [MON, TUE]), ([MON, WED], [TUE]), ([TUE], [MON, TUE, WED]), ([], [MON, TUE, WED])],
+    ids=["first", "last", "ends", "middle", "none"],
+)
+def test_of_a_range_the_partitions_from_the_first_to_the_last_that_is_stale_are_made(
+    project: Project, fresh: list[str], made: list[str]
+) -> None:
+    seen = []
+
+    @asset(partitions_def=DAYS, code_version="1")
+    def a(context: AssetExecutionContext) -> int:
+        window = context.partition_time_window
+        seen.append((list(context.partition_keys), window.end - window.start))
+        return 1
+
+    project.make(a, partitions=fresh)
+    seen.clear()
+    result = project.refresh(a, down(), partition_key_range=WHOLE_RANGE)
+
+    assert result == {"success": ["a", "b"]}
+    assert seen == [(made, timedelta(days=len(made)))]
+    assert set(project.states(a, down()).values()) == {"fresh"}
+
+
+@pytest.mark.semantics(26)
+def test_each_asset_of_a_run_is_made_where_it_is_stale(project: Project) -> None:
+    seen = {}
+
+    def noted(name: str, *parents: str) -> Any:
+        @asset(name=name, partitions_def=DAYS, code_version="1", deps=parents)
+        def made(context: AssetExecutionContext) -> int:
+            seen[name] = list(context.partition_keys)
+            return 1
+
+        return made
+
+    first, second = noted("a"), noted("b", "a")
+    project.make(first, partitions=[MON, TUE])
+    project.make(first, second, partitions=[MON])
+    project.report(AssetMaterialization, "a", TUE, "changed")
+    seen.clear()
+    project.refresh(first, second, partition_key_range=WHOLE_RANGE)
+
+    assert seen == {"a": [WED], "b": [TUE, WED]}
+
+
+@pytest.mark.semantics(26)
+def test_a_range_of_days_made_from_the_days_before_is_made_whole(project: Project) -> None:
+    project.make(up(), running(), partitions=[MON])
+    project.refresh(up(), partition_key_range=WHOLE_RANGE)
+    result = project.refresh(up(), running(), selection="b", partition_key_range=WHOLE_RANGE)
+
+    assert result == {"success": ["b"]}
+    assert set(project.states(up(), running()).values()) == {"fresh"}
 
 
 @pytest.mark.semantics(26)

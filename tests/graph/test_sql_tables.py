@@ -5,22 +5,29 @@ from typing import Any
 
 import pytest
 
-from io_managers import DuckDBIOManager, ParquetIOManager
+from io_managers import DuckDBIOManager, ParquetIOManager, SQLAlchemyIOManager
 from warehouse_assets import (
     SQL,
+    AssetDep,
     AssetKey,
     AssetsDefinition,
+    DailyPartitionsDefinition,
     Definitions,
+    EnvVar,
     SourceAsset,
     TableOptions,
+    TimeWindowPartitionMapping,
     asset,
     materialize,
     materialize_to_memory,
     sql_asset,
 )
-from warehouse_assets.errors import InvalidDefinitionError, InvalidDefinitionsError
+from warehouse_assets.errors import InvalidDefinitionError, InvalidDefinitionsError, TableNotFoundError
 from warehouse_assets.graph.asset_graph import AssetGraph
+from warehouse_assets.graph.sql_tables import naming_of
 from warehouse_assets.sql import SQLOrigin
+from warehouse_assets.tables import SQLNaming
+from warehouse_assets.testing import check_asset
 
 
 def reading(*names: str, key: str = "report", **options: Any) -> AssetsDefinition:
@@ -171,9 +178,7 @@ def test_unknown_tables_is_one_of_two(wrong: Any) -> None:
 
 
 def test_sql_that_cannot_be_read_is_an_error_that_names_the_asset() -> None:
-    with pytest.raises(
-        InvalidDefinitionError, match=r"the SQL of asset 'report': line 1, column \d+: .*test_sql_tables.py:\d+"
-    ):
+    with pytest.raises(InvalidDefinitionError, match=r"the SQL of asset 'report': .*test_sql_tables.py:\d+:56"):
         AssetGraph.build([sql_asset("report", "select (1")])
 
 
@@ -198,8 +203,56 @@ def test_a_circle_of_sql_is_an_error() -> None:
 
 
 def test_sql_that_reads_its_own_table_is_an_error_without_partitions() -> None:
-    with pytest.raises(InvalidDefinitionError, match="asset 'report' depends on itself"):
+    with pytest.raises(InvalidDefinitionError, match=r"its SQL reads 'report', which is its own table \(line 1, column 15"):
         AssetGraph.build([reading("report")])
+
+
+def test_sql_of_partitions_may_read_earlier_ones() -> None:
+    day = DailyPartitionsDefinition("2024-01-01")
+    back = AssetDep("report", TimeWindowPartitionMapping(start_offset=-1, end_offset=-1))
+
+    assert AssetGraph.build([reading("report", partitions_def=day, deps=[back])]).order == [AssetKey("report")]
+    with pytest.raises(
+        InvalidDefinitionError, match="asset 'report' depends on itself, by a partition mapping that does not look back"
+    ):
+        AssetGraph.build([reading("report", partitions_def=day)])
+
+
+def test_names_mean_in_a_run_what_they_mean_in_the_graph(tmp_path: Path) -> None:
+    resources = {"io_manager": DuckDBIOManager(database=str(tmp_path / "shop.duckdb"), schema="sales")}
+    orders = sql_asset("orders", "select 1 as id", table=TableOptions(schema="raw"))
+    lines = sql_asset("lines", "select 2 as id")
+    names = ["raw.orders", "orders", "shop.raw.orders", "lines", "sales.lines", "SHOP.sales.lines"]
+    report = sql_asset("report", " union all ".join(f"select id from {name} as t" for name in names))
+
+    result = materialize([report, orders, lines], resources=resources)
+
+    assert result.asset_value("report")["id"].to_list() == [1, 1, 1, 2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("url", "naming"),
+    [
+        ("postgresql://me:secret@host/shop", SQLNaming("postgres", "public", "shop")),
+        ("mysql://me:secret@host/shop", SQLNaming("mysql", "shop")),
+        ("sqlite:///shop.sqlite", SQLNaming("sqlite", "main")),
+    ],
+    ids=["postgresql", "mysql", "sqlite"],
+)
+def test_the_dialect_is_that_of_the_store(url: str, naming: SQLNaming) -> None:
+    manager = SQLAlchemyIOManager(url=url)
+
+    assert manager.sql_naming() == naming
+    name = "`raw`.`x`" if naming.dialect == "mysql" else '"raw"."x"'
+    graph = Definitions([reading(name), SourceAsset("raw/x")], resources={"io_manager": manager}).graph
+    assert parents(graph) == ["raw/x"]
+
+
+def test_a_store_whose_address_is_not_known_yet_is_taken_for_duckdb(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_SUCH_URL", raising=False)
+    node = AssetGraph.build([reading("raw.x"), SourceAsset("raw/x")])[AssetKey("report")]
+
+    assert naming_of(node, {"io_manager": SQLAlchemyIOManager(url=EnvVar("NO_SUCH_URL"))}) == SQLNaming()
 
 
 def test_the_dialect_is_that_of_the_asset() -> None:
@@ -218,6 +271,30 @@ def test_what_merges_reads_across_its_parts() -> None:
 
     assert not merged.graph[AssetKey(["raw", "x"])].is_stub
     assert merged.unknown_tables == "source"
+
+
+def test_in_memory_names_mean_what_they_mean_in_their_store(tmp_path: Path) -> None:
+    warehouse = DuckDBIOManager(database=str(tmp_path / "shop.duckdb"))
+    materialize([sql_asset("raw/x", "select 7 as n")], resources={"warehouse": warehouse, "io_manager": warehouse})
+    assets = [
+        sql_asset("y", "select n + 1 as n from shop.raw.x", io_manager_key="warehouse"),
+        sql_asset("z", "select n + 1 as n from main.y", io_manager_key="warehouse"),
+    ]
+
+    result = materialize_to_memory(assets, resources={"warehouse": warehouse}, unknown_tables="source")
+
+    assert result.asset_value("z")["n"].to_list() == [9]
+    with pytest.raises(TableNotFoundError):
+        Definitions(
+            [assets[0], SourceAsset("raw/x", io_manager_key="warehouse")], resources={"warehouse": warehouse}
+        ).load_asset_value("y")
+
+
+def test_a_test_of_one_asset_knows_the_names_of_its_store() -> None:
+    total = sql_asset("marts/total", "select sum(n) as total from memory.main.orders join raw.rates using (id)")
+    defs = Definitions([total, SourceAsset("orders"), SourceAsset("raw/rates")], resources={"io_manager": DuckDBIOManager()})
+
+    check_asset(defs, "marts/total", given={"orders": {"id": [1], "n": [3]}, "raw/rates": {"id": [1]}}, expect={"total": [3]})
 
 
 def test_in_memory_it_is_the_same() -> None:

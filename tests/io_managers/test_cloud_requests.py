@@ -57,6 +57,30 @@ def test_two_of_a_hundred_columns_are_a_matching_share_of_the_bytes(manager, cou
     assert len(counted.requests()) <= 8
 
 
+SORTED = pl.select(pl.int_range(2_000_000).alias("id"), pl.int_range(2_000_000).hash(1).alias("n"))  # 16 MB of `n`
+SOME: dict[str, Any] = {
+    "eager": lambda manager, where: load(manager, where=where),
+    "lazy": lambda manager, where: load(manager, pl.LazyFrame, where=where).collect(),
+    "lazily": lambda manager, where: load(manager, pl.LazyFrame).filter(pl.sql_expr(where)).collect(),
+    "arrow": lambda manager, where: pl.DataFrame(load(manager, pa.Table, where=where)),
+    "stream": lambda manager, where: pl.DataFrame(load(manager, pa.RecordBatchReader, where=where).read_all()),
+    "sql": lambda manager, where: pl.DataFrame(sql(manager, f"select * from shop.orders where {where}")),
+}
+
+
+@pytest.mark.parametrize("native", [True, False], ids=["by itself", "through fsspec"])
+@pytest.mark.parametrize("reader", SOME)
+def test_a_condition_on_sorted_rows_reads_a_matching_share_of_the_bytes(swift, counted, reader, native):
+    more = {} if native else {"config_kwargs": {"retries": {"max_attempts": 5}}}
+    manager = lake(swift.at(counted.endpoint), **more)
+    size = store(manager, SORTED)["byte_size"]
+    counted.forget()
+    found = SOME[reader](manager, "id >= 1000000 and id < 1000010")
+
+    assert found.equals(SORTED[1_000_000:1_000_010])
+    assert counted.sent("GET", "orders.parquet") < size / 4 + 2**18 + 2**16
+
+
 def test_where_only_fsspec_can_read_it_asks_for_the_columns_too(swift, counted):
     manager = lake(swift.at(counted.endpoint), config_kwargs={"retries": {"max_attempts": 5}})
     size = store(manager, WIDE)["byte_size"]

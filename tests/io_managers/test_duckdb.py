@@ -18,12 +18,14 @@ from warehouse_assets.errors import SchemaChangedError, StoreLockedError, TableE
 from warehouse_assets.io_manager import io_manager_from_uri
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql import SQL
+from warehouse_assets.table_options import TableOptions
 from warehouse_assets.testing.io_manager import (
     KEY,
     ORDERS,
     AtomicContract,
     SQLContract,
     TableContract,
+    ViewContract,
     load,
     source,
     store,
@@ -57,7 +59,26 @@ class TestDuckDBIOManager(TableContract, SQLContract, AtomicContract):
         return {name for (name,) in tables} - {"shop.orders"}
 
 
-class TestInMemory(TableContract, SQLContract):
+class TestViews(ViewContract):
+    STORE = "DuckDB"
+
+    @pytest.fixture
+    def manager(self, tmp_path):
+        return DuckDBIOManager(database=str(tmp_path / "w.duckdb"))
+
+    def test_a_view_that_others_made_is_kept(self, manager):
+        store(manager, ORDERS)
+        with duckdb.connect(manager.database) as connection:
+            connection.execute("create view shop.theirs as from shop.orders")
+        theirs = AssetKey(["shop", "theirs"])
+        for options in ({}, {"table_options": TableOptions(materialized="view")}):
+            with pytest.raises(TableError, match="is a view, not a table"):
+                store(manager, SQL("select id from shop.orders"), theirs, sources={KEY: source(manager, KEY)}, **options)
+
+        assert load(manager, key=theirs).height == 3
+
+
+class TestInMemory(TableContract, SQLContract, ViewContract):
     STORE = "DuckDB in memory"
 
     @pytest.fixture
@@ -351,6 +372,15 @@ class TestConfiguration:
         assert isinstance(manager, DuckDBIOManager)
         assert manager.database == database
         assert manager.schema_ == ("staging" if "?" in uri else "main")
+
+    def test_a_schema_may_be_called_like_the_file(self, tmp_path):
+        manager = DuckDBIOManager(database=f"{tmp_path}/shop.duckdb")
+        count = AssetKey(["shop", "count"])
+        for _ in range(2):
+            store(manager, ORDERS)
+            store(manager, SQL("select count(orders.id) as n from shop.orders"), count, sources={KEY: source(manager, KEY)})
+
+        assert load(manager, key=count).rows() == [(3,)]
 
     def test_settings_of_duckdb_hold_for_the_file(self, tmp_path):
         settings = {"memory_limit": "100MiB", "threads": 1}

@@ -11,8 +11,10 @@ from polars.testing import assert_frame_equal
 from io_managers.sqlalchemy import SQLAlchemyIOManager
 from warehouse_assets.errors import InvalidDefinitionError, TableError
 from warehouse_assets.keys import AssetKey
+from warehouse_assets.partitions.static import StaticPartitionsDefinition
 from warehouse_assets.resources import EnvVar
 from warehouse_assets.sql import SQL
+from warehouse_assets.table_options import delete_insert, snapshot, upsert
 from warehouse_assets.tables import Table
 from warehouse_assets.testing.contract import departs
 from warehouse_assets.testing.frames import HOSTILE_FRAMES, HOSTILE_KEYS, IN_ARROW
@@ -26,15 +28,19 @@ from warehouse_assets.testing.io_manager import (
     ColumnsContract,
     ConcurrencyContract,
     PartitionContract,
+    Partitions,
     PartitionSQLContract,
     SchemaPolicyContract,
     SelectionContract,
+    SharedTableContract,
     SQLContract,
     StagingContract,
     TableContract,
+    ViewContract,
     WriteModeContract,
     days,
     load,
+    options,
     source,
     store,
 )
@@ -75,7 +81,7 @@ KEPT = sorted(name for name in HOSTILE_FRAMES if not name.endswith(("float32", "
 LACKS = "MySQL keeps no NaN and no infinite number, and takes no emojis in names; both are refused"
 
 
-class TestMariaDB(Store, TableContract, SQLContract, AtomicContract, ConcurrencyContract):
+class TestMariaDB(Store, TableContract, SQLContract, AtomicContract, ConcurrencyContract, SharedTableContract):
     @departs(LACKS)
     @pytest.mark.parametrize("name", KEPT)
     def test_types_survive(self, manager, name):
@@ -152,6 +158,10 @@ class TestMariaDBModes(Store, WriteModeContract, SelectionContract, ColumnsContr
     pass
 
 
+class TestMariaDBViews(Store, ViewContract):
+    pass
+
+
 class TestMariaDBPartitions(
     Store,
     PartitionContract,
@@ -178,6 +188,49 @@ class TestMariaDBPartitions(
 
         found = [load(manager, key=key, partitions=BY_DAY("2024-01-01"))["n"].item() for key in GOOD_KEYS]
         assert found == list(range(len(GOOD_KEYS)))
+
+
+@pytest.mark.parametrize("mode", [upsert("id"), snapshot("id"), delete_insert("id")], ids=str)
+def test_keys_that_differ_in_spaces_at_their_end_or_in_case_are_different(manager, mode):
+    frame = pl.DataFrame({"id": ["a", "a ", "A", "a  "], "n": [1, 2, 3, 4]})
+    store(manager, frame, **options(mode))
+    store(manager, frame.filter(pl.col("id") != "a"), **options(upsert("id") if mode.kind == "upsert" else mode))
+    changed = pl.DataFrame({"id": ["a "], "n": [20]}) if mode.kind != "snapshot" else frame.with_columns(n=pl.col("n") * 10)
+    store(manager, changed, **options(mode))
+    found = load(manager)
+    if mode.kind == "snapshot":
+        found = found.filter(pl.col("valid_to").is_null())
+
+        assert dict(found.select("id", "n").rows()) == {"a": 10, "a ": 20, "A": 30, "a  ": 40}
+    else:
+        assert dict(found.rows()) == {"a": 1, "a ": 20, "A": 3, "a  ": 4}
+
+
+def test_keys_that_sql_makes_are_different_too(manager):
+    sql = SQL("select 'a' as id, 1 as n union all select 'a ', 2 union all select 'A', 3")
+    for _ in range(2):
+        store(manager, sql, **options(upsert("id")))
+
+    assert dict(load(manager).rows()) == {"a": 1, "a ": 2, "A": 3}
+
+
+def test_a_partition_whose_name_ends_with_a_space_is_another(manager):
+    names = Partitions(StaticPartitionsDefinition(["a", "a "]), "part")
+    for name, n in (("a", 1), ("a ", 2), ("a", 3)):
+        store(manager, pl.DataFrame({"part": [name], "n": [n]}), partitions=names(name))
+
+    assert sorted(load(manager).rows()) == [("a", 3), ("a ", 2)]
+    assert load(manager, partitions=names("a")).rows() == [("a", 3)]
+
+
+@pytest.mark.parametrize("collation", ["utf8mb4_bin", "utf8mb4_general_ci"])
+def test_rows_go_into_a_table_that_someone_made_with_another_collation(manager, collation):
+    store(manager, pl.DataFrame({"id": ["x"]}), AssetKey(["shop", "other"]))
+    rows = "select 'a' as id, 1 as n union all select 'b', 2"
+    ask(manager, f"create table shop.orders (id varchar(20), n bigint) character set utf8mb4 collate {collation} as {rows}")
+    store(manager, pl.DataFrame({"id": ["b", "c"], "n": [20, 30]}), **options(upsert("id")))
+
+    assert sorted(load(manager).rows()) == [("a", 1), ("b", 20), ("c", 30)]
 
 
 GOOD_KEYS = [key for key in HOSTILE_KEYS if all(len(part) <= 64 and "😀" not in part for part in key.path)]

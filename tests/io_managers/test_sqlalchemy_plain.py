@@ -9,8 +9,8 @@ import pytest
 from polars.testing import assert_frame_equal
 from sqlalchemy import create_engine
 
-from io_managers import sqlalchemy as module
 from io_managers.sqlalchemy import SQLAlchemyIOManager
+from io_managers.sqlalchemy import manager as module
 from io_managers.sqlalchemy.plain import Plain
 from warehouse_assets.errors import RowKeyError, TableError, TableNotFoundError
 from warehouse_assets.keys import AssetKey

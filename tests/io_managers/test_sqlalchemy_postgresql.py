@@ -31,9 +31,11 @@ from warehouse_assets.testing.io_manager import (
     PartitionSQLContract,
     SchemaPolicyContract,
     SelectionContract,
+    SharedTableContract,
     SQLContract,
     StagingContract,
     TableContract,
+    ViewContract,
     WriteModeContract,
     days,
     load,
@@ -78,7 +80,7 @@ class Store:
         return pl.DataFrame(ask(manager, f"select * from {table}"), schema=names, orient="row", infer_schema_length=None)
 
 
-class TestPostgreSQL(Store, TableContract, SQLContract, AtomicContract, ConcurrencyContract):
+class TestPostgreSQL(Store, TableContract, SQLContract, AtomicContract, ConcurrencyContract, SharedTableContract):
     RESULTS = "select interval '36 hours' as span, sum(n) as total, null as nothing from generate_series(0, 2) t(n)"
 
     @departs("names are up to 63 bytes long, and longer ones are refused before anything is written")
@@ -121,6 +123,32 @@ class TestPostgreSQLModes(Store, WriteModeContract, AtomicWriteModeContract, Sel
     pass
 
 
+class TestPostgreSQLViews(Store, ViewContract):
+    def test_views_that_others_made_live_on(self, manager):
+        store(manager, ORDERS)
+        do("create view shop.low with (security_barrier = true) as select id, kind from shop.orders where amount < 9")
+        do("comment on view shop.low is 'it''s low'; comment on column shop.low.id is 'the id'")
+        do("create view shop.lower as select id from shop.low; grant select on shop.lower to public")
+        store(manager, ORDERS.with_columns(pl.col("id").cast(pl.String), more=1))
+        kept = "select obj_description('shop.low'::regclass), col_description('shop.low'::regclass, 1), c.reloptions::text, d.relacl::text"
+
+        assert ask(manager, "select * from shop.lower") == [("3",)]
+        [(comment, of_column, options, rights)] = ask(
+            manager, f"{kept} from pg_class c, pg_class d where c.oid = 'shop.low'::regclass and d.oid = 'shop.lower'::regclass"
+        )
+        assert (comment, of_column, options) == ("it's low", "the id", "{security_barrier=true}")
+        assert "=r/" in rights
+
+    def test_a_table_is_kept_where_a_view_needs_what_it_would_lose(self, manager):
+        store(manager, ORDERS)
+        do("create view shop.kinds as select kind from shop.orders")
+        with pytest.raises(TableError, match=r"since the view shop\.kinds reads it: column .*kind"):
+            store(manager, ORDERS.drop("kind"))
+
+        assert load(manager).columns == ORDERS.columns
+        assert len(ask(manager, "select * from shop.kinds")) == 3
+
+
 class TestPostgreSQLPartitions(
     Store,
     PartitionContract,
@@ -155,7 +183,7 @@ class TestTables:
         store(manager, ORDERS.head(1))
 
         assert ask(manager, "select id from shop.large") == [(1,)]
-        with pytest.raises(TableError, match=r"views read it: shop\.large"):
+        with pytest.raises(TableError, match=r"the view shop\.large reads it"):
             store(manager, ORDERS.select("id"))
         do("drop view shop.large")
         store(manager, ORDERS.select("id"))
@@ -197,6 +225,16 @@ class TestTables:
 
         assert_frame_equal(load(manager).sort("n"), frame)
         assert load(manager, pl.LazyFrame).filter(pl.col("n") < 3).select("n").collect()["n"].sort().to_list() == [0, 1, 2]
+
+    def test_a_lazy_frame_connects_by_adbc_when_it_is_read(self, manager, postgres, wire_to, monkeypatch):
+        store(manager, pl.LazyFrame({"n": range(400_000)}))
+        wire = wire_to(postgres.port)
+        monkeypatch.setenv("WAREHOUSE_URL", postgres.at(wire.port).url)
+        lazy = load(SQLAlchemyIOManager(url=os.environ["WAREHOUSE_URL"]), pl.LazyFrame)
+        made = wire.connections
+        lazy.select(pl.col("n").max()).collect()
+
+        assert (made, wire.connections) == (1, 3)  # ADBC makes two
 
     def test_no_password_is_shown(self, postgres):
         manager = SQLAlchemyIOManager(url=postgres.url)

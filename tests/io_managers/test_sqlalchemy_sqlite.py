@@ -26,9 +26,11 @@ from warehouse_assets.testing.io_manager import (
     PartitionSQLContract,
     SchemaPolicyContract,
     SelectionContract,
+    SharedTableContract,
     SQLContract,
     StagingContract,
     TableContract,
+    ViewContract,
     WriteModeContract,
     days,
     load,
@@ -65,7 +67,7 @@ class Store:
         return load(manager, pl.DataFrame, key)
 
 
-class TestSQLite(Store, TableContract, SQLContract, AtomicContract, ConcurrencyContract):
+class TestSQLite(Store, TableContract, SQLContract, AtomicContract, ConcurrencyContract, SharedTableContract):
     @departs("there is no type of spans of time, in the SQL of SQLite")
     def test_sql_results_have_types_that_frames_have(self, manager):
         store(
@@ -85,6 +87,10 @@ class TestSQLite(Store, TableContract, SQLContract, AtomicContract, ConcurrencyC
 
 
 class TestSQLiteModes(Store, WriteModeContract, SelectionContract, ColumnsContract):
+    pass
+
+
+class TestSQLiteViews(Store, ViewContract):
     pass
 
 

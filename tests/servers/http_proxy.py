@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,6 +31,9 @@ class Exchange:
 class HttpProxy:
     """Leads to the server at `endpoint`. The Host header stays as it is, so what clients sign holds.
 
+    Requests on the condition that there is no such object pass one after another: that of two only one succeeds is what S3 promises,
+    and Swift, which looks before it writes, does not keep.
+
     with HttpProxy(swift.endpoint) as proxy:
         read(swift.at(proxy.endpoint))
         proxy.sent(method="GET", path="t.parquet")
@@ -38,6 +42,7 @@ class HttpProxy:
     def __init__(self, endpoint: str) -> None:
         self.exchanges: list[Exchange] = []
         self._failures: list[int] = []
+        self.creating = threading.Lock()
         self._lock = threading.Lock()
         self._server = _Server(self, urlsplit(endpoint).netloc)
         self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
@@ -111,14 +116,18 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
+        with self.server.proxy.creating if self.headers.get("If-None-Match") == "*" else nullcontext():
+            self._pass_on(exchange)
+
+    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_GET
+
+    def _pass_on(self, exchange: Exchange) -> None:
         upstream = HTTPConnection(self.server.upstream)
         try:
             self._ask(upstream, exchange)
             self._answer(upstream.getresponse(), exchange)
         finally:
             upstream.close()
-
-    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_GET
 
     def _ask(self, upstream: HTTPConnection, exchange: Exchange) -> None:
         upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)

@@ -26,6 +26,7 @@ class Wire:
         self.down = False
         """Whether new connections are refused too."""
         self._left: dict[str, int | None] = {"to_server": None, "to_client": None}
+        self._for_good = False
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -43,10 +44,13 @@ class Wire:
         with self._lock:
             self._cut()
 
-    def cut_after(self, count: int, direction: str = "to_server") -> None:
-        """Breaks all connections once, when exactly `count` more bytes have passed "to_server" or "to_client"."""
+    def cut_after(self, count: int, direction: str = "to_server", *, for_good: bool = False) -> None:
+        """Breaks all connections once, when exactly `count` more bytes have passed "to_server" or "to_client".
+
+        It is down from then on where that is `for_good`.
+        """
         with self._lock:
-            self._left[direction] = count
+            self._left[direction], self._for_good = count, for_good
 
     def __enter__(self) -> Wire:
         return self
@@ -91,6 +95,7 @@ class Wire:
                 if left is not None and len(data) >= left:
                     with self._lock:
                         self._left[direction] = None
+                        self.down = self.down or self._for_good
                         self._cut()
                     return
             target.shutdown(socket.SHUT_WR)

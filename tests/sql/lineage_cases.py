@@ -173,6 +173,7 @@ CASES: dict[str, str] = {
     "select i, a from t, generate_series(1, a) g(i)": "i=f(t.a) a=t.a | t.a",
     "create temp table k as select a + b as ab from t; select ab from k": "ab=f(t.a,t.b)",
     "create view i as select a as z from t; create view j as from i; select z from j": "z=t.a",
+    "create temp table temp.m as select a from t; from m": "a=t.a",
     "create temp table k as select a, b from t; insert into k (b) select d from u; from k": "a=t.a b=t.b,u.d",
     "create temp table k as select a, b from t; insert into k by name select d as b from u; select b, a from k": "b=t.b,u.d a=t.a",
 }
@@ -182,6 +183,10 @@ OPAQUE: dict[str, tuple[str, str]] = {
     "select * from unknown": ("…", "the columns of unknown are not known"),
     "select b, k from t, unknown": ("b=t.b k=unknown.k", ""),
     "select k from unknown, mystery": ("k=f()", "the columns of unknown are not known; the columns of mystery are not known"),
+    "select (select max(d) from unknown where k = mystery.a) as m from mystery": (
+        "m=agg(unknown.d if mystery.a,unknown.k)",
+        "",
+    ),
     "select nothing from t": ("nothing=f()", "the column nothing is not known"),
     "select *, a + 1 as n from unknown": ("n=f(unknown.a) …", "the columns of unknown are not known"),
     "select * exclude (a) replace (c + 1 as c) rename (b as z) from unknown": (

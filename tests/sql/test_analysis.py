@@ -173,3 +173,18 @@ def test_a_literal_is_one_token_and_a_comment_none() -> None:
 def test_text_that_cannot_be_read_is_refused() -> None:
     with pytest.raises(InvalidSQLError, match="cannot be read"):
         token_spans("select 'a")
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "position"),
+    [
+        ("select x from t where", "a part of WHERE is missing here", (1, 17)),
+        ("select x +\nfrom t", "a part of ADD is missing here", (2, 1)),
+        ("select x from t\norder by", "a part of ORDER is missing here", (2, 1)),
+    ],
+)
+def test_what_is_missing_is_told_in_words(text, message, position):
+    with pytest.raises(InvalidSQLError, match=message) as caught:
+        table_references(text)
+
+    assert caught.value.position == position

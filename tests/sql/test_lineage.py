@@ -156,6 +156,7 @@ def test_names_in_postgres_are_compared_as_it_does(query: str, columns: str) -> 
         "insert into k (x, y) select a, b from t": "x=t.a y=t.b",
         "create table k as select a as x from t; insert into k select d from u": "x=t.a,u.d",
         "create or replace view k as select a as x from t": "x=t.a",
+        "with x as (select a + b as y from t) insert into k (z) select y from x": "z=f(t.a,t.b)",
     }.items(),
 )
 def test_a_statement_that_ends_in_a_query_has_the_columns_of_what_it_fills(query: str, columns: str) -> None:
@@ -186,6 +187,13 @@ def test_a_formula_of_any_length_is_followed() -> None:
     lineage = column_lineage(f"select {' + '.join(['a', 'b'] * 400)} as x from t where {' or '.join(['c = 1'] * 400)}")
 
     assert shown(lineage) == "x=f(t.a,t.b) | t.c"
+
+
+@pytest.mark.parametrize("kind", ["union all", "union", "union all by name"])
+def test_a_union_of_any_number_of_queries_is_followed(kind: str) -> None:
+    lineage = column_lineage(f" {kind} ".join(["select a as x from t", "select d as x from u"] * 500), schema_of=SCHEMA)
+
+    assert shown(lineage) == ("x=t.a,u.d | t.a,u.d" if kind == "union" else "x=t.a,u.d")
 
 
 def test_the_text_of_a_formula_that_no_one_can_read_is_refused() -> None:

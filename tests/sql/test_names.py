@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from warehouse_assets import AssetKey
-from warehouse_assets.sql.names import is_engine_name, is_file_name, resolve_table
+from warehouse_assets.sql.names import KnownTables, is_engine_name, is_file_name, resolve_table
 
 
 @pytest.mark.parametrize(
@@ -52,3 +54,30 @@ def test_a_schema_of_several_segments_is_known_by_its_stored_name() -> None:
 )
 def test_names_that_belong_to_the_engine(parts: tuple[str, ...], file: bool, engine: bool) -> None:
     assert (is_file_name(parts), is_engine_name(parts)) == (file, engine)
+
+
+@pytest.mark.parametrize(
+    ("name", "keys", "given", "meant"),
+    [
+        ("orders", ["raw/orders", "staging/orders"], {}, ["raw/orders", "staging/orders"]),
+        ("orders", ["raw/orders", "staging/orders"], {"own": "staging/orders"}, ["raw/orders"]),
+        ("orders", ["staging/orders"], {"own": "staging/orders"}, ["staging/orders"]),
+        ("orders", ["orders", "raw/orders"], {"own": "orders"}, ["orders"]),
+        ("shop.main.orders", ["orders"], {"schema": "main", "catalog": "shop"}, ["orders"]),
+        ("Shop.Raw.orders", ["raw/orders"], {"catalog": "shop"}, ["raw/orders"]),
+        ("other.raw.orders", ["raw/orders"], {"catalog": "shop"}, []),
+        ("shop.raw.orders", ["shop/raw/orders", "raw/orders"], {"catalog": "shop"}, ["shop/raw/orders"]),
+        ("nothing", ["orders"], {}, []),
+    ],
+)
+def test_many_tables_are_known_at_once(name: str, keys: list[str], given: dict[str, Any], meant: list[str]) -> None:
+    known = KnownTables(map(AssetKey.coerce, keys), given.get("schema"), given.get("catalog"))
+    own = AssetKey.coerce(given["own"]) if "own" in given else None
+
+    assert [key.to_user_string() for key in known.meant(name.split("."), own)] == meant
+
+
+def test_a_table_is_known_by_where_it_is_placed_too() -> None:
+    known = KnownTables([AssetKey("orders")], placed=lambda key: AssetKey(("raw", *key.path)))
+
+    assert known.meant(["raw", "orders"]) == known.meant(["orders"]) == [AssetKey("orders")]

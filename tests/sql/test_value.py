@@ -126,7 +126,7 @@ def test_tables_are_matched_with_assets_and_named_as_the_engine_knows_them() -> 
     [
         (
             SQL("select *\nfrom staging.ordrs"),
-            "reads the table 'staging.ordrs' (line 2), which is not among its dependencies. Did you mean 'staging/orders'?",
+            "reads the table 'staging.ordrs', which is not among its dependencies (",
         ),
         (
             SQL("select * from elsewhere"),

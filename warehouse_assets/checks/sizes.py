@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +51,8 @@ class HistoryBand:
 
     def around(self, before: list[float]) -> tuple[float, float]:
         """The least and the most that is allowed after these numbers."""
+        import statistics
+
         mean = statistics.fmean(before)
         width = max(self.deviations * statistics.pstdev(before), self.share * abs(mean))
         return mean - width, mean + width

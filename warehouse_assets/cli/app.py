@@ -33,6 +33,7 @@ __all__ = ["app", "fail"]
 
 _COMMANDS = {
     "check": ("warehouse_assets.cli.check", "check", "Evaluate the checks of stored tables."),
+    "lineage": ("warehouse_assets.cli.lineage", "lineage", "Show what a table or a column is made from, and what from it."),
     "list": ("warehouse_assets.cli.listing", "list_assets", "List the assets and sources of a module."),
     "materialize": ("warehouse_assets.cli.materialize", "materialize", "Make assets, in the order of their dependencies."),
     "plan": ("warehouse_assets.cli.plan", "plan", "Show what a run would make, and what would break, before it does."),
@@ -40,6 +41,7 @@ _COMMANDS = {
     "rollback": ("warehouse_assets.cli.versions", "rollback", "Make an earlier version of a table the present one again."),
     "show": ("warehouse_assets.cli.show", "show", "Show one asset: its definition and what was last recorded of it."),
     "status": ("warehouse_assets.cli.status", "status", "Say what is missing, stale or fresh, and why."),
+    "test": ("warehouse_assets.cli.test", "test", "Run the tests beside SQL files, in memory."),
     "versions": ("warehouse_assets.cli.versions", "versions", "Show the versions of a table that its store keeps."),
 }
 

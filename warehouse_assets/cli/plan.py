@@ -84,6 +84,7 @@ def _asset(asset: PlannedAsset) -> dict[str, Any]:
                 "where": relative_paths(fault.where),
                 "upstream": None if fault.upstream is None else fault.upstream.to_user_string(),
                 "column": fault.column,
+                "reaches": [{"key": node.asset_key.to_user_string(), "column": node.column} for node in fault.reaches],
             }
             for fault in asset.faults
         ],

@@ -28,6 +28,7 @@ SHOWN_ROWS = 40
 @verbose_option
 def query(sql: str, module: str, limit: int | None, as_csv: bool, as_json: bool, verbose: bool) -> None:
     """Answer SQL over the assets and sources of MODULE, named as in `select * from staging.orders`. Nothing is written."""
+    from warehouse_assets.sql.origin import SQLOrigin
     from warehouse_assets.sql.value import SQL
 
     if as_csv and as_json:
@@ -36,7 +37,7 @@ def query(sql: str, module: str, limit: int | None, as_csv: bool, as_json: bool,
     with (
         open_instance() as instance,
         definitions.stored_tables(instance=instance) as tables,
-        tables.query(SQL(sql)) as reader,
+        tables.query(SQL(sql).told(origin=SQLOrigin("query"))) as reader,
     ):
         names = list(reader.schema.names)
         rows = _rows(reader)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +13,8 @@ from warehouse_assets.cli.app import relative_paths
 from warehouse_assets.cli.format import ago, byte_text, console, count_text, new_table
 from warehouse_assets.cli.options import find_key, json_option, load, module_option, open_instance, verbose_option
 from warehouse_assets.cli.partitions import partition_facts, partition_text
+from warehouse_assets.column_lineage import TableColumnLineage
+from warehouse_assets.events import INPUT_DATA_VERSION_TAG
 from warehouse_assets.tables import TableSchema
 
 if TYPE_CHECKING:
@@ -103,18 +106,29 @@ def _print_latest(out: Console, event: Event | None) -> None:
     moment = dt.datetime.fromtimestamp(event.timestamp, dt.UTC).astimezone()
     what = f"partition {made.partition} " if made.partition is not None else ""
     out.print(f"{what}materialized {ago(event.timestamp)} ({moment:%Y-%m-%d %H:%M:%S %Z}) in run {event.run_id}", style="bold")
-    schema = None
+    schema, lineage = None, None
     for name, value in made.metadata.items():
         if isinstance(value.value, TableSchema):
             schema = value.value
+        elif isinstance(value.value, TableColumnLineage):
+            lineage = value.value
         else:
-            text = {"row_count": count_text, "byte_size": byte_text}.get(name, str)(value.value)
-            out.print(f"{name.replace('_', ' '):<13} {text}", soft_wrap=True)
+            text = {"row_count": count_text, "byte_size": byte_text}.get(name, str)(value.value).strip()
+            out.print(f"{name.replace('_', ' '):<13} {indent(text, ' ' * 14).lstrip()}", soft_wrap=True)
     for name, text in made.tags.items():
-        out.print(f"{name.rpartition('/')[2].replace('_', ' '):<13} {text}", soft_wrap=True)
+        label, upstream = name.removeprefix("warehouse_assets/").replace("_", " "), ""
+        if name.startswith(INPUT_DATA_VERSION_TAG):
+            label, upstream = "made from", f"{name.removeprefix(INPUT_DATA_VERSION_TAG)} at "
+        out.print(f"{label:<13} {upstream}{text}", soft_wrap=True)
     if schema is not None:
-        table = new_table("column", "type", "description")
+        table = new_table("column", "type", "description", *(["made from"] if lineage is not None else []))
         for column in schema:
-            table.add_row(column.name, column.type, column.description or "")
+            sources = [_made_from(lineage, column.name)] if lineage is not None else []
+            table.add_row(column.name, column.type, column.description or "", *sources)
         out.print()
         out.print(table)
+
+
+def _made_from(lineage: TableColumnLineage, column: str) -> str:
+    deps = [f"{dep.asset_key.to_user_string()}.{dep.column_name}" for dep in lineage.deps_by_column.get(column, ())]
+    return ", ".join([*deps, *(["?"] if lineage.opaque or column in lineage.opaque_by_column else [])])

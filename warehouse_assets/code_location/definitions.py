@@ -210,7 +210,7 @@ class Definitions:
         """What a run of the selected assets, or of all, would make and why, with which columns, and what would break.
 
         That is a run of what is missing or stale, or of `everything`. Nothing is written. Of the functions only those are called that
-        take nothing but LazyFrames and `Table`s, and return a LazyFrame or SQL: with tables that have no rows.
+        take nothing but LazyFrames and Tables, and return a LazyFrame or SQL: with tables that have no rows.
         """
         from warehouse_assets.graph.selection import select_executable
         from warehouse_assets.instance import Instance
@@ -307,12 +307,6 @@ class Definitions:
         return f"<Definitions: {len(self.graph.executable_keys)} assets, {len(self.graph) - len(self.graph.executable_keys)} sources>"
 
 
-def part_asked_for(columns: Iterable[str] | None, where: str | None, limit: int | None) -> dict[str, Any]:
-    """The part of a table that a person asks for, as an input has it in its metadata."""
-    given = {"columns": None if columns is None else list(columns), "where": where, "limit": limit}
-    return {name: value for name, value in given.items() if value is not None}
-
-
 class AssetValueLoader:
     """Loads stored values of assets, outside of any run."""
 
@@ -335,6 +329,8 @@ class AssetValueLoader:
         Of a table it is only these `columns`, the rows for which the SQL condition `where` holds, and no more than `limit`; `as_of`
         the run, the time or the version that is given.
         """
+        from warehouse_assets.execution.tables import part_asked_for
+
         metadata = part_asked_for(columns, where, limit)
         return self._tables.load(AssetKey.coerce(key), as_type, metadata=metadata, partition_key=partition_key, as_of=as_of)
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from warehouse_assets import checks
-from warehouse_assets.code_location.sql_partitions import called
 from warehouse_assets.errors import close_matches
 from warehouse_assets.events import AssetCheckSeverity
 from warehouse_assets.keys import AssetKey
@@ -46,7 +45,7 @@ def checks_of(header: Header, key: AssetKey) -> Iterator[AssetChecksDefinition]:
         inner = [*path, name]
         given = dict(_arguments(header, inner, said)) if isinstance(said, dict) else {}
         arguments = (key.to_user_string(),) if isinstance(said, dict) else (key.to_user_string(), said)
-        definition = called(header, inner, getattr(checks, name), given, *arguments, options=_OPTIONS)
+        definition = header.called(inner, getattr(checks, name), given, *arguments, options=_OPTIONS)
         if definition is not None:
             definition.function.place = header.sections["checks"].place(path)
             yield definition
@@ -57,7 +56,7 @@ def _arguments(header: Header, path: Sequence[Any], said: Mapping[str, Any]) -> 
     for name, value in said.items():
         inner = [*path, name]
         if name == "history" and isinstance(value, dict):
-            yield name, called(header, inner, checks.HistoryBand, value)
+            yield name, header.called(inner, checks.HistoryBand, value)
         elif name == "max_age":
             yield name, _age(header, inner, value)
         elif name == "severity":

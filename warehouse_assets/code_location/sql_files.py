@@ -7,13 +7,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from warehouse_assets.code_location.sql_headers import Header, Section, asset_options
 from warehouse_assets.definitions.naming import Faults, caller_frame, caller_place
 from warehouse_assets.definitions.sql_asset import sql_asset
 from warehouse_assets.errors import InvalidDefinitionError, close_matches
-from warehouse_assets.keys import AssetKey, CoercibleToKeyPrefix
+from warehouse_assets.keys import AssetKey, CoercibleToKeyPrefix, key_prefix_segments
+from warehouse_assets.sql.known import remembered_of
 from warehouse_assets.sql.origin import SQLOrigin
 from warehouse_assets.sql.value import SQL
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from warehouse_assets.definitions.assets import AssetsDefinition
     from warehouse_assets.definitions.checks import AssetChecksDefinition
 
-__all__ = ["SQLFile", "load_assets_from_sql_files"]
+__all__ = ["SQLFile", "load_assets_from_sql_files", "read_section"]
 
 _HEADER = re.compile(
     r"\ufeff?\s*/\*[ \t]*---[ \t]*(?:\r?\n|(?=\*/))(.*?)(?:^[ \t]*---[ \t]*)?\*/[ \t]*(?:\r?\n)?", re.DOTALL | re.MULTILINE
@@ -50,15 +51,16 @@ def load_assets_from_sql_files(
 
     Raises InvalidDefinitionError, or a group of all faults in the folder.
     """
-    folder, files = _found(path)
+    root, files = _found(path)
     faults = Faults()
     common = {"group_name": group_name, "io_manager_key": io_manager_key, "dialect": dialect}
     made: list[AssetsDefinition | AssetChecksDefinition] = []
-    for file in files:
-        key = AssetKey(Path(os.path.relpath(file, folder)).with_suffix("").parts).with_prefix(key_prefix)
-        if (read := faults.attempt(SQLFile.read, file)) is not None:
+    prefix = key_prefix_segments(key_prefix)
+    for segments, file, beside in files:
+        key = AssetKey((*prefix, *segments))
+        if (read := faults.attempt(SQLFile.read, file, beside, root)) is not None:
             made += _assets_of(read, key, common, (tags or {}, owners or (), kinds), faults)
-    faults.settle(f"the SQL files in {folder}")
+    faults.settle(f"the SQL files in {root}")
     return made
 
 
@@ -71,16 +73,19 @@ class SQLFile:
     sections: tuple[Section, ...]
 
     @classmethod
-    def read(cls, path: str) -> SQLFile:
-        """The file at `path`, and what is beside it; InvalidDefinitionError for one that is no text, or whose header is torn."""
+    def read(cls, path: str, beside: Sequence[str] | None = None, root: str | None = None) -> SQLFile:
+        """The file at `path`, loaded with others from `root`, and the files of YAML `beside` it, by default those that are there.
+
+        Raises InvalidDefinitionError for one that is no text, or whose header is torn.
+        """
         text = _text_of(path)
-        sections = [_section(other, 1, _text_of(other)) for other in _beside(path)]
+        sections = [read_section(other, root) for other in (_beside(path) if beside is None else beside)]
         header = _HEADER.match(text)
         if header is None and _BEGINNING.match(text):
             raise InvalidDefinitionError("the header is not closed", where=f"{path}:1", hint="End it with a line --- */.")
         line = 1
         if header is not None:
-            sections.insert(0, _section(path, text.count("\n", 0, header.start(1)) + 1, header[1]))
+            sections.insert(0, _section(path, text.count("\n", 0, header.start(1)) + 1, header[1], root))
             line += text.count("\n", 0, header.end())
             text = text[header.end() :]
         text = text.removeprefix("\ufeff")
@@ -89,7 +94,7 @@ class SQLFile:
             place = origin.place(text.count("\n", 0, jinja.start()) + 1, jinja.start() - text.rfind("\n", 0, jinja.start()))
             hint = "Name the table itself, staging.orders: that is the dependency. Options go into the header; there is no templating."
             raise InvalidDefinitionError(f"it has Jinja, {' '.join(jinja[0].split())}", where=place, hint=hint)
-        return cls(path, SQL(text).told(origin=SQLOrigin(path, line)), tuple(sections))
+        return cls(path, SQL(text).told(origin=SQLOrigin(path, line, root)), tuple(sections))
 
 
 def _assets_of(
@@ -117,51 +122,72 @@ def _assets_of(
         yield from checks
 
 
-def _found(path: str | os.PathLike[str]) -> tuple[str, list[str]]:
-    """The folder that keys are told from, and the files in it."""
+_Found: TypeAlias = "tuple[tuple[str, ...], str, list[str]]"  # the segments of a key, a file, and the files of YAML beside it
+
+
+def _found(path: str | os.PathLike[str]) -> tuple[str, list[_Found]]:
+    """The folder or the file that is meant, and the files there."""
     given = os.path.expanduser(path)
-    if not os.path.isabs(given):
-        frame = caller_frame()
-        own = os.path.dirname(frame.f_code.co_filename)
-        if os.path.exists(frame.f_code.co_filename):
-            given = os.path.join(os.path.abspath(own), given)
+    own = caller_frame().f_code.co_filename
+    if not os.path.isabs(given) and os.path.exists(own):
+        given = os.path.join(os.path.dirname(os.path.abspath(own)), given)
     given = os.path.abspath(given)
     if os.path.isfile(given):
-        return os.path.dirname(given), [given]
+        folder, name = os.path.split(given)
+        return given, [found for found in _files_in(folder, ()) if found[1] == given] or [((Path(name).stem,), given, [])]
     where = str(caller_place())
     if not os.path.isdir(given):
         above = Path(given).parent
         near = [entry.name for entry in above.iterdir() if entry.is_dir()] if above.is_dir() else []
         raise InvalidDefinitionError(f"there is no folder {given}", where=where, hint=close_matches(Path(given).name, near))
-    files = sorted(_files_in(given))
+    try:
+        files = list(_files_in(given, ()))
+    except OSError as error:
+        raise InvalidDefinitionError(f"the folder {error.filename} cannot be read: {error.strerror}", where=where) from None
     if not files:
         raise InvalidDefinitionError(f"the folder {given} has no .sql files", where=where)
     return given, files
 
 
-def _files_in(folder: str) -> Iterator[str]:
-    """The .sql files below a folder; hidden ones are passed over."""
+def _files_in(folder: str, segments: tuple[str, ...]) -> Iterator[_Found]:
+    """The .sql files of a folder, and of those below it, in the order of their names; hidden ones are passed over."""
     with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir():
-                yield from _files_in(entry.path)
-            elif entry.name.lower().endswith(".sql"):
-                yield entry.path
+        found = {entry.name: entry for entry in entries if not entry.name.startswith(".")}
+    for name in sorted(found):
+        stem, ending = os.path.splitext(name)
+        if ending.lower() == ".sql" and found[name].is_file():
+            beside = [found[other].path for other in (f"{stem}.yaml", f"{stem}.yml") if other in found]
+            yield (*segments, stem), found[name].path, beside
+        elif found[name].is_dir() and not (found[name].is_symlink() and _leads_up(found[name].path)):
+            yield from _files_in(found[name].path, (*segments, name))
+
+
+def _leads_up(link: str) -> bool:
+    """Whether a link is to a folder that it is in itself."""
+    folder, real = os.path.realpath(os.path.dirname(link)), os.path.realpath(link)
+    return os.path.commonpath([folder, real]) == real
 
 
 def _beside(path: str) -> list[str]:
-    stem = path[: -len(".sql")]
-    return [other for other in (f"{stem}.yaml", f"{stem}.yml") if os.path.isfile(other)]
+    return [other for ending in (".yaml", ".yml") if os.path.isfile(other := os.path.splitext(path)[0] + ending)]
 
 
-def _section(file: str, line: int, text: str) -> Section:
-    if not text.strip():
-        return Section(file, line, text, {})
-    from warehouse_assets.code_location.yaml_text import read_yaml
+def read_section(file: str, root: str | None = None) -> Section:
+    """The mapping of YAML that a file is, one of those from `root`; InvalidDefinitionError for another file."""
+    return _section(file, 1, _text_of(file), root)
 
-    return Section(file, line, text, read_yaml(text, file, line))
+
+def _section(file: str, line: int, text: str, root: str | None) -> Section:
+    """A section of YAML, which is read once for as long as it stays as it is."""
+    remembered = remembered_of(root) if root is not None else None
+    values = remembered.header(text) if remembered is not None else None
+    if values is None:
+        from warehouse_assets.code_location.yaml_text import read_yaml
+
+        values = read_yaml(text, file, line)
+        if remembered is not None:
+            remembered.add_header(text, values)
+    return Section(file, line, text, values)
 
 
 def _text_of(path: str) -> str:

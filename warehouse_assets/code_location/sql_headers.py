@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from warehouse_assets.definitions.naming import Faults, Place
@@ -35,9 +37,24 @@ class Section:
 
     def place(self, path: Sequence[Any]) -> Place:
         """Where a value is written, which the keys and indexes of `path` lead to."""
+        return _PlaceInYAML(self, path)
+
+
+class _PlaceInYAML(Place):
+    """A place that is looked for when it is asked for, which most are not."""
+
+    __slots__ = ("path", "section")
+
+    def __init__(self, section: Section, path: Sequence[Any]) -> None:
+        self.file = section.file
+        self.section = section
+        self.path = path
+
+    @property
+    def line(self) -> int:  # type: ignore[override]
         from warehouse_assets.code_location.yaml_text import line_of
 
-        return Place(self.file, self.line + line_of(self.text, path))
+        return self.section.line + line_of(self.section.text, self.path)
 
 
 class Header:
@@ -80,6 +97,29 @@ class Header:
             self.add(path, f"{'.'.join(map(str, path))} cannot be meant: {error}")
         return None
 
+    def called(
+        self,
+        path: Sequence[Any],
+        build: Callable[..., T],
+        given: Mapping[str, Any],
+        *args: Any,
+        options: Sequence[str] = (),
+    ) -> T | None:
+        """What `build` gives for the values that a header gives by name; None, and a fault, where it does not take them.
+
+        `options` are the names that it takes beside those of its signature.
+        """
+        parameters = inspect.signature(build).parameters.values()
+        names = [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD][len(args) :]
+        if len(parameters) > len(names) + len(args):
+            names += options
+        for name in given:
+            if name not in names:
+                hint = close_matches(str(name), names) or f"There are {', '.join(names)}."
+                self.add([*path, name], f"{path[-1]!r} takes no {name!r}", hint)
+                return None
+        return self.attempt(path, partial(build, *args, **given))
+
     def text(self, *path: Any) -> str | None:
         """A value that has to be text."""
         value = self._at(path)
@@ -116,6 +156,8 @@ class Header:
 
 def asset_options(header: Header) -> dict[str, Any]:
     """What a header says, as `sql_asset` takes it; checks are left aside."""
+    if not header.sections:
+        return {}
     options: dict[str, Any] = {key: header.text(key) for key in _TEXTS if key in header}
     options |= {key: header.texts(key) for key in _LISTS if key in header}
     if "group" in options:
@@ -135,8 +177,6 @@ def asset_options(header: Header) -> dict[str, Any]:
     options["code_version"] = str(version) if is_number else header.text("code_version") if version != AUTO else AUTO
     if any(key in header for key in (*_WRITING, *_TABLE, "columns")):
         options["table"] = _table(header)
-    if "materialized" in header:
-        options["materialized"] = header.text("materialized")
     return options
 
 
@@ -166,7 +206,7 @@ def _deps(header: Header) -> Iterator[Any]:
 
 
 def _table(header: Header) -> TableOptions | None:
-    given: dict[str, Any] = {key: header.get(key) for key in _TABLE if key in header and key != "materialized"}
+    given: dict[str, Any] = {key: header.get(key) for key in _TABLE if key in header}
     given |= _columns(header)
     if (mode := _mode(header)) is not None:
         given["mode"] = mode

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.errors import close_matches
 from warehouse_assets.partitions.dynamic import DynamicPartitionsDefinition
@@ -26,9 +24,7 @@ if TYPE_CHECKING:
     from warehouse_assets.partitions.definition import PartitionsDefinition
     from warehouse_assets.partitions.mapping import PartitionMapping
 
-__all__ = ["called", "mapping_of", "partitions_of"]
-
-T = TypeVar("T")
+__all__ = ["mapping_of", "partitions_of"]
 
 _PERIODS: Mapping[str, type[TimeWindowPartitionsDefinition]] = {
     "hourly": HourlyPartitionsDefinition,
@@ -66,8 +62,8 @@ def partitions_of(header: Header, path: Sequence[Any]) -> PartitionsDefinition |
     given = dict(value) if isinstance(value, dict) else {"start": value}
     if kind in _PERIODS:
         renamed = {f"{name}_date" if name in ("start", "end") else name: each for name, each in given.items()}
-        return called(header, inner, _PERIODS[kind], renamed)
-    return called(header, inner, TimeWindowPartitionsDefinition, {"fmt": "%Y-%m-%d-%H:%M", **given})
+        return header.called(inner, _PERIODS[kind], renamed)
+    return header.called(inner, TimeWindowPartitionsDefinition, {"fmt": "%Y-%m-%d-%H:%M", **given})
 
 
 def mapping_of(header: Header, path: Sequence[Any], said: Any) -> PartitionMapping | None:
@@ -77,31 +73,7 @@ def mapping_of(header: Header, path: Sequence[Any], said: Any) -> PartitionMappi
     if isinstance(said, str) and said in _MAPPINGS:
         return _MAPPINGS[said]()
     if isinstance(said, dict):
-        return called(header, path, TimeWindowPartitionMapping, said)
+        return header.called(path, TimeWindowPartitionMapping, said)
     hint = f"It is one of {', '.join(_MAPPINGS)}, or {{start_offset: -1, end_offset: -1}}."
     header.add(path, f"the partition mapping is {said!r}", hint)
     return None
-
-
-def called(
-    header: Header,
-    path: Sequence[Any],
-    build: Callable[..., T],
-    given: Mapping[str, Any],
-    *args: Any,
-    options: Sequence[str] = (),
-) -> T | None:
-    """What `build` gives for the values that a header gives by name; None, and a fault, where it does not take them.
-
-    `options` are the names that it takes beside those of its signature.
-    """
-    parameters = inspect.signature(build).parameters.values()
-    names = [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD][len(args) :]
-    if len(parameters) > len(names) + len(args):
-        names += options
-    for name in given:
-        if name not in names:
-            hint = close_matches(str(name), names) or f"There are {', '.join(names)}."
-            header.add([*path, name], f"{path[-1]!r} takes no {name!r}", hint)
-            return None
-    return header.attempt(path, partial(build, *args, **given))

@@ -252,6 +252,10 @@ class AssetsDefinition:
         """A copy whose tables are held by `manager`, whichever was declared, and whose arguments are bound by `ins`."""
         return self._copy(io_manager_def=manager, ins=ins)
 
+    def with_sql(self, sql: SQL | None) -> AssetsDefinition:
+        """A copy that is made by this query: its own for example, of which more is known."""
+        return self._copy(sql=sql)
+
     def with_resource_defs(self, resource_defs: Mapping[str, Any]) -> AssetsDefinition:
         """A copy that brings these resources along, and no others."""
         return self._copy(resource_defs=resource_defs)

@@ -11,7 +11,7 @@ from warehouse_assets.definitions.assets import AssetsDefinition
 from warehouse_assets.definitions.functions import UserFunction
 from warehouse_assets.definitions.naming import Place, caller_place
 from warehouse_assets.definitions.specs import AUTO, CoercibleToDep
-from warehouse_assets.errors import InvalidDefinitionError
+from warehouse_assets.errors import InvalidDefinitionError, InvalidSQLError
 from warehouse_assets.keys import CoercibleToAssetKey
 from warehouse_assets.sql.value import SQL
 from warehouse_assets.table_options import TableOptions
@@ -62,16 +62,19 @@ def sql_asset(
 
     Raises InvalidDefinitionError, or a group of them, for a declaration that cannot be meant.
     """
-    place = caller_place()
+    origin = sql.origin if isinstance(sql, SQL) else None
+    place = Place(origin.file, origin.line) if origin is not None else caller_place()
     given: Any = sql
     if not isinstance(given, (str, SQL)):
         what = f"asset {key!r}: its SQL is {given!r}, which is neither text nor SQL"
         raise InvalidDefinitionError(what, where=str(place), hint='Write sql_asset("schema/table", "select …").')
     query = (sql if isinstance(sql, SQL) else SQL(sql)).told(dialect=dialect)
     if materialized is not None:
-        kept: dict[str, Any] = {"materialized": materialized}
-        table = dataclasses.replace(table or TableOptions(), **kept)
-    return build_asset(
+        try:
+            table = dataclasses.replace(table or TableOptions(), materialized=materialized)
+        except InvalidDefinitionError as error:
+            raise InvalidDefinitionError(f"asset {key!r}: {error.message}", where=str(place), hint=error.hint) from None
+    asset = build_asset(
         _returning(query, place),
         key=key,
         deps=deps,
@@ -96,14 +99,23 @@ def sql_asset(
         pool=pool,
         sql=query,
     )
+    _check_partitions(query, asset, partitions_def, place)
+    return asset
+
+
+def _check_partitions(sql: SQL, asset: AssetsDefinition, partitions_def: Any, place: Place) -> None:
+    """Raise InvalidDefinitionError for what the query names of partitions that the asset has not."""
+    if "$partition_" in sql.template:
+        from warehouse_assets.sql.partitions import check_partition_parameters
+
+        try:
+            check_partition_parameters(sql, asset.key, partitions_def)
+        except InvalidSQLError as error:
+            raise InvalidDefinitionError(error.message, where=str(place), hint=error.hint) from None
 
 
 def _returning(sql: SQL, place: Place) -> UserFunction:
     """The function of an asset that is made by a query."""
-
-    def query() -> SQL:
-        return sql
-
-    function = UserFunction(query)
-    function.place = Place(sql.origin.file, sql.origin.line) if sql.origin is not None else place
+    function = UserFunction(lambda: sql)  # without annotations, which would be looked for in the code around it
+    function.place = place
     return function

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from warehouse_assets.errors import InvalidInvocationError
@@ -157,12 +157,21 @@ class AssetExecutionContext(PartitionContext):
         asset_key: CoercibleToAssetKey,
         *,
         as_type: Any = None,
+        columns: Iterable[str] | None = None,
+        where: str | None = None,
+        limit: int | None = None,
         partition_key: str | None = None,
         as_of: AsOf | None = None,
     ) -> Any:
-        """The stored value of another asset of the graph, as `as_type`: of one partition, or the whole, now or `as_of` then."""
+        """The stored value of another asset of the graph, as `as_type`: of one partition, or the whole, now or `as_of` then.
+
+        Of a table it is only these `columns`, the rows for which the SQL condition `where` holds, and no more than `limit`.
+        """
+        from warehouse_assets.execution.tables import part_asked_for
+
+        metadata = part_asked_for(columns, where, limit)
         tables = self._require_session().tables
-        return tables.load(AssetKey.coerce(asset_key), as_type, partition_key=partition_key, as_of=as_of)
+        return tables.load(AssetKey.coerce(asset_key), as_type, metadata=metadata, partition_key=partition_key, as_of=as_of)
 
     def metadata_for(self, key: AssetKey) -> Mapping[str, MetadataValue]:
         """What was recorded so far for an asset."""

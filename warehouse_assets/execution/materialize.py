@@ -86,7 +86,8 @@ def materialize_to_memory(assets: AnyAsset | Iterable[AnyAsset], **options: Any)
     memory = io_manager_from_uri("memory://")
     kept: list[AnyAsset] = [_kept_by(memory, definition, graph) for definition in graph.bindings]
     kept += graph.check_definitions
-    kept += [node.source or node.spec for node in graph if not (node.is_executable or node.is_stub)]
+    known = (node for node in graph if not (node.is_executable or (node.is_stub and node.spec.io_manager_key is None)))
+    kept += [node.source or node.spec for node in known]
     return materialize(kept, **options)
 
 
@@ -96,6 +97,8 @@ def _kept_by(manager: IOManager, definition: AssetsDefinition, graph: AssetGraph
         if argument in ins and graph.nodes[key].is_executable:
             given = ins[argument]
             ins[argument] = AssetIn(key, metadata=given.metadata, partition_mapping=given.partition_mapping)
+    if definition.sql is not None:
+        definition = definition.with_sql(graph.nodes[definition.key].sql)
     return definition.with_io_manager(manager, ins)
 
 

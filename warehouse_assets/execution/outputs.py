@@ -220,8 +220,11 @@ class OutputTaker:
     ) -> None:
         self.taken.add(output.name)
         spec = output.spec
-        merged = {**metadata, **self.context.metadata_for(spec.key), **(told.output_metadata if told is not None else {})}
-        if told is not None and sql is not None and COLUMN_LINEAGE not in merged:
+        said = {**metadata, **self.context.metadata_for(spec.key)}
+        merged = {**said, **(told.output_metadata if told is not None else {})}
+        if COLUMN_LINEAGE in said:  # the person who wrote the function knows best
+            merged[COLUMN_LINEAGE] = said[COLUMN_LINEAGE]
+        elif told is not None and sql is not None:
             merged[COLUMN_LINEAGE] = self.session.column_lineage.of(told, sql)
         given = data_version or self.context.data_version_for(spec.key)
         for partition in self.session.versions.made(spec.key):

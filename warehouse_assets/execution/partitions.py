@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -47,19 +47,28 @@ class RunPartitions:
     `store` knows the dynamic partitions, which the run itself may add to.
     """
 
-    __slots__ = ("chosen", "current_time", "graph", "store")
+    __slots__ = ("_narrowed", "chosen", "current_time", "graph", "store")
 
     def __init__(
         self, graph: AssetGraph, chosen: ChosenPartitions | None = None, store: DynamicPartitionsStore | None = None
     ) -> None:
         self.graph = graph
         self.chosen = chosen
+        self._narrowed: dict[AssetsDefinition, ChosenPartitions] = {}
         self.store = store
         self.current_time = datetime.now(UTC)
 
     def of(self, definition: AssetsDefinition) -> ChosenPartitions | None:
         """The partitions that a definition's assets are made for; None where they are not partitioned."""
-        return self.chosen if self.chosen is not None and definition.partitions_def is not None else None
+        if self.chosen is None or definition.partitions_def is None:
+            return None
+        return self._narrowed.get(definition, self.chosen)
+
+    def narrow(self, definition: AssetsDefinition, keys: Collection[str]) -> None:
+        """Make a definition's assets for the shortest range that has these keys: a function that is called once wants a whole one."""
+        if self.chosen is not None and self.chosen.is_range:
+            places = [place for place, key in enumerate(self.chosen.keys) if key in keys]
+            self._narrowed[definition] = replace(self.chosen, keys=self.chosen.keys[places[0] : places[-1] + 1])
 
     def made(self, definition: AssetsDefinition) -> tuple[str, ...]:
         """The keys of these partitions; none where they are not partitioned."""
@@ -89,8 +98,8 @@ class RunPartitions:
         from warehouse_assets.partitions.mapping import PartitionsPair
 
         nodes = self.graph.nodes
-        downstream = nodes[selected[0]].spec.partitions_def
-        made = self.chosen.keys if self.chosen is not None and downstream is not None else ()
+        downstream, definition = nodes[selected[0]].spec.partitions_def, nodes[selected[0]].definition
+        made = self.made(definition) if definition is not None and downstream is not None else ()
         pair = PartitionsPair(nodes[key].spec.partitions_def, downstream, self.current_time, self.store)
         found = [mapping.get_upstream_keys(made, pair) for mapping in mappings]
         keys = dict.fromkeys(name for answer in found for name in answer.keys)

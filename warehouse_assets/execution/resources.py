@@ -11,6 +11,7 @@ from typing import Any
 from warehouse_assets.errors import ResourceError, WarehouseAssetsError, close_matches
 from warehouse_assets.events import error_line
 from warehouse_assets.io_manager.contexts import logger
+from warehouse_assets.io_manager.powers import KeepsOpen
 from warehouse_assets.io_manager.registry import default_io_manager
 from warehouse_assets.resources import InitResourceContext, Resource
 
@@ -62,6 +63,8 @@ class ResourcePool:
         self._starting: list[str] = []
         self._lock = threading.RLock()
         self._open: list[tuple[str, AbstractContextManager[Any]]] = []
+        self._keeps_open = False
+        self._keepers: list[KeepsOpen] = []
 
     @property
     def names(self) -> Iterable[str]:
@@ -109,6 +112,9 @@ class ResourcePool:
             entered = definition.yield_for_execution(context)
             value = entered.__enter__()
             self._open.append((name, entered))
+            if isinstance(value, KeepsOpen):
+                self._keepers.append(value)
+                value.keep_open(self._keeps_open)
             return value
         except WarehouseAssetsError as error:
             error.add_note(f"while starting the resource {name!r}")
@@ -116,8 +122,17 @@ class ResourcePool:
         except Exception as error:
             raise ResourceError(f"the resource {name!r} could not start: {error_line(error)}") from error
 
+    def keep_open(self, keep: bool) -> None:
+        """Have resources that can do so keep what they opened for the next step, or let it go at once."""
+        if keep != self._keeps_open:
+            with self._lock:
+                self._keeps_open = keep
+                for keeper in self._keepers:
+                    keeper.keep_open(keep)
+
     def close(self) -> None:
         """Tear down what was started, last first; an error in one does not spare the others, and the first is raised."""
+        self.keep_open(False)
         errors: list[BaseException] = []
         while self._open:
             name, entered = self._open.pop()

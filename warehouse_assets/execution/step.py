@@ -35,6 +35,7 @@ class StepOutcome:
 def execute_step(session: RunSession, step: Step, attempt: int) -> StepOutcome:
     """Run one attempt of a step; an exception of user code becomes part of the outcome, all but a Ctrl-C."""
     outcome = StepOutcome()
+    session.pool.keep_open(step.checks.call is None and step.definition.sql is not None)
     try:
         if step.checks.call is not None:
             from warehouse_assets.execution.checks import run_check_step
@@ -77,6 +78,8 @@ def _call(session: RunSession, step: Step, context: AssetExecutionContext) -> An
         from warehouse_assets.execution.ops import run_ops
 
         return run_ops(session, step, step.definition.graph, context)
+    if step.definition.sql is not None:
+        return session.graph.nodes[step.definition.key].sql
     bindings = session.graph.bindings[step.definition]
     unneeded = _unneeded_arguments(step) if len(step.outputs) < len(step.definition.outputs) else ()
     inputs = {name: session.load_input(step, name, key) for name, key in bindings.items() if name not in unneeded}

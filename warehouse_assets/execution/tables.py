@@ -23,11 +23,17 @@ from warehouse_assets.sql.value import SQL
 if TYPE_CHECKING:
     from warehouse_assets.execution.table_versions import AsOf
 
-__all__ = ["NO_RESOURCES", "StoredTables"]
+__all__ = ["NO_RESOURCES", "StoredTables", "part_asked_for"]
 
 NO_RESOURCES = Resources({})
 
 _NOTHING: Mapping[Any, Any] = {}
+
+
+def part_asked_for(columns: Iterable[str] | None, where: str | None, limit: int | None) -> dict[str, Any]:
+    """The part of a table that a person asks for, as an input has it in its metadata."""
+    given = {"columns": None if columns is None else list(columns), "where": where, "limit": limit}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 class StoredTables:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.events import CODE_VERSION_TAG, DATA_VERSION_TAG, INPUT_DATA_VERSION_TAG
@@ -62,17 +62,30 @@ class RunVersions:
         return partitions or WHOLE
 
     def is_fresh(self, step: Step) -> bool:
-        """Whether a step of a run of what is stale has nothing to do: all it would make is made from what is there now."""
-        return self._only_stale and all(map(self.is_current, step.asset_keys))
+        """Whether a step of a run of what is stale has nothing to do: all it would make is made from what is there now.
+
+        Where some partitions at the ends of a range are fresh, the step is for the others from now on, unless it makes them from
+        others of its own, which it may change.
+        """
+        if not self._only_stale:
+            return False
+        stale = {partition for key in step.asset_keys for partition in self._stale(key)}
+        own = set(step.asset_keys)
+        if stale and None not in stale and all(own.isdisjoint(self._links.get(key, ())) for key in own):
+            self._partitions.narrow(step.definition, {str(partition) for partition in stale})
+        return not stale
 
     def is_current(self, key: AssetKey) -> bool:
         """Whether an asset, in each of the partitions that the run would make, is made from what is there now."""
+        return next(self._stale(key), self) is self
+
+    def _stale(self, key: AssetKey) -> Iterator[Partition]:
+        """The partitions, of those that the run would make, that are made from something else than what is there now."""
         code = self._codes.get(key)
         for partition in self.made(key):
             recorded = self._latest.get(key, partition)
             if recorded is None or any(own_causes(key, code, recorded, dict(self._inputs(key, partition)))):
-                return False
-        return True
+                yield partition
 
     def tags(self, key: AssetKey, data_version: str | None, partition: Partition = None) -> dict[str, str]:
         """What is recorded of versions with a materialization: of the code, of the inputs, and of the data.

@@ -37,7 +37,7 @@ AnyAsset: TypeAlias = "AssetsDefinition | AssetChecksDefinition | SourceAsset | 
 class AssetNode:
     """One asset in the graph: its spec, the definition that makes it (None: something else does), and its neighbours.
 
-    A `stub` is known only as a dependency of others.
+    A `stub` is known only as a dependency of others. `tables` are the assets that the names of tables in its SQL mean.
     """
 
     key: AssetKey
@@ -48,6 +48,7 @@ class AssetNode:
     parents: tuple[AssetKey, ...] = ()
     children: list[AssetKey] = field(default_factory=list)
     is_stub: bool = False
+    tables: Mapping[tuple[str, ...], AssetKey] = field(default_factory=dict)
 
     @property
     def is_executable(self) -> bool:
@@ -77,7 +78,8 @@ class AssetNode:
     @property
     def sql(self) -> SQL | None:
         """The query that makes its table, where that is known before anything runs."""
-        return self.definition.sql if self.definition is not None else None
+        sql = self.definition.sql if self.definition is not None else None
+        return sql.meaning(self.tables) if sql is not None and self.tables else sql
 
     @property
     def place(self) -> str:
@@ -230,7 +232,7 @@ class _Builder:
         self.definitions: dict[AssetsDefinition, None] = {}
         self.checking: dict[AssetsDefinition | AssetChecksDefinition, None] = {}
         self.nodes: dict[AssetKey, AssetNode] = {}
-        self.read: Mapping[AssetKey, Sequence[AssetKey]] = {}
+        self.read: Mapping[AssetKey, Mapping[tuple[str, ...], AssetKey]] = {}
         self.has_sql = False
         self._by_last_segment: dict[str, list[AssetKey]] | None = None
 
@@ -365,7 +367,9 @@ class _Builder:
             bound, used = bindings[node.definition], node.output.inputs
             parents += bound.values() if used is None else [bound[argument] for argument in bound if argument in used]
             parents += node.output.internal_deps
-            parents += self.read.get(node.key, ())
+            if (tables := self.read.get(node.key)) is not None:
+                object.__setattr__(node, "tables", tables)
+                parents += tables.values()
         if node.key in parents:
             check_self_dependency(self.nodes, bindings, node, self.faults)
             parents = [parent for parent in parents if parent != node.key]

@@ -77,7 +77,8 @@ def check_nodes(
             nodes = [CheckNode(spec, definition, bindings=bindings) for spec in definition.specs]
         for node in nodes:
             name = node.key.to_user_string()
-            for key in sorted({node.spec.asset_key, *(dep.asset_key for dep in node.spec.additional_deps)} - assets.keys()):
+            needed = {node.spec.asset_key, *(dep.asset_key for dep in node.spec.additional_deps)}
+            for key in sorted(key for key in needed if key not in assets):
                 what = "is of" if key == node.spec.asset_key else "needs"
                 fault = f"check {name!r} {what} the asset {key.to_user_string()!r}, which is not there"
                 faults.add(fault, hint=suggest_keys(key, assets), where=node.spec.place)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from warehouse_assets.definitions.naming import Faults
@@ -11,6 +11,7 @@ from warehouse_assets.errors import InvalidDefinitionError, InvalidSQLError, clo
 from warehouse_assets.graph.asset_graph import AssetNode
 from warehouse_assets.io_manager.powers import NamesTables
 from warehouse_assets.keys import AssetKey, user_strings
+from warehouse_assets.sql.known import learn
 from warehouse_assets.sql.names import KnownTables, is_engine_name, is_file_name
 from warehouse_assets.tables import SQLNaming, placed_key
 
@@ -36,46 +37,70 @@ class SQLTables:
         self._resources = resources
         self._unknown = unknown
         self._faults = faults
-        self._known: dict[str | None, KnownTables] = {}
+        self._known: dict[SQLNaming, KnownTables] = {}
+        self._namings: dict[tuple[str, int], SQLNaming] = {}
         self._strange: dict[tuple[str, ...], list[tuple[AssetNode, TableReference]]] = {}
 
-    def read(self) -> Mapping[AssetKey, tuple[AssetKey, ...]]:
-        """The assets that each asset which is known by its SQL reads, its own key among them where it reads its own table."""
-        found = {node.key: tuple(dict.fromkeys(self._read_by(node))) for node in self._nodes.values() if node.sql is not None}
+    def read(self) -> Mapping[AssetKey, Mapping[tuple[str, ...], AssetKey]]:
+        """The assets that each asset which is known by its SQL reads, by the names that its SQL has for their tables."""
+        nodes = [node for node in self._nodes.values() if node.sql is not None]
+        self._learn(nodes)
+        found = {node.key: dict(self._read_by(node)) for node in nodes}
         for places in self._strange.values():
             self._refuse(places)
         return found
 
-    def _read_by(self, node: AssetNode) -> Iterable[AssetKey]:
+    def _learn(self, nodes: Iterable[AssetNode]) -> None:
+        """Read what all of them say, which is faster than one by one."""
+        queries = []
+        for node in nodes:
+            if node.sql is not None and not node.sql.bindings:
+                root = node.sql.origin.root if node.sql.origin is not None else None
+                queries.append((node.sql.dialect or self._naming(node).dialect, node.sql.template, root))
+        learn(queries)
+
+    def _read_by(self, node: AssetNode) -> Iterator[tuple[tuple[str, ...], AssetKey]]:
         assert node.sql is not None
-        naming = naming_of(node, self._resources)
+        naming = self._naming(node)
         try:
             references = node.sql.references(naming.dialect)
         except InvalidSQLError as error:
-            told = node.sql.placed(error, f"the SQL of asset {node.key.to_user_string()!r}")
-            self._faults.errors.append(InvalidDefinitionError(told.message, where=told.where or node.place, hint=told.hint))
+            fault = node.sql.placed(error, f"the SQL of asset {node.key.to_user_string()!r}")
+            self._faults.errors.append(InvalidDefinitionError(fault.message, where=fault.where or node.place, hint=fault.hint))
             return
         known = self._known_by(naming)
         for reference in references:
-            meant = known.meant(reference.parts, node.key)
-            if len(meant) == 1:
-                yield meant[0]
+            told = node.sql.meant.get(reference.parts)
+            meant = [told] if told is not None and told in self._nodes else known.meant(reference.parts, node.key)
+            if meant == [node.key] and node.spec.partitions_def is None:
+                self._refuse_own(node, reference)
+            elif len(meant) == 1:
+                yield reference.parts, meant[0]
             elif meant:
                 self._say_ambiguous(node, reference, meant)
             elif not (is_file_name(reference.parts) or is_engine_name(reference.parts)):
                 parts = reference.parts
-                if len(parts) > 1 and parts[0] == naming.default_schema:
-                    parts = parts[1:]
+                for default, count in ((naming.default_catalog, 3), (naming.default_schema, 2)):
+                    parts = parts[1:] if len(parts) == count and parts[0] == default else parts
                 if self._unknown == "source":
-                    yield self._source(AssetKey(parts), node, reference)
+                    yield reference.parts, self._source(AssetKey(parts), node, reference)
                 else:
                     self._strange.setdefault(tuple(part.casefold() for part in parts), []).append((node, reference))
 
+    def _naming(self, node: AssetNode) -> SQLNaming:
+        """How the manager of an asset calls tables; each is asked once."""
+        place = (node.io_manager_key, id(node.io_manager_def))
+        if place not in self._namings:
+            self._namings[place] = naming_of(node, self._resources)
+        return self._namings[place]
+
     def _known_by(self, naming: SQLNaming) -> KnownTables:
-        schema = naming.default_schema
-        if schema not in self._known:
-            self._known[schema] = KnownTables(self._nodes, schema, lambda key: placed_key(key, self._nodes[key].spec.metadata))
-        return self._known[schema]
+        if naming not in self._known:
+            schema, catalog = naming.default_schema, naming.default_catalog
+            self._known[naming] = KnownTables(
+                self._nodes, schema, catalog, lambda key: placed_key(key, self._nodes[key].spec.metadata)
+            )
+        return self._known[naming]
 
     def _source(self, key: AssetKey, node: AssetNode, reference: TableReference) -> AssetKey:
         """The source that an unknown table becomes: a table of the store that the SQL runs in; names are told apart without case."""
@@ -101,6 +126,14 @@ class SQLTables:
             reference,
             f"its SQL reads the table {'.'.join(reference.parts)!r}, which may be several assets: {user_strings(meant)}",
             f"Say which with the schema: {example}.",
+        )
+
+    def _refuse_own(self, node: AssetNode, reference: TableReference) -> None:
+        self._add(
+            node,
+            reference,
+            f"its SQL reads {'.'.join(reference.parts)!r}, which is its own table",
+            "Only a partitioned asset can, of earlier partitions; or name the schema of the table that is meant.",
         )
 
     def _refuse(self, places: list[tuple[AssetNode, TableReference]]) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ChecksAssets",
     "DropsTables",
+    "KeepsOpen",
     "KeepsVersions",
     "NamesTables",
     "PlacesTables",
@@ -74,6 +75,14 @@ class NamesTables(Protocol):
 
     def sql_naming(self) -> SQLNaming:
         """The dialect, and the default schema; asked without looking into the store."""
+
+
+@runtime_checkable
+class KeepsOpen(Protocol):
+    """Can keep what it opened from one step to the next."""
+
+    def keep_open(self, keep: bool) -> None:
+        """Whether the next use follows soon: between assets that are SQL, whose steps run no code that may open the store itself."""
 
 
 @runtime_checkable

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from textwrap import dedent
 from typing import Any
 
+from warehouse_assets.column_lineage import TableColumnLineage
 from warehouse_assets.errors import InvalidSQLError, SchemaChangedError, WarehouseAssetsError
-from warehouse_assets.graph.asset_graph import AssetNode
+from warehouse_assets.graph.asset_graph import AssetGraph, AssetNode
+from warehouse_assets.graph.tracing import LineageNode, trace_columns
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.planning.plan import Fault
-from warehouse_assets.planning.rehearsing import RehearsedTables
+from warehouse_assets.planning.rehearsing import RehearsedTables, UnknownColumnsError
 
-__all__ = ["faults_of"]
+__all__ = ["faults_of", "reached"]
 
 MOST_TRIED = 100  # columns that are gone; of more, the first fault is told
 
@@ -29,12 +33,13 @@ def faults_of(
     `attempt`, which rehearses the asset again, says whether it is missed.
     """
     if removed and isinstance(error, (InvalidSQLError, SchemaChangedError)) and sum(map(len, removed.values())) <= MOST_TRIED:
-        try:
-            if found := list(_missed(node, removed, attempt, tables)):
-                return found
-        finally:
-            for key in removed:
-                tables.restore(key)
+        found: list[Fault] = []
+        with suppress(Exception):  # of a store or a function, which was asked often enough
+            found = list(_missed(node, removed, attempt, tables))
+        for key in removed:
+            tables.restore(key)
+        if found:
+            return found
     return [_fault(error, node)]
 
 
@@ -58,11 +63,32 @@ def _refusal(attempt: Callable[[], Any]) -> WarehouseAssetsError | None:
         attempt()
     except (InvalidSQLError, SchemaChangedError) as error:
         return error
+    except UnknownColumnsError:  # of a function that is not called, whose arguments are there
+        return None
     return None
 
 
 def _fault(error: WarehouseAssetsError, node: AssetNode, upstream: AssetKey | None = None, column: str | None = None) -> Fault:
     message = error.message.removeprefix(f"the SQL of asset {node.key.to_user_string()!r}: ")
+    if excerpt := getattr(error, "excerpt", None):  # the line at fault, marked
+        message = f"{message}\n{dedent(excerpt)}"
     origin = node.sql.origin if node.sql is not None else None
     where = error.where or (f"{origin.file}:{origin.line}" if origin is not None else node.place)
     return Fault(message, where, upstream, column)
+
+
+def reached(
+    graph: AssetGraph,
+    lineages: Mapping[AssetKey, TableColumnLineage],
+    columns: Mapping[AssetKey, Sequence[str] | None],
+    fault: Fault,
+    key: AssetKey,
+) -> tuple[LineageNode, ...]:
+    """The columns of the asset `key`, and of those downstream of it, that are made from the column which a fault is over."""
+    if fault.upstream is None or fault.column is None:
+        return ()
+    start = [LineageNode(fault.upstream, fault.column)]
+    links = trace_columns(graph, lineages, {}, start, "downstream", 1, rows=True).links
+    own = [link.target for link in links if link.target.asset_key == key and link.kind != "unknown"]
+    beyond = trace_columns(graph, lineages, columns, own, "downstream", rows=True).links
+    return tuple(dict.fromkeys((*own, *(link.target for link in beyond if link.kind != "unknown"))))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from warehouse_assets.graph.staleness import AssetState, StaleCause
+from warehouse_assets.graph.tracing import LineageNode
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.planning.changes import ColumnChange, SQLChange, column_changes
 from warehouse_assets.tables import TableSchema
@@ -18,13 +19,15 @@ class Fault:
     """Why an asset would fail: what its store, or polars, says of it.
 
     `where` is the place in its code, as file:line or file:line:column. Where it comes of a column that a table upstream loses, that is
-    the `column` of the asset `upstream`.
+    the `column` of the asset `upstream`, and `reaches` are the columns that are made from it: of this asset, and of those downstream,
+    as far as their lineage is recorded. A whole table stands for itself where the column decides which rows it has.
     """
 
     message: str
     where: str
     upstream: AssetKey | None = None
     column: str | None = None
+    reaches: tuple[LineageNode, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +63,13 @@ class PlannedAsset:
 class Plan:
     """What a run would do: the assets that it would make, in their order, then those downstream of them that it would break.
 
-    It shows itself as text.
+    `selected` is how many assets it was asked for, and `waiting` how many of them are stale for what is upstream of them, and not
+    selected. It shows itself as text.
     """
 
     assets: tuple[PlannedAsset, ...]
     selected: int
+    waiting: int = 0
 
     @property
     def runs(self) -> Sequence[PlannedAsset]:

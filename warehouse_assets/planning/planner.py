@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.errors import (
@@ -15,6 +16,7 @@ from warehouse_assets.errors import (
     WarehouseAssetsError,
 )
 from warehouse_assets.events import Event, error_line
+from warehouse_assets.execution.column_lineage import columns_of, lineage_of
 from warehouse_assets.execution.plan import Plan as RunPlan
 from warehouse_assets.execution.status import asset_statuses, asset_statuses_for
 from warehouse_assets.graph.staleness import AssetStatus, keys_to_run
@@ -23,14 +25,16 @@ from warehouse_assets.keys import AssetKey
 from warehouse_assets.metadata import SQL_TEXT
 from warehouse_assets.planning.asking import answer_of, why_not_asked
 from warehouse_assets.planning.changes import SQLChange
-from warehouse_assets.planning.faults import faults_of
+from warehouse_assets.planning.faults import faults_of, reached
 from warehouse_assets.planning.plan import Fault, Plan, PlannedAsset
 from warehouse_assets.planning.rehearsing import RehearsedTables, UnknownColumnsError
 from warehouse_assets.sql.value import SQL
 
 if TYPE_CHECKING:
+    from warehouse_assets.column_lineage import TableColumnLineage
     from warehouse_assets.execution.tables import StoredTables
     from warehouse_assets.graph.asset_graph import AssetGraph, AssetNode
+    from warehouse_assets.tables import TableSchema
 
 __all__ = ["make_plan"]
 
@@ -61,7 +65,8 @@ def make_plan(
         for node in graph:
             if node.definition is not None and node.key not in found and planner.changed.intersection(node.parents):
                 found[node.key] = planner.planned(node, runs=False)
-    return Plan(tuple(asset for asset in found.values() if asset.runs or asset.faults), len(statuses))
+    waiting = sum(status.state != "fresh" for key, status in statuses.items() if key not in runs)
+    return Plan(tuple(asset for asset in found.values() if asset.runs or asset.faults), len(statuses), waiting)
 
 
 def _is_due(status: AssetStatus) -> bool:
@@ -102,7 +107,7 @@ class _Planner:
         try:
             value = self._value(node)
             asset = replace(asset, sql=self._sql_change(node, value), unknown=None)
-            asset = replace(asset, predicted=self._tables.write(node.key, value))
+            asset = replace(asset, predicted=self._rehearsed(node, value))
         except UnknownColumnsError as error:
             asset = replace(asset, unknown=str(error))
         except _REFUSALS as error:
@@ -126,15 +131,23 @@ class _Planner:
         definition = node.definition
         assert definition is not None
         if node.sql is not None:
-            return _single(node.sql, self._dialect(node))
+            return node.sql
         if why := why_not_asked(definition):
             self._load_arguments(node)
             if (promised := self._tables.promised(node.key)) is None:
                 raise UnknownColumnsError(why)
             return promised
         bindings = self._graph.bindings[definition]
-        value = answer_of(definition, {name: self._tables.argument(node, name, key) for name, key in bindings.items()})
-        return _single(value, self._dialect(node)) if isinstance(value, SQL) else value
+        return answer_of(definition, {name: self._tables.argument(node, name, key) for name, key in bindings.items()})
+
+    def _rehearsed(self, node: AssetNode, value: Any) -> TableSchema:
+        """The columns that the table will have; UnknownColumnsError where rows tell them, or statements that would have to run."""
+        if isinstance(value, SQL):
+            from warehouse_assets.sql.prediction import told_by_rows
+
+            if why := told_by_rows(value.render()[0], self._dialect(node)):
+                raise UnknownColumnsError(why)
+        return self._tables.write(node.key, value)
 
     def _load_arguments(self, node: AssetNode) -> None:
         """See that what a function asks of its tables is there, where it says so in `AssetIn`."""
@@ -160,13 +173,11 @@ class _Planner:
 
     def _faults(self, node: AssetNode, error: WarehouseAssetsError) -> Sequence[Fault]:
         removed = {key: names for key in node.parents if (names := self._removed.get(key))}
-        return faults_of(error, node, removed, lambda: self._tables.write(node.key, self._value(node)), self._tables)
+        found = faults_of(error, node, removed, lambda: self._rehearsed(node, self._value(node)), self._tables)
+        return [replace(fault, reaches=reached(self._graph, *self._lineages, fault, node.key)) for fault in found]
 
-
-def _single(sql: SQL, dialect: str) -> SQL:
-    """The query; UnknownColumnsError where its columns come of rows, or of statements that would have to run."""
-    from warehouse_assets.sql.prediction import told_by_rows
-
-    if why := told_by_rows(sql.render()[0], dialect):
-        raise UnknownColumnsError(why)
-    return sql
+    @cached_property
+    def _lineages(self) -> tuple[Mapping[AssetKey, TableColumnLineage], Mapping[AssetKey, Sequence[str] | None]]:
+        """Where the columns of tables come from, and which these are, as they were recorded last."""
+        lineages = {key: lineage for key, event in self._made.items() if (lineage := lineage_of(event)) is not None}
+        return lineages, {key: columns_of(event) for key, event in self._made.items()}

@@ -81,9 +81,12 @@ class RehearsedTables:
         return columns
 
     def restore(self, key: AssetKey) -> None:
-        """Let a table that was recalled have again what was written to it."""
-        self.recall(key)
-        self.write(key, self._written[key])
+        """Let a table that was recalled have again what was written to it; where that fails, nobody knows what it has."""
+        try:
+            self.recall(key)
+            self.write(key, self._written[key])
+        except Exception as error:  # noqa: BLE001 - whatever a store raises
+            self.lose(key, f"{key.to_user_string()}: {error_line(error)}")
 
     def argument(self, node: AssetNode, argument: str, key: AssetKey) -> Any:
         """What an argument of the function of `node` is filled with, without its rows."""

@@ -16,6 +16,7 @@ Line: TypeAlias = "tuple[tuple[str, str], ...]"  # text and style, piece by piec
 
 SHOWN_CAUSES = 3
 SHOWN_COLUMNS = 12  # of a table that is new
+SHOWN_REACHED = 8
 
 _GOOD, _CHANGED, _BAD, _QUIET, _HEAD = "green", "yellow", "red", "dim", "bold"
 _SIGNS = {"added": ("+", _GOOD), "removed": ("-", _BAD), "retyped": ("~", _CHANGED)}
@@ -48,7 +49,11 @@ def _asset(asset: PlannedAsset, width: int) -> Iterator[Line]:
 def _sign(asset: PlannedAsset) -> tuple[str, str]:
     if asset.faults:
         return "!", _BAD
-    return ("+", _GOOD) if asset.state == "missing" and asset.stored is None else ("~", _CHANGED)
+    return ("+", _GOOD) if _is_new(asset) else ("~", _CHANGED)
+
+
+def _is_new(asset: PlannedAsset) -> bool:
+    return asset.state == "missing" and asset.stored is None
 
 
 def _why(asset: PlannedAsset) -> Sequence[str]:
@@ -68,6 +73,11 @@ def _fault(fault: Fault) -> Iterator[Line]:
     if fault.column is not None and fault.upstream is not None:
         yield ((f"      {fault.upstream.to_user_string()} has no column {fault.column!r} any more", _BAD),)
     yield from (((f"      {text}", ""),) for text in fault.message.splitlines() if text.strip())
+    if fault.reaches:
+        more = len(fault.reaches) - SHOWN_REACHED
+        each = (str(node) if node.column is not None else f"the rows of {node}" for node in fault.reaches[:SHOWN_REACHED])
+        names = ", ".join(each) + (f" and {more} more" if more > 0 else "")
+        yield ((f"      reaches {names}", _QUIET),)
 
 
 def _columns(asset: PlannedAsset) -> Iterator[Line]:
@@ -75,18 +85,19 @@ def _columns(asset: PlannedAsset) -> Iterator[Line]:
         yield ("    columns unknown", _QUIET), (f": {asset.unknown.splitlines()[0]}", _QUIET)
     elif asset.predicted is not None and asset.stored is None:
         yield (("    columns", _QUIET),)
-        yield from _new(asset.predicted)
+        yield from _listed(asset.predicted, "+" if _is_new(asset) else " ")
     elif asset.changes:
         yield (("    columns", _QUIET),)
         width = max(len(change.name) for change in asset.changes)
         yield from (_change(change, width) for change in asset.changes)
 
 
-def _new(schema: TableSchema) -> Iterator[Line]:
+def _listed(schema: TableSchema, sign: str) -> Iterator[Line]:
+    """The columns of a table that is new, or of which it is not known what it has."""
     shown = schema.columns[:SHOWN_COLUMNS]
     width = max((len(column.name) for column in shown), default=0)
     for column in shown:
-        yield ((f"      + {column.name.ljust(width)}  {column.type}", _GOOD),)
+        yield ((f"      {sign} {column.name.ljust(width)}  {column.type}", _style_of(sign)),)
     if more := len(schema.columns) - len(shown):
         yield ((f"      and {more} more", _QUIET),)
 
@@ -105,9 +116,10 @@ def _summary(plan: Plan) -> Iterator[Line]:
     runs, broken = plan.runs, plan.broken
     if not runs:
         text = "the asset is" if plan.selected == 1 else f"all {plan.selected} assets are"
-        yield ((f"Nothing to do: {text} fresh, or waits for what is not selected", _GOOD),)
+        wait = f", or wait{'s' * (plan.selected == 1)} for what is not selected" if plan.waiting else ""
+        yield ((f"Nothing to do: {text} fresh{wait}", _GOOD),)
         return
-    new = sum(asset.state == "missing" for asset in runs)
+    new = sum(map(_is_new, runs))
     parts = [f"{new} new"] * bool(new) + [f"{len(runs) - new} anew"] * bool(len(runs) - new)
     yield ((f"{_count(len(runs), 'asset')} to make: {', '.join(parts)}", _HEAD),)
     if broken:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
@@ -15,6 +16,19 @@ from warehouse_assets.errors import InvalidSQLError
 from warehouse_assets.sql.references import Script, TableReference, replace_tables
 
 __all__ = ["TableReference", "parsed", "read_script", "replace_tables", "table_references", "token_spans"]
+
+_MISSING = re.compile(r"Required keyword: '\w+' missing for <class '[\w.]*\.(\w+)'>")
+
+
+def _said(fault: re.Match[str]) -> str:
+    """What people understand of a node without one of its parts.
+
+    >>> _MISSING.sub(_said, "Required keyword: 'this' missing for <class 'sqlglot.expressions.query.Where'>")
+    'a part of WHERE is missing here'
+    """
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", fault[1]).upper()
+    return f"a part of {words} is missing here"
+
 
 _SETTINGS = {"SET", "RESET", "PRAGMA", "LOAD", "INSTALL"}
 _PREPARING = "Before the query there may be SET, and CREATE TEMP TABLE, VIEW or MACRO; it is the last statement."
@@ -80,8 +94,10 @@ def _parsed(text: str, dialect: str) -> Iterator[tuple[tuple[int, int], exp.Expr
                 yield span, statement
     except ParseError as error:
         fault = error.errors[0] if error.errors else {}
-        position = (int(fault["line"]), int(fault["col"])) if fault.get("line") and fault.get("col") else None
-        raise InvalidSQLError(str(fault.get("description") or error), position=position) from None
+        position = None
+        if fault.get("line") and fault.get("col"):  # which is that of its end
+            position = (int(fault["line"]), int(fault["col"]) - len(fault.get("highlight") or " ") + 1)
+        raise InvalidSQLError(_MISSING.sub(_said, str(fault.get("description") or error)), position=position) from None
     except TokenError as error:
         raise InvalidSQLError(f"it cannot be read: {error}") from None
     except RecursionError:

@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from warehouse_assets.column_lineage import TableColumnDep, TableColumnLineage
-from warehouse_assets.errors import InvalidSQLError
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql.lineage import QueryLineage, SourceColumn
 from warehouse_assets.sql.names import KnownTables
 from warehouse_assets.sql.value import SQL
 from warehouse_assets.tables import SQLNaming
 
-__all__ = ["AssetQuery"]
+__all__ = ["AssetQuery", "table_lineage"]
 
 _VERSION = 1  # of what is made of the same query: lineages that were recorded by others are not taken over
 
@@ -37,7 +36,7 @@ class AssetQuery:
     ) -> None:
         self.dialect = sql.dialect or naming.dialect
         self.text = sql.render(self.dialect)[0]
-        known = KnownTables(sources, naming.default_schema, placed)
+        known = KnownTables(sources, naming.default_schema, naming.default_catalog, placed)
         found = {parts: known.meant(parts, own) for parts in sql.tables(self.dialect)}
         self.tables: dict[tuple[str, ...], AssetKey] = {parts: meant[0] for parts, meant in found.items() if len(meant) == 1}
 
@@ -60,26 +59,34 @@ class AssetQuery:
         """The lineage of a table with these `names`, or, where they are None, of the columns that the query gives."""
         found = self.query_lineage(columns)
         fitted = found.fitted(names) if names is not None else found
-        return TableColumnLineage(
-            {column.name: self._deps(column.sources) for column in fitted.columns},
-            {column.name: column.kind for column in fitted.columns},
-            self._deps(fitted.rows.union(*(column.conditions for column in fitted.columns))),
-            {column.name: column.opaque for column in fitted.columns if column.opaque is not None},
-            fitted.opaque,
-            self.digest(columns, names),
-        )
+        return table_lineage(fitted, self.tables, self.digest(columns, names))
 
-    def _deps(self, sources: Iterable[SourceColumn]) -> list[TableColumnDep]:
-        """Columns of assets; those of other tables, a file for example, are left out."""
-        known = (source for source in sources if source.table in self.tables)
-        return sorted({TableColumnDep(self.tables[source.table], source.column) for source in known})
+
+def table_lineage(
+    found: QueryLineage, tables: Mapping[tuple[str, ...], AssetKey], digest: str | None = None
+) -> TableColumnLineage:
+    """The lineage between assets, whose tables have these names; columns of others, of a file for example, are left out."""
+
+    def deps(sources: Iterable[SourceColumn]) -> list[TableColumnDep]:
+        known = (source for source in sources if source.table in tables)
+        return sorted({TableColumnDep(tables[source.table], source.column) for source in known})
+
+    rows = deps(found.rows.union(*(column.conditions for column in found.columns)))
+    reasons = {column.opaque for column in found.columns}
+    if len(reasons) == 1 and None not in reasons and not any(column.sources for column in found.columns):
+        return TableColumnLineage({}, row_deps=rows, opaque=reasons.pop(), digest=digest)
+    return TableColumnLineage(
+        {column.name: deps(column.sources) for column in found.columns},
+        {column.name: column.kind for column in found.columns},
+        rows,
+        {column.name: column.opaque for column in found.columns if column.opaque is not None},
+        found.opaque,
+        digest,
+    )
 
 
 @lru_cache(maxsize=512)
 def _worked_out(text: str, dialect: str, tables: tuple[tuple[tuple[str, ...], Columns], ...]) -> QueryLineage:
     from warehouse_assets.sql.column_resolution import resolve_columns
 
-    try:
-        return resolve_columns(text, dialect, dict(tables).get)
-    except RecursionError:
-        raise InvalidSQLError("it is nested too deeply to be followed") from None
+    return resolve_columns(text, dialect, dict(tables).get)

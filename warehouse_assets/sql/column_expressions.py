@@ -9,12 +9,13 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from warehouse_assets.sql.lineage import ColumnKind, OtherColumns, OutputColumn
-from warehouse_assets.sql.relations import Names, Relation, Scope, either, joined_others
+from warehouse_assets.sql.lineage import ColumnKind, OtherColumns, OutputColumn, either
+from warehouse_assets.sql.relations import Names, Relation, Scope, joined_others
 
 __all__ = ["Expressions", "Projected"]
 
 Projected = tuple[list[OutputColumn], OtherColumns | None]
+LookUp = Callable[[exp.Expr | str, Scope], OutputColumn | None]
 
 # Those that sqlglot does not know as such.
 _AGGREGATES = {"bitstring_agg", "entropy", "favg", "fsum", "histogram", "kahan_sum", "mad", "product", "sumkahan"}
@@ -92,21 +93,31 @@ class Expressions(ABC):
     def column(self, node: exp.Column, scope: Scope) -> OutputColumn:
         """The column that a name in a query means; one of a relation that lists it comes before one that may have it."""
         names = [part for part in node.parts if isinstance(part, exp.Identifier)]
-        for look_up in (self.listed, self._unlisted):
-            around: Scope | None = scope
-            while around is not None:
-                for at in range(len(names) - 1):  # the name of a relation, then a column, then fields of it
-                    for relation in around.relations:
-                        if relation.name == self.names.fold(names[at]):
-                            found = look_up(names[at + 1], Scope(relations=[relation]))
-                            if found is not None:
-                                return (
-                                    found if at + 2 == len(names) else replace(found, kind=either("", [found], "derived").kind)
-                                )
-                if names and (found := look_up(names[0], around)) is not None:
-                    return found if len(names) == 1 else replace(found, kind=either("", [found], "derived").kind)
-                around = around.outer
+        scopes = [*scope.and_around()]
+        for around in scopes:
+            for find in (self._of_relation, self._of_any):
+                if (found := find(names, around, self.listed)) is not None:
+                    return found
+        for find in (self._of_relation, self._of_any):
+            for around in scopes:
+                if (found := find(names, around, self._unlisted)) is not None:
+                    return found
         return OutputColumn("", opaque=f"the column {node.sql(self.names.dialect)} is not known")
+
+    def _of_relation(self, names: list[exp.Identifier], scope: Scope, look_up: LookUp) -> OutputColumn | None:
+        """What the name of a relation, of a column of it, and perhaps of fields in that mean."""
+        for at in range(len(names) - 1):
+            for relation in scope.relations:
+                if relation.name == self.names.fold(names[at]):
+                    found = look_up(names[at + 1], Scope(relations=[relation]))
+                    if found is not None:
+                        return _field(found, names[at + 2 :])
+        return None
+
+    def _of_any(self, names: list[exp.Identifier], scope: Scope, look_up: LookUp) -> OutputColumn | None:
+        """What the name of a column, and perhaps of fields in it, mean."""
+        found = look_up(names[0], scope) if names else None
+        return _field(found, names[1:]) if found is not None else None
 
     def listed(self, name: exp.Expr | str, scope: Scope) -> OutputColumn | None:
         """The column of a name in a scope alone: of what it selects from, then of its aliases, then a whole row."""
@@ -237,6 +248,11 @@ class Expressions(ABC):
         return [], OtherColumns(
             "what COLUMNS chooses is known to the engine only", (), sources, others is None or others.complete
         )
+
+
+def _field(column: OutputColumn, names: list[exp.Identifier]) -> OutputColumn:
+    """The column, or a field in it."""
+    return either(column.name, [column], "derived") if names else column
 
 
 def _aggregates(node: exp.Expr) -> bool:

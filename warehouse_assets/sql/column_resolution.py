@@ -10,9 +10,9 @@ from sqlglot import exp
 from warehouse_assets.errors import InvalidSQLError
 from warehouse_assets.sql.analysis import parsed
 from warehouse_assets.sql.column_expressions import Expressions
-from warehouse_assets.sql.lineage import OtherColumns, OutputColumn, QueryLineage, SchemaOf, SourceColumn
+from warehouse_assets.sql.lineage import OtherColumns, OutputColumn, QueryLineage, SchemaOf, SourceColumn, either
 from warehouse_assets.sql.pivots import pivoted
-from warehouse_assets.sql.relations import Names, Relation, Scope, either, joined_others
+from warehouse_assets.sql.relations import Names, Relation, Scope, joined_others
 
 __all__ = ["resolve_columns"]
 
@@ -26,8 +26,11 @@ def resolve_columns(text: str, dialect: str, schema_of: SchemaOf | None) -> Quer
     resolver = _Resolver(Names(dialect), schema_of)
     made: dict[tuple[str, ...], Relation] = {}
     relation: Relation | None = None
-    for statement in statements:
-        relation = resolver.statement(statement, made)
+    try:
+        for statement in statements:
+            relation = resolver.statement(statement, made)
+    except RecursionError:
+        raise InvalidSQLError("it is nested too deeply to be followed") from None
     if relation is None:
         raise InvalidSQLError("its last statement is no query" if statements else "it holds no statement")
     return QueryLineage(relation.columns, relation.rows, relation.others)
@@ -37,19 +40,21 @@ class _Resolver(Expressions):
     def __init__(self, names: Names, schema_of: SchemaOf | None) -> None:
         self.names = names
         self.schema_of = schema_of.get if isinstance(schema_of, Mapping) else schema_of
+        self._stored: dict[tuple[str, ...], Relation] = {}
 
     def statement(self, statement: exp.Expr, made: dict[tuple[str, ...], Relation]) -> Relation | None:
         """The columns of a query, or of the table that a statement makes or adds to, which is noted in `made`; None for others."""
         query = statement.expression if isinstance(statement, (exp.Create, exp.Insert)) else statement
         if not isinstance(query, (exp.Query, exp.Values, exp.Pivot, exp.Summarize)):
             return None
-        relation = self.query(query, Scope(made=made))
+        outside = Scope(made=made)
+        relation = self.query(query, outside if query is statement else self._with(statement, outside))
         if query is statement:
             return relation
         target, schema = statement.this, []
         if isinstance(target, exp.Schema):
             target, schema = target.this, [part for part in target.expressions if isinstance(part, exp.Identifier)]
-        key = tuple(self.names.fold(part) for part in target.parts if isinstance(part, exp.Identifier))
+        key = self._made_name(target)
         known = made.get(key)
         if isinstance(statement, exp.Create):
             made[key] = relation
@@ -59,6 +64,11 @@ class _Resolver(Expressions):
             names = [self.names.stored(name) for name in schema]
             relation = replace(relation, columns=_under(names, relation.columns))
         return relation
+
+    def _made_name(self, table: exp.Table) -> tuple[str, ...]:
+        """The name of a table that statements before may have made, which is the same with and without its schema `temp`."""
+        key = tuple(self.names.fold(part) for part in table.parts if isinstance(part, exp.Identifier))
+        return key[1:] if len(key) == 2 and key[0] in ("temp", "pg_temp") else key
 
     def _added(self, known: Relation, new: Relation, into: list[str], insert: exp.Expr) -> Relation:
         """A table after an INSERT: each column is made from what it was, and from what is put into it."""
@@ -74,10 +84,7 @@ class _Resolver(Expressions):
     # Queries
 
     def query(self, node: exp.Expr, scope: Scope) -> Relation:
-        if (with_ := node.args.get("with_")) is not None:
-            scope = replace(scope, ctes=dict(scope.ctes))
-            for cte in with_.expressions:
-                scope.ctes[self.names.fold(cte.args["alias"].this)] = self._cte(cte, scope, bool(with_.args.get("recursive")))
+        scope = self._with(node, scope)
         if isinstance(node, exp.Subquery):
             return self._nested(node, scope)
         if isinstance(node, exp.SetOperation):
@@ -91,6 +98,15 @@ class _Resolver(Expressions):
         if isinstance(node, exp.Table):
             return self._everything(node, scope)
         return Relation((), OtherColumns(f"the columns of {node.key.upper()} are known to the engine only"))
+
+    def _with(self, node: exp.Expr, scope: Scope) -> Scope:
+        """The scope, with the common table expressions that stand before a query."""
+        if (with_ := node.args.get("with_")) is None:
+            return scope
+        scope = replace(scope, ctes=dict(scope.ctes))
+        for cte in with_.expressions:
+            scope.ctes[self.names.fold(cte.args["alias"].this)] = self._cte(cte, scope, bool(with_.args.get("recursive")))
+        return scope
 
     def _nested(self, node: exp.Subquery, scope: Scope) -> Relation:
         """A query in parentheses, which may be joined with others there, ordered and limited."""
@@ -141,24 +157,25 @@ class _Resolver(Expressions):
         return replace(relation, columns=columns, name=name)
 
     def _set_operation(self, node: exp.SetOperation, scope: Scope) -> Relation:
-        left, right = self.query(node.this, scope), self.query(node.expression, scope)
-        both = left.columns + right.columns
-        others = joined_others((left, right))
-        rows = Scope(rows=set(left.rows | right.rows))
+        operands = [self.query(operand, scope) for operand in _operands(node)]
+        first, every = operands[0], [column for operand in operands for column in operand.columns]
+        others = joined_others(operands)
+        rows = Scope(rows=set().union(*(operand.rows for operand in operands)))
         if not isinstance(node, exp.Union) or node.args.get("distinct"):
-            rows.decide(both)
+            rows.decide(every)
         if isinstance(node, exp.Except):
-            return Relation(left.columns, left.others, frozenset(rows.rows))
+            return Relation(first.columns, first.others, frozenset(rows.rows))
         if node.args.get("by_name"):
-            fold = self.names.fold
-            order = {fold(column.name): column.name for column in reversed(both)}
-            keys = dict.fromkeys(fold(column.name) for column in both)
-            columns = [either(order[key], (column for column in both if fold(column.name) == key)) for key in keys]
+            alike: dict[str, list[OutputColumn]] = {}
+            for column in every:
+                alike.setdefault(self.names.fold(column.name), []).append(column)
+            columns = [either(columns[0].name, columns) for columns in alike.values()]
         elif others is not None:
-            columns = [replace(column, opaque=others.why) for column in left.columns]
+            columns = [replace(column, opaque=others.why) for column in first.columns]
             others = OtherColumns(others.why)
         else:
-            columns = [either(a.name, (a, b)) for a, b in zip(left.columns, right.columns, strict=False)]
+            places = zip(*(operand.columns for operand in operands), strict=False)
+            columns = [either(place[0].name, place) for place in places]
         if (node.args.get("limit") or node.args.get("offset")) and (order_by := node.args.get("order")) is not None:
             rows.relations = [Relation(tuple(columns), others)]
             rows.decide([self.value(order_by, rows), *_at_positions(order_by, columns)])
@@ -267,13 +284,18 @@ class _Resolver(Expressions):
         folded = tuple(self.names.fold(part) for part in node.parts)
         if len(parts) == 1 and folded[0] in scope.ctes:
             return replace(scope.ctes[folded[0]], name=folded[0])
-        if folded in scope.made:
-            return replace(scope.made[folded], name=folded[-1])
+        if (made := scope.made.get(self._made_name(node))) is not None:
+            return replace(made, name=folded[-1])
+        if parts not in self._stored:
+            self._stored[parts] = self._stored_table(parts, folded[-1])
+        return self._stored[parts]
+
+    def _stored_table(self, parts: tuple[str, ...], name: str) -> Relation:
         columns = self.schema_of(parts) if self.schema_of is not None else None
         if columns is None:
-            return Relation((), OtherColumns(f"the columns of {'.'.join(parts)} are not known", parts), name=folded[-1])
-        made = (OutputColumn(column, frozenset({SourceColumn(parts, column)}), "direct") for column in columns)
-        return Relation(tuple(made), name=folded[-1])
+            return Relation((), OtherColumns(f"the columns of {'.'.join(parts)} are not known", parts), name=name)
+        stored = (OutputColumn(column, frozenset({SourceColumn(parts, column)}), "direct") for column in columns)
+        return Relation(tuple(stored), name=name)
 
     def _function(self, node: exp.Expr, alias: exp.Expr | None, scope: Scope) -> Relation:
         """What a table function gives: made from its arguments, or from files that it reads."""
@@ -299,6 +321,21 @@ class _Resolver(Expressions):
             return replace(self._renamed(Relation(columns), alias), columns=columns)
         others = OtherColumns(f"what the table function {called} gives is not known", sources=inside.sources)
         return self._renamed(Relation((), others, name=called), alias)
+
+
+def _operands(node: exp.SetOperation) -> list[exp.Expr]:
+    """The queries of a set operation: of a row of the same UNIONs all of them, of which there may be hundreds."""
+    found = [node.expression]
+    left = node.this
+    how = [node.args.get(part) for part in ("distinct", "by_name")]
+    while (
+        type(left) is type(node) is exp.Union
+        and [left.args.get(part) for part in ("distinct", "by_name")] == how
+        and not any(left.args.get(part) for part in ("with_", "limit", "offset"))
+    ):
+        found.append(left.expression)
+        left = left.this
+    return [left, *reversed(found)]
 
 
 def _under(names: list[str], columns: Iterable[OutputColumn]) -> tuple[OutputColumn, ...]:

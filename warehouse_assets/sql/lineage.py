@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
-__all__ = ["ColumnKind", "OtherColumns", "OutputColumn", "QueryLineage", "SchemaOf", "SourceColumn", "column_lineage"]
+__all__ = [
+    "ColumnKind",
+    "OtherColumns",
+    "OutputColumn",
+    "QueryLineage",
+    "SchemaOf",
+    "SourceColumn",
+    "column_lineage",
+    "either",
+]
 
 SchemaOf = Callable[[tuple[str, ...]], Sequence[str] | None] | Mapping[tuple[str, ...], Sequence[str]]
 
@@ -23,6 +32,7 @@ class SourceColumn:
 
 
 _NONE: frozenset[SourceColumn] = frozenset()
+_KINDS: tuple[ColumnKind, ...] = ("direct", "derived", "aggregated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +49,18 @@ class OutputColumn:
     kind: ColumnKind = "derived"
     conditions: frozenset[SourceColumn] = _NONE
     opaque: str | None = None
+
+
+def either(name: str, columns: Iterable[OutputColumn], least: ColumnKind = "direct") -> OutputColumn:
+    """A column that is made from all of these, and is at least of this kind."""
+    parts = list(columns)
+    return OutputColumn(
+        name,
+        _NONE.union(*(column.sources for column in parts)),
+        max((least, *(column.kind for column in parts)), key=_KINDS.index),
+        _NONE.union(*(column.conditions for column in parts)),
+        next((column.opaque for column in parts if column.opaque), None),
+    )
 
 
 @dataclass(frozen=True, slots=True)

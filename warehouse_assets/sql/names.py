@@ -22,17 +22,19 @@ class KnownTables:
         self,
         keys: Iterable[AssetKey],
         default_schema: str | None = None,
+        default_catalog: str | None = None,
         placed: Callable[[AssetKey], AssetKey] = lambda key: key,
     ) -> None:
         self.keys = tuple(keys)
         self._default_schema = default_schema
+        self._default_catalog = default_catalog
         self._placed = placed
         self._folded: dict[Callable[[str], str], Sequence[dict[tuple[str, ...], dict[AssetKey, None]]]] = {}
 
     def meant(self, parts: Sequence[str], own: AssetKey | None = None) -> Sequence[AssetKey]:
         """The assets that a table name, given by its parts, may mean: none, one, or several that it does not tell apart.
 
-        In this order: the key with the same segments; the key whose table in a store with this default schema has the name; the
+        In this order: the key with the same segments; the key whose table in a store with these defaults has the name; the
         key that ends with the parts, one other than the asset's `own` first. Each is tried as written, then without regard to
         case, since SQL has none.
         """
@@ -53,7 +55,10 @@ class KnownTables:
                 paths.setdefault(path, {})[key] = None
                 table = TableName.of(self._placed(key), self._default_schema)
                 if table.schema is not None:
-                    tables.setdefault((fold(table.schema), fold(table.table)), {})[key] = None
+                    name = (fold(table.schema), fold(table.table))
+                    tables.setdefault(name, {})[key] = None
+                    if self._default_catalog is not None:
+                        tables.setdefault((fold(self._default_catalog), *name), {})[key] = None
                 for start in range(1, len(path)):
                     endings.setdefault(path[start:], {})[key] = None
             self._folded[fold] = forms

@@ -7,8 +7,8 @@ from dataclasses import replace
 from sqlglot import exp
 
 from warehouse_assets.sql.column_expressions import Expressions
-from warehouse_assets.sql.lineage import OtherColumns, OutputColumn
-from warehouse_assets.sql.relations import Relation, Scope, either
+from warehouse_assets.sql.lineage import OtherColumns, OutputColumn, either
+from warehouse_assets.sql.relations import Relation, Scope
 
 __all__ = ["pivoted"]
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from warehouse_assets.sql.lineage import ColumnKind, OtherColumns, OutputColumn, SourceColumn
+from warehouse_assets.sql.lineage import OtherColumns, OutputColumn, SourceColumn
 
-__all__ = ["Names", "Relation", "Scope", "either", "joined_others"]
+__all__ = ["Names", "Relation", "Scope", "joined_others"]
 
-_KINDS: tuple[ColumnKind, ...] = ("direct", "derived", "aggregated")
 _NONE: frozenset[SourceColumn] = frozenset()
 
 
@@ -86,22 +85,17 @@ class Scope:
         """The scope of a query inside this one, which sees its relations where it is correlated."""
         return Scope(self if correlated else self.outer, dict(self.ctes), self.made)
 
+    def and_around(self) -> Iterator[Scope]:
+        """This scope, and those of the queries around it that it sees."""
+        scope: Scope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope.outer
+
     def decide(self, columns: Iterable[OutputColumn]) -> None:
         """Note that these columns decide which rows there are."""
         for column in columns:
             self.rows |= column.sources | column.conditions
-
-
-def either(name: str, columns: Iterable[OutputColumn], least: ColumnKind = "direct") -> OutputColumn:
-    """A column that is made from all of these, and is at least of this kind."""
-    parts = list(columns)
-    return OutputColumn(
-        name,
-        _NONE.union(*(column.sources for column in parts)),
-        max((least, *(column.kind for column in parts)), key=_KINDS.index),
-        _NONE.union(*(column.conditions for column in parts)),
-        next((column.opaque for column in parts if column.opaque), None),
-    )
 
 
 def joined_others(relations: Iterable[Relation]) -> OtherColumns | None:

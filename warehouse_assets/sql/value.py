@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from warehouse_assets.errors import InvalidSQLError, close_matches
 from warehouse_assets.keys import AssetKey
+from warehouse_assets.sql.known import script_of
 from warehouse_assets.sql.names import KnownTables, is_engine_name, is_file_name
-from warehouse_assets.sql.origin import SQLOrigin
+from warehouse_assets.sql.origin import SQLOrigin, place_made
 from warehouse_assets.sql.references import Script, TableReference, replace_tables
 from warehouse_assets.tables import Table
 
@@ -32,17 +33,24 @@ class SQL:
     SQL('select * from "orders" where day > $since', since=3)
     """
 
-    __slots__ = ("bindings", "dialect", "origin", "template")
+    __slots__ = ("bindings", "dialect", "functions", "made", "meant", "origin", "template", "written")
 
     origin: SQLOrigin | None
     dialect: str | None
+    written: str  # the template before parameters of partitions had places in it
+    made: tuple[str, int]  # the file and the line of the call
+    meant: Mapping[tuple[str, ...], AssetKey]  # the assets that its names of tables were found to mean in a graph
+    functions: Sequence[Any]  # of Python, that its engine is to know
 
     def __init__(self, template: str, /, **bindings: Any) -> None:
         if not isinstance(template, str):
             raise InvalidSQLError(f"SQL is made from text, not from a value of type {type(template).__qualname__}")
-        self.template = template
+        self.template = self.written = template
+        self.made = place_made()
+        self.functions = ()
         self.bindings = bindings
         self.origin = self.dialect = None
+        self.meant = {}
         names = set(_PLACEHOLDER.findall(template)) if bindings else set()
         if unused := sorted(bindings.keys() - names):
             guess = close_matches(unused[0], names) or "Write it in braces where it belongs."
@@ -50,8 +58,31 @@ class SQL:
 
     def told(self, *, origin: SQLOrigin | None = None, dialect: str | None = None) -> Self:
         """The same query, of which it is said where it was written and in which dialect."""
-        copy = type(self)(self.template, **self.bindings)
+        copy = self.rewritten(self.template, self.bindings)
         copy.origin, copy.dialect = origin or self.origin, dialect or self.dialect
+        return copy
+
+    def meaning(self, tables: Mapping[tuple[str, ...], AssetKey]) -> Self:
+        """The same query, of which it is said which assets the names of tables in it mean."""
+        copy = self.told()
+        copy.meant = tables
+        return copy
+
+    def rewritten(self, template: str, bindings: Mapping[str, Any]) -> Self:
+        """Another text with other values, of which the same is known."""
+        copy = object.__new__(type(self))
+        copy.template, copy.bindings = template, dict(bindings)
+        copy.origin, copy.dialect, copy.written, copy.made = self.origin, self.dialect, self.written, self.made
+        copy.meant = self.meant
+        copy.functions = self.functions
+        return copy
+
+    def calling(self, functions: Sequence[Any]) -> Self:
+        """The same query, whose engine is to know these Python functions."""
+        if not functions:
+            return self
+        copy = self.rewritten(self.template, self.bindings)
+        copy.functions = functions
         return copy
 
     def render(self, dialect: str | None = None) -> tuple[str, dict[str, Any]]:
@@ -111,10 +142,8 @@ class SQL:
 
         Raises InvalidSQLError where it is no query, or changes what is stored.
         """
-        from warehouse_assets.sql.analysis import read_script
-
         dialect = self.dialect or dialect
-        return read_script(self.render(dialect)[0], dialect)
+        return script_of(self.render(dialect)[0], dialect)
 
     def resolve(
         self,
@@ -141,24 +170,29 @@ class SQL:
         known = KnownTables(sources, default_schema)
         found: list[tuple[TableReference, AssetKey]] = []
         for reference in script.references:
-            meant = known.meant(reference.parts, asset_key)
+            key = self.meant.get(reference.parts)
+            meant = [key] if key is not None and key in sources else known.meant(reference.parts, asset_key)
             if len(meant) == 1:
                 found.append((reference, meant[0]))
             elif not (is_file_name(reference.parts) or is_engine_name(reference.parts)):
-                raise _unknown_table(reference, sources, asset_key, self.origin)
+                message, hint = _unknown_table(reference, sources, asset_key)
+                raise self._fault(message, text, reference.start, hint)
         return ResolvedSQL(text, parameters, tuple(found), script.statements)
 
     def placed(self, error: InvalidSQLError, whose: str) -> InvalidSQLError:
-        """An error in this text as one in the SQL of something, with its place in the file where that is known."""
-        if error.position is None or self.origin is None:
-            at = f"line {error.position[0]}, column {error.position[1]}: " if error.position is not None else ""
-            return InvalidSQLError(f"{whose}: {at}{error.message}", where=error.where, hint=error.hint)
-        return InvalidSQLError(
-            f"{whose}: {error.message}",
-            where=self.origin.place(*error.position),
-            hint=error.hint,
-            position=error.position,
-        )
+        """An error in the rendered text as one in the SQL of something, with its place in the file where that is known."""
+        message = f"{whose}: {error.message}"
+        if error.position is None:
+            return InvalidSQLError(message, where=error.where, hint=error.hint)
+        text, _ = self.render(self.dialect)
+        line, column = error.position
+        offset = sum(map(len, text.splitlines(keepends=True)[: line - 1])) + column - 1
+        return self._fault(message, text, offset, error.hint)
+
+    def _fault(self, message: str, text: str, offset: int, hint: str | None) -> InvalidSQLError:
+        from warehouse_assets.sql.faults import fault_in
+
+        return fault_in(self, message, text=text, position=offset, hint=hint)
 
     def __repr__(self) -> str:
         text, parameters = self.render()
@@ -195,13 +229,28 @@ class ResolvedSQL:
         """
         return replace_tables(self.template, [(reference, names[key]) for reference, key in self.references])
 
+    def before(self, names: Mapping[AssetKey, str]) -> tuple[list[str], str]:
+        """The statements that stand before the query, and the query alone, with tables replaced as `text` does."""
+        if len(self.statements) < 2:
+            return [], self.text(names)
+        *first, query = (self._part(names, *span) for span in self.statements)
+        return first, query
+
+    def _part(self, names: Mapping[AssetKey, str], start: int, end: int) -> str:
+        found = [
+            (replace(reference, start=reference.start - start, end=reference.end - start), names[key])
+            for reference, key in self.references
+            if start <= reference.start < end
+        ]
+        return replace_tables(self.template[start:end], found)
+
 
 def _unknown_table(
-    reference: TableReference, sources: Mapping[AssetKey, Any], asset_key: AssetKey | None, origin: SQLOrigin | None
-) -> InvalidSQLError:
+    reference: TableReference, sources: Mapping[AssetKey, Any], asset_key: AssetKey | None
+) -> tuple[str, str | None]:
+    """What is wrong with a table that is no asset here, and what to do about it."""
     known = sorted(key.to_user_string() for key in sources)
-    where = origin.place(reference.line, reference.column) if origin is not None else None
-    reads = f"reads the table {'.'.join(reference.parts)!r}" + (f" (line {reference.line})" if where is None else "")
+    reads = f"reads the table {'.'.join(reference.parts)!r}"
     if asset_key is None:
         message, hint = f"the SQL {reads}, which is no asset here", ""
     else:
@@ -209,4 +258,4 @@ def _unknown_table(
         hint = "Declare it with deps=[…] or an argument annotated Table. "
     listed = f"{'There are' if asset_key is None else 'Declared are'} {', '.join(known)}." if known else ""
     hint = close_matches("/".join(reference.parts), known) or (hint + listed).strip()
-    return InvalidSQLError(message, where=where, hint=hint or None)
+    return message, hint or None

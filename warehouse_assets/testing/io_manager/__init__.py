@@ -5,6 +5,7 @@ from __future__ import annotations
 from warehouse_assets.testing.io_manager.columns import ColumnsContract
 from warehouse_assets.testing.io_manager.concurrency import ConcurrencyContract, SharedTableContract
 from warehouse_assets.testing.io_manager.frames import FrameContract, ValueContract
+from warehouse_assets.testing.io_manager.partition_values import PartitionValuesContract
 from warehouse_assets.testing.io_manager.partitions import (
     BY_DAY,
     AtomicPartitionContract,
@@ -12,6 +13,7 @@ from warehouse_assets.testing.io_manager.partitions import (
     PartitionSQLContract,
     days,
 )
+from warehouse_assets.testing.io_manager.rehearsal import RehearsalContract
 from warehouse_assets.testing.io_manager.schema_policies import SchemaPolicyContract
 from warehouse_assets.testing.io_manager.selection import SelectionContract
 from warehouse_assets.testing.io_manager.sql import SQLContract
@@ -30,6 +32,7 @@ from warehouse_assets.testing.io_manager.use import (
     stream,
 )
 from warehouse_assets.testing.io_manager.versions import VersionsContract
+from warehouse_assets.testing.io_manager.views import ViewContract
 from warehouse_assets.testing.io_manager.write_modes import AtomicWriteModeContract, WriteModeContract
 
 __all__ = [
@@ -46,7 +49,9 @@ __all__ = [
     "FrameContract",
     "PartitionContract",
     "PartitionSQLContract",
+    "PartitionValuesContract",
     "Partitions",
+    "RehearsalContract",
     "SQLContract",
     "SchemaPolicyContract",
     "SelectionContract",
@@ -55,6 +60,7 @@ __all__ = [
     "TableContract",
     "ValueContract",
     "VersionsContract",
+    "ViewContract",
     "WriteModeContract",
     "days",
     "load",

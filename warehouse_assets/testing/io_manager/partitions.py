@@ -27,6 +27,7 @@ from warehouse_assets.sql import SQL
 from warehouse_assets.tables import Table
 from warehouse_assets.testing.contract import Contract
 from warehouse_assets.testing.frames import HOSTILE_FRAMES, HOSTILE_KEYS
+from warehouse_assets.testing.io_manager.partition_values import PartitionValuesContract
 from warehouse_assets.testing.io_manager.use import KEY, Broken, Partitions, load, program, run_elsewhere, source, store, stream
 
 __all__ = [
@@ -289,7 +290,7 @@ class PartitionContract(Contract):
             manager.check_asset(KEY, {"partition_expr": {"name": "name"}}, BY_DAY_AND_NAME.definition)
 
 
-class PartitionSQLContract(Contract):
+class PartitionSQLContract(PartitionValuesContract):
     """SQL makes partitions, of partitions."""
 
     DAY = "select {day}::date as day, 1 as n from range(3)"

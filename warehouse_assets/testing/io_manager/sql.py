@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import polars as pl
@@ -55,6 +56,48 @@ class SQLContract(Contract):
         )
 
         assert load(manager, pl.DataFrame, AssetKey("made")).rows() == [(2, "two", "two")]
+
+    def test_statements_before_the_query_prepare_it(self, manager: IOManager) -> None:
+        store(manager, ORDERS)
+        sql = SQL(
+            "create temporary table few as select * from shop.orders where id < {n};\n"
+            "create temporary table fewer as select id from few where id > 1; select id, {m} as m from fewer;",
+            n=3,
+            m=7,
+        )
+        for _ in range(3):
+            store(manager, sql, AssetKey("made"), sources={KEY: source(manager, KEY)})
+
+        assert load(manager, pl.DataFrame, AssetKey("made")).rows() == [(2, 7)]
+
+    def test_statements_that_change_what_is_stored_are_refused(self, manager: IOManager) -> None:
+        store(manager, ORDERS)
+        for statement in ("delete from shop.orders", "drop table shop.orders", "create table shop.more as select 1 as n"):
+            with pytest.raises(InvalidSQLError, match="changes what is stored"):
+                store(
+                    manager,
+                    SQL(f"{statement}; select id from shop.orders"),
+                    AssetKey("made"),
+                    sources={KEY: source(manager, KEY)},
+                )
+
+        assert load(manager, pl.DataFrame).height == 3
+
+    def test_temporary_tables_do_not_clash(self, manager: IOManager) -> None:
+        store(manager, ORDERS)
+        elsewhere = AssetKey(["names", "english"])
+        few = "create temporary table few as select id from shop.orders where id <= {n};"
+        read = "select few.id from few left join names.english a using (id) left join names.english b using (id)"
+
+        def made(number: int) -> int:
+            sources = {KEY: source(manager, KEY), elsewhere: source(_Elsewhere(), elsewhere)}
+            store(manager, SQL(few + read, n=number % 3 + 1), AssetKey(f"made_{number}"), sources=sources)
+            return len(load(manager, pl.DataFrame, AssetKey(f"made_{number}")))
+
+        with ThreadPoolExecutor(4) as pool:
+            heights = [*pool.map(made, range(8))]
+
+        assert heights == [number % 3 + 1 for number in range(8)]
 
     def test_sql_replaces_the_table_it_reads(self, manager: IOManager) -> None:
         store(manager, ORDERS)

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from warehouse_assets.testing.difference import Comparison, difference
+from warehouse_assets.asset_tests.difference import Comparison, difference
 
 pytestmark = pytest.mark.semantics(34)
 

@@ -22,13 +22,17 @@ Row: TypeAlias = "tuple[Any, ...]"
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What counts as a difference. `by` are the columns that tell rows apart (None: the first column that does)."""
+    """What counts as a difference. `by` are the columns that tell rows apart (None: the first column that does).
+
+    With `partial`, columns that are not expected make none.
+    """
 
     by: Sequence[str] | None = None
     check_order: bool = False
     check_types: bool = True
     rel_tol: float = 1e-9
     abs_tol: float = 1e-12
+    partial: bool = False
 
     def without_types(self, really: bool = True) -> Comparison:
         """The same, but for types, which make no difference."""
@@ -104,7 +108,7 @@ def _columns_only(whose: str, frame: pl.DataFrame, shared: Sequence[str]) -> lis
 def _fitted(column: pl.Series, dtype: pl.DataType) -> pl.Series | None:
     """A column that can be compared with one of this type: cast to it where no value changes by that; else None.
 
-    A number is never taken for text, nor text for anything else.
+    A number is never taken for text, nor text for anything but the day or the moment that it tells.
     """
     if column.dtype == dtype or (column.dtype.is_numeric() and dtype.is_numeric()):
         return column
@@ -112,11 +116,25 @@ def _fitted(column: pl.Series, dtype: pl.DataType) -> pl.Series | None:
     if column.dtype != pl.Null and (is_text or column.dtype.is_numeric() != dtype.is_numeric()):
         return None
     try:
+        if column.dtype == pl.String and dtype.is_temporal():
+            return _told(column, dtype)
         cast = column.cast(dtype)
         if column.dtype == pl.Null or cast.cast(column.dtype).equals(column, null_equal=True):
             return cast
     except pl.exceptions.PolarsError:
         pass
+    return None
+
+
+def _told(column: pl.Series, dtype: pl.DataType) -> pl.Series | None:
+    """The days, moments or times of day that text tells; None for durations."""
+    match dtype:
+        case pl.Date():
+            return column.str.to_date()
+        case pl.Datetime(time_unit=unit, time_zone=zone):
+            return column.str.to_datetime(time_unit=unit, time_zone=zone)
+        case pl.Time():
+            return column.str.to_time()
     return None
 
 

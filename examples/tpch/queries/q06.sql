@@ -1,0 +1,10 @@
+/* ---
+description: "Forecast of revenue: what a year would have earned without its small discounts on small quantities."
+--- */
+select sum(l_extendedprice * l_discount) as revenue
+from tpch.lineitem
+where
+    l_shipdate >= date '1994-01-01'
+    and l_shipdate < date '1994-01-01' + interval '1' year
+    and l_discount between 0.06 - 0.01 and 0.06 + 0.01
+    and l_quantity < 24
