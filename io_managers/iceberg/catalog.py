@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["IcebergCatalog", "safe_name"]
 
+_DECLARED = {"uri", "type", "py-catalog-impl"}  # the properties that say which catalog it is
+
 BUSY_TIMEOUT = 60  # seconds for which a SQLite catalog waits for others
 
 _catalogs: dict[tuple[Any, ...], Catalog] = {}
@@ -46,14 +48,15 @@ class IcebergCatalog:
 
     @property
     def sqlite_path(self) -> str | None:
-        """The file of a catalog that is made with the first write; None for a catalog that is declared."""
-        if (
-            self.warehouse is None
-            or local_path(self.warehouse) is None
-            or {"uri", "type", "py-catalog-impl"} & {*self.properties}
-        ):
+        """The file of a catalog that is made with the first write; None for a catalog that is declared, here or in `.pyiceberg.yaml`."""
+        if self.warehouse is None or local_path(self.warehouse) is None or _DECLARED & {*self.properties}:
             return None
-        return f"{self.warehouse}/catalog.db"
+        try:
+            from pyiceberg.catalog import _ENV_CONFIG
+        except ImportError:
+            raise ExtraRequiredError.of("pyiceberg", "iceberg", "IcebergIOManager") from None
+        is_declared = _DECLARED & {*(_ENV_CONFIG.get_catalog_config(self.name) or ())}
+        return None if is_declared else f"{self.warehouse}/catalog.db"
 
     def opened(self, *, create: bool = False) -> Catalog | None:
         """The catalog; None where it is one that is made with the first write, which this is not."""
@@ -70,22 +73,22 @@ class IcebergCatalog:
             return _catalogs[key]
 
     def _load(self, path: str | None) -> Catalog:
-        try:
-            from pyiceberg.catalog import load_catalog
-        except ImportError:
-            raise ExtraRequiredError.of("pyiceberg", "iceberg", "IcebergIOManager") from None
+        from pyiceberg.catalog import load_catalog
+
         own: dict[str, str] = {} if self.warehouse is None else {"warehouse": self.warehouse}
         if path is not None:
             from sqlalchemy import URL
 
             url = URL.create("sqlite", database=path, query={"timeout": str(BUSY_TIMEOUT)})
             own |= {"type": "sql", "uri": url.render_as_string(hide_password=False)}
-        try:
-            return load_catalog(self.name, **own, **self.properties)
-        except Exception:
-            if path is None:
-                raise
-            return load_catalog(self.name, **own, **self.properties)  # another process was making it
+        tries = 2  # since another process may be making the tables of the catalog
+        while True:
+            try:
+                return load_catalog(self.name, **own, **self.properties)
+            except Exception:
+                tries -= 1
+                if not tries:
+                    raise
 
     def table(self, identifier: tuple[str, str]) -> Table | None:
         """A table as it is; None where there is none."""
