@@ -181,7 +181,11 @@ class DuckDBIOManager(TableIOManager):
         incoming = sorted_rows(connection, incoming, options.sort_by, context.asset_key)
         if not keeps_rows(options.mode) and table.partitions is None:
             statement = f"create or replace table {quoted} as {incoming.query}"
-            [(rows,)] = connection.execute(statement, incoming.parameters).fetchall()
+            found = connection.execute(statement, incoming.parameters).fetchall()
+            found = (
+                found or connection.execute(f"select count(*) from {quoted}").fetchall()
+            )  # a PIVOT without IN tells no number
+            [(rows,)] = found
             remember(connection, quoted, incoming.dtypes or {})
             describe_columns(connection, quoted, words)
             return rows, None

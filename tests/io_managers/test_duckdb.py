@@ -382,6 +382,16 @@ class TestConfiguration:
 
         assert load(manager, key=count).rows() == [(3,)]
 
+    def test_a_pivot_over_whatever_values_there_are_makes_a_table(self, tmp_path):
+        manager = DuckDBIOManager(database=f"{tmp_path}/w.duckdb")
+        store(manager, ORDERS)
+        pivoted = AssetKey("pivoted")
+        query = SQL("pivot (select kind, amount from shop.orders where kind is not null) on kind using sum(amount)")
+        metadata = store(manager, query, pivoted, sources={KEY: source(manager, KEY)})
+
+        assert load(manager, key=pivoted).to_dicts() == [{"a": 9.5, "b": None}]
+        assert metadata["row_count"] == 1
+
     def test_settings_of_duckdb_hold_for_the_file(self, tmp_path):
         settings = {"memory_limit": "100MiB", "threads": 1}
         manager = DuckDBIOManager(database=f"{tmp_path}/w.duckdb", connection_config=settings)

@@ -230,9 +230,12 @@ class ResolvedSQL:
         return replace_tables(self.template, [(reference, names[key]) for reference, key in self.references])
 
     def before(self, names: Mapping[AssetKey, str]) -> tuple[list[str], str]:
-        """The statements that stand before the query, and the query alone, with tables replaced as `text` does."""
-        if len(self.statements) < 2:
-            return [], self.text(names)
+        """The statements that stand before the query, and the query alone, without a semicolon, with tables replaced as `text` does."""
+        match self.statements:
+            case ():
+                return [], self.text(names)
+            case ((_, end),):
+                return [], self._part(names, 0, end)
         *first, query = (self._part(names, *span) for span in self.statements)
         return first, query
 

@@ -83,6 +83,12 @@ class SQLContract(Contract):
 
         assert load(manager, pl.DataFrame).height == 3
 
+    @pytest.mark.parametrize("end", [";", " ; -- the end\n", "\n-- the end"], ids=["semicolon", "and a comment", "comment"])
+    def test_a_query_may_end_as_people_end_it(self, manager: IOManager, end: str) -> None:
+        store(manager, SQL(f"select 1 as n{end}"))
+
+        assert load(manager, pl.DataFrame).to_dicts() == [{"n": 1}]
+
     def test_temporary_tables_do_not_clash(self, manager: IOManager) -> None:
         store(manager, ORDERS)
         elsewhere = AssetKey(["names", "english"])
