@@ -61,6 +61,7 @@ TOPICS = [
     "writing_tables",
     "sql_databases",
     "sql_execution",
+    "sql_composition",
     "time_travel",
     "delta_lake",
     "iceberg",

@@ -138,6 +138,7 @@ if TYPE_CHECKING:
     from warehouse_assets.resources import InitResourceContext as InitResourceContext
     from warehouse_assets.resources import ResourceDefinition as ResourceDefinition
     from warehouse_assets.resources import resource as resource
+    from warehouse_assets.sql.composition import Identifier as Identifier
     from warehouse_assets.sql.value import SQL as SQL
     from warehouse_assets.table_options import TableOptions as TableOptions
     from warehouse_assets.table_options import WriteMode as WriteMode
@@ -186,6 +187,7 @@ _HOMES = {
     "HourlyPartitionsDefinition": "partitions.periodic",
     "IOManager": "io_manager.base",
     "IOManagerDefinition": "io_manager.base",
+    "Identifier": "sql.composition",
     "IdentityPartitionMapping": "partitions.mapping",
     "In": "definitions.ops",
     "InProcessExecutor": "execution.executors",

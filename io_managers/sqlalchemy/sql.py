@@ -18,7 +18,7 @@ from io_managers.sqlalchemy.types import kind_of
 from warehouse_assets.errors import InvalidSQLError, WarehouseAssetsError
 from warehouse_assets.io_manager import InputContext, TableSource
 from warehouse_assets.keys import AssetKey
-from warehouse_assets.sql import SQL, ResolvedSQL
+from warehouse_assets.sql import SQL, Identifier, ResolvedSQL
 from warehouse_assets.sql.faults import fault_said, place_said
 from warehouse_assets.tables import Table, TableName
 
@@ -27,17 +27,15 @@ __all__ = ["bound_sql", "condition_in", "invalid_sql"]
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
 
 
-class _Quoted(Table):
-    """A table whose text is quoted as its database wants it."""
+class _Quoted(Identifier):
+    """A name whose text is quoted as its database wants it."""
 
-    __slots__ = ("quoted",)
-
-    def __init__(self, table: Table, dialect: Dialect) -> None:
-        super().__init__(table.asset_key)
-        object.__setattr__(self, "quoted", ".".join(map(dialect.quote, table.asset_key.path)))
+    def __init__(self, dialect: Dialect, *parts: str) -> None:
+        super().__init__(*parts)
+        object.__setattr__(self, "text", ".".join(map(dialect.quote, parts)))
 
     def __str__(self) -> str:
-        return str(self.quoted)  # type: ignore[attr-defined]
+        return str(self.text)  # type: ignore[attr-defined]
 
 
 @contextmanager
@@ -85,8 +83,8 @@ def _with_own_names(sql: SQL, dialect: Dialect) -> SQL:
     names: dict[str, str] = {}
     bindings: dict[str, Any] = {}
     for name, value in sql.bindings.items():
-        if isinstance(value, Table):
-            bindings[name] = _Quoted(value, dialect)
+        if isinstance(value, (Table, Identifier)):
+            bindings[name] = _Quoted(dialect, *(value.asset_key.path if isinstance(value, Table) else value.parts))
         elif isinstance(value, SQL):
             bindings[name] = _with_own_names(value, dialect)
         else:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import pickle
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warehouse_assets import SQL, AssetKey, Table
+from warehouse_assets import SQL, AssetKey, Identifier, Table
 from warehouse_assets.errors import InvalidSQLError
 
 ORDERS = AssetKey(["staging", "orders"])
@@ -189,3 +190,86 @@ def test_sql_is_a_value_that_shows_itself() -> None:
 
     assert (pickle.loads(pickle.dumps(query)), repr(query)) == (query, "SQL('select $x', x=1)")
     assert query != SQL("select {x}", x=2)
+
+
+class TestComposition:
+    @pytest.mark.parametrize(
+        ("query", "rows"),
+        [
+            (SQL("select {c} from t", c=Identifier("a b")), [(1,), (2,)]),
+            (SQL("select {c} from t", c=Identifier("t", 'q"q')), [("x",), ("y",)]),
+            (SQL("select {c} from t", c=[Identifier("a b"), Identifier('q"q')]), [(1, "x"), (2, "y")]),
+            (SQL("select * from t where {w}", w=SQL("{c} > {n}", c=Identifier("a b"), n=1)), [(2, "y")]),
+            (
+                SQL(
+                    "select {sums} from t",
+                    sums=[SQL("count(*) filter ({c} = {v})", c=Identifier("a b"), v=v) for v in (1, 2, 3)],
+                ),
+                [(1, 1, 0)],
+            ),
+            (SQL("select * from t {more}", more=SQL("where {c} = {v}", c=Identifier('q"q'), v="x").as_part()), [(1, "x")]),
+            (SQL("select * from t {more}", more=SQL.join(" ", [])), [(1, "x"), (2, "y")]),
+            (SQL("select count(*) from ({u})", u=SQL.join(" union all ", [SQL("from t"), SQL("from t -- again")])), [(4,)]),
+            (SQL('select "a b" from t where "a b" in {ids}', ids=[2, 3]), [(2,)]),
+            (SQL("select {s} from t", s=[SQL("{v} as one", v=1), SQL("{v} as two", v=2)]), [(1, 2), (1, 2)]),
+        ],
+        ids=str,
+    )
+    def test_parts_of_a_query_are_put_together(self, query, rows):
+        assert answer(query, t="""select * from (values (1, 'x'), (2, 'y')) as v("a b", "q""q")""") == rows
+
+    @pytest.mark.parametrize("name", ["'; drop table t; --", '"', "a.b", "{x}", "$x", "x\ny", "é"])
+    def test_a_name_is_one_name(self, name):
+        made = answer(SQL("select {c} from (select 7 as {c})", c=Identifier(name)))
+
+        assert made == [(7,)]
+
+    @pytest.mark.parametrize("parts", [(), ("",), (3,), ("a", None), ("a\0b",)], ids=repr)
+    def test_what_is_no_name_is_refused(self, parts):
+        with pytest.raises(InvalidSQLError, match="Identifier is made from names"):
+            Identifier(*parts)
+
+    def test_only_parts_are_joined(self):
+        with pytest.raises(InvalidSQLError, match="'select 1' is no part of a query"):
+            SQL.join(", ", ["select 1"])
+
+    def test_values_of_parts_are_told_apart(self):
+        query = SQL("select {x}, {parts}", x=0, parts=[SQL("{x}", x=1), SQL("{x} + {y}", x=2, y=3)])
+
+        assert answer(query) == [(0, 1, 5)]
+
+    def test_a_part_survives_copies(self):
+        part = SQL.join(", ", [SQL("{x}", x=1)])
+
+        assert pickle.loads(pickle.dumps(part)).is_part
+        assert part.told(dialect="duckdb").is_part
+        assert part == SQL.join(", ", [SQL("{x}", x=1)])
+
+
+def template(*parts: Any) -> Any:
+    """A template string as Python 3.14 makes it, which older ones cannot write."""
+    kind = type("Template", (), {"__module__": "string.templatelib"})
+    made: Any = kind()
+    made.strings = parts[::2]
+    made.interpolations = [SimpleNamespace(**{"conversion": None, "format_spec": "", **part}) for part in parts[1::2]]
+    return made
+
+
+def test_a_template_string_binds_its_values():
+    query = SQL(template("select ", {"expression": "day", "value": 3}, " + ", {"expression": "f(x)", "value": 4}, " as {day2}"))
+
+    assert query.render() == ("select $day + $value_2 as {day2}", {"day": 3, "value_2": 4})
+
+
+def test_a_template_string_keeps_names_apart():
+    query = SQL(template("select ", {"expression": "x", "value": 3}, ", {x}, ", {"expression": "x", "value": 4}, ""))
+    text, parameters = query.render()
+
+    assert text == "select $x_, {x}, $x__"
+    assert parameters == {"x_": 3, "x__": 4}
+
+
+@pytest.mark.parametrize("odd", [{"conversion": "r"}, {"format_spec": ">3"}])
+def test_a_template_string_formats_nothing(odd):
+    with pytest.raises(InvalidSQLError, match="has a format"):
+        SQL(template("select ", {"expression": "x", "value": 3, **odd}, ""))

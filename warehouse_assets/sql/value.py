@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from warehouse_assets.errors import InvalidSQLError, close_matches
 from warehouse_assets.keys import AssetKey
+from warehouse_assets.sql.composition import Identifier, of_template
 from warehouse_assets.sql.known import script_of
 from warehouse_assets.sql.names import KnownTables, is_engine_name, is_file_name
 from warehouse_assets.sql.origin import SQLOrigin, place_made
@@ -25,15 +26,15 @@ class SQL:
     """A query, as the value of an asset: the asset's table is made from it, in the engine that holds the table.
 
     It names real tables (`staging.orders`), those of the assets it depends on. `{name}` stands for a value given by keyword: a
-    `Table` goes in as its quoted name, another `SQL` as a subquery, anything else as a bound parameter. Braces that name no
-    given value are left as they are. `origin` is where its text was written, `dialect` what its language is called in sqlglot,
+    `Table` or an `Identifier` goes in as its quoted name, another `SQL` as a subquery, a list of them with commas between them, and
+    anything else as a bound parameter. Braces that name no given value are left as they are. `origin` is where its text was written, `dialect` what its language is called in sqlglot,
     where they are known.
 
     >>> SQL("select * from {orders} where day > {since}", orders=Table(AssetKey("orders")), since=3)
     SQL('select * from "orders" where day > $since', since=3)
     """
 
-    __slots__ = ("bindings", "dialect", "functions", "made", "meant", "origin", "template", "written")
+    __slots__ = ("bindings", "dialect", "functions", "is_part", "made", "meant", "origin", "template", "written")
 
     origin: SQLOrigin | None
     dialect: str | None
@@ -41,20 +42,53 @@ class SQL:
     made: tuple[str, int]  # the file and the line of the call
     meant: Mapping[tuple[str, ...], AssetKey]  # the assets that its names of tables were found to mean in a graph
     functions: Sequence[Any]  # of Python, that its engine is to know
+    is_part: bool  # whether it goes into other SQL without parentheses
 
     def __init__(self, template: str, /, **bindings: Any) -> None:
+        if type(template).__module__ == "string.templatelib":
+            template, bindings = of_template(template)
         if not isinstance(template, str):
             raise InvalidSQLError(f"SQL is made from text, not from a value of type {type(template).__qualname__}")
         self.template = self.written = template
         self.made = place_made()
         self.functions = ()
-        self.bindings = bindings
+        self.is_part = False
+        self.bindings = {name: _joined(value) for name, value in bindings.items()} if bindings else bindings
         self.origin = self.dialect = None
         self.meant = {}
         names = set(_PLACEHOLDER.findall(template)) if bindings else set()
         if unused := sorted(bindings.keys() - names):
             guess = close_matches(unused[0], names) or "Write it in braces where it belongs."
             raise InvalidSQLError(f"the SQL has no place for {', '.join(map(repr, unused))}", hint=guess)
+
+    @classmethod
+    def join(cls, separator: str, parts: Iterable[SQL | Identifier | Table]) -> SQL:
+        """Parts of a query, one after the other, with text between them; it goes into other SQL as it is, without parentheses.
+
+        A list of parts that is given to SQL is joined by commas.
+
+        >>> sums = SQL.join(", ", [SQL("sum({c}) as {c}", c=Identifier(name)) for name in ("net", "tax")])
+        >>> SQL("select {sums} from bills", sums=sums)
+        SQL('select sum("net") as "net", sum("tax") as "tax" from bills')
+        """
+        values = {f"part_{number}": part for number, part in enumerate(parts, 1)}
+        for value in values.values():
+            if not isinstance(value, (SQL, Identifier, Table)):
+                raise InvalidSQLError(
+                    f"{value!r} is no part of a query",
+                    hint="Join SQL, Identifier or Table; a value goes in as SQL('{v}', v=…).",
+                )
+        joined = cls("")
+        joined.template = joined.written = separator.join(f"{{{name}}}" for name in values)
+        joined.bindings = {name: value.as_part() if isinstance(value, SQL) else value for name, value in values.items()}
+        joined.is_part = True
+        return joined
+
+    def as_part(self) -> Self:
+        """The same text, which goes into other SQL as it is, without parentheses: a condition or a list of columns."""
+        copy = self.told()
+        copy.is_part = True
+        return copy
 
     def told(self, *, origin: SQLOrigin | None = None, dialect: str | None = None) -> Self:
         """The same query, of which it is said where it was written and in which dialect."""
@@ -74,7 +108,7 @@ class SQL:
         copy.template, copy.bindings = template, dict(bindings)
         copy.origin, copy.dialect, copy.written, copy.made = self.origin, self.dialect, self.written, self.made
         copy.meant = self.meant
-        copy.functions = self.functions
+        copy.functions, copy.is_part = self.functions, self.is_part
         return copy
 
     def calling(self, functions: Sequence[Any]) -> Self:
@@ -104,10 +138,11 @@ class SQL:
             if name not in self.bindings or (in_code is not None and match.start() not in in_code):
                 return match[0]
             value = self.bindings[name]
-            if isinstance(value, Table):
+            if isinstance(value, (Table, Identifier)):
                 return str(value)
             if isinstance(value, SQL):
-                return f"({value._render(parameters, numbers, dialect).strip().removesuffix(';')}\n)"
+                text = value._render(parameters, numbers, dialect).strip().removesuffix(";")
+                return f"({text}\n)" if not value.is_part else f"{text}\n" if "--" in text else text
             if name not in names:
                 names[name] = name if name not in parameters else f"{name}_{next(numbers)}"
                 while names[name] in parameters:
@@ -203,6 +238,13 @@ class SQL:
         return isinstance(other, SQL) and (self.template, self.bindings) == (other.template, other.bindings)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _joined(value: Any) -> Any:
+    """A value as SQL keeps it: a list of parts of a query as one."""
+    if isinstance(value, (list, tuple)) and value and all(isinstance(part, (SQL, Identifier, Table)) for part in value):
+        return SQL.join(", ", value)
+    return value
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from polars.testing import assert_frame_equal
 from warehouse_assets.errors import InvalidSQLError, TableNotFoundError
 from warehouse_assets.io_manager import InputContext, IOManager, OutputContext
 from warehouse_assets.keys import AssetKey
-from warehouse_assets.sql import SQL
+from warehouse_assets.sql import SQL, Identifier
 from warehouse_assets.tables import Table
 from warehouse_assets.testing.contract import Contract
 from warehouse_assets.testing.frames import HOSTILE_KEYS
@@ -82,6 +82,16 @@ class SQLContract(Contract):
                 )
 
         assert load(manager, pl.DataFrame).height == 3
+
+    def test_names_and_parts_of_a_query_are_put_in(self, manager: IOManager) -> None:
+        store(manager, ORDERS)
+        odd = Identifier("odd 'name'")
+        parts = [Identifier("id"), SQL("{kind} as {name}", kind="x", name=odd)]
+        query = SQL("select {parts} from shop.orders where {chosen}", parts=parts, chosen=SQL("id = {n}", n=2))
+
+        store(manager, query, AssetKey("chosen"), sources={KEY: source(manager, KEY)})
+
+        assert load(manager, pl.DataFrame, AssetKey("chosen")).to_dicts() == [{"id": 2, "odd 'name'": "x"}]
 
     @pytest.mark.parametrize("end", [";", " ; -- the end\n", "\n-- the end"], ids=["semicolon", "and a comment", "comment"])
     def test_a_query_may_end_as_people_end_it(self, manager: IOManager, end: str) -> None:

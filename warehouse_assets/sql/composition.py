@@ -1,0 +1,56 @@
+"""What goes into SQL beside values: names, parts of queries, and templates of Python that hold them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
+
+from warehouse_assets.errors import InvalidSQLError
+from warehouse_assets.tables import quote_identifier
+
+__all__ = ["Identifier", "of_template"]
+
+
+@dataclass(frozen=True, init=False)
+class Identifier:
+    """A name in SQL, of a column for example, that is put in quoted; of several parts, with dots between them.
+
+    >>> print(Identifier("orders", "the day"))
+    "orders"."the day"
+
+    Raises InvalidSQLError for a part that is empty or no text.
+    """
+
+    parts: tuple[str, ...]
+
+    def __init__(self, *parts: str) -> None:
+        if not parts or not all(isinstance(part, str) and part and "\0" not in part for part in parts):
+            raise InvalidSQLError(f"Identifier is made from names, not from {parts!r}", hint='Write Identifier("column").')
+        object.__setattr__(self, "parts", parts)
+
+    def __str__(self) -> str:
+        return ".".join(map(quote_identifier, self.parts))
+
+
+def of_template(template: Any) -> tuple[str, dict[str, Any]]:
+    """The text and the values of a template string, `t"select {x}"`, as SQL takes them.
+
+    Raises InvalidSQLError for a conversion or a format, which would paste text.
+    """
+    pieces: list[str] = []
+    values: dict[str, Any] = {}
+    for text, part in zip_longest(template.strings, template.interpolations):
+        pieces.append(text)
+        if part is None:
+            continue
+        if part.conversion or part.format_spec:
+            raise InvalidSQLError(
+                f"the place {{{part.expression}}} has a format, and values are bound as they are", hint="Leave the format out."
+            )
+        name = part.expression if part.expression.isidentifier() else f"value_{len(values) + 1}"
+        while (name in values and values[name] is not part.value) or any(f"{{{name}}}" in text for text in template.strings):
+            name += "_"
+        values[name] = part.value
+        pieces.append(f"{{{name}}}")
+    return "".join(pieces), values
