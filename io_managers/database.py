@@ -59,14 +59,10 @@ class Lease:
 
 
 class Database:
-    """A database that threads share. One object serves a process for each file; `path` None is a database in memory.
-
-    `writers` counts the transactions that write now.
-    """
+    """A database that threads share. One object serves a process for each file; `path` None is a database in memory."""
 
     def __init__(self, path: str | None = None) -> None:
         self.path = path
-        self.writers = 0
         self._functions: dict[str, SQLFunction] = {}
         self.lock = threading.RLock()
         self._closed = threading.Condition(self.lock)
@@ -97,17 +93,6 @@ class Database:
     def is_missing(self) -> bool:
         """Whether its file is not made yet."""
         return self.path is not None and not os.path.exists(self.path)
-
-    @contextlib.contextmanager
-    def writing(self) -> Generator[None]:
-        """Count a transaction that writes."""
-        with self.lock:
-            self.writers += 1
-        try:
-            yield
-        finally:
-            with self.lock:
-                self.writers -= 1
 
     def learn(self, functions: Mapping[str, SQLFunction]) -> None:
         """Let all its connections call these functions until it is closed; to be asked while there is a lease."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["bytes_at_rest", "exists", "full_name", "is_listed", "kinds_of", "make_schema", "schema_of"]
 
-CHECKPOINT_WAIT = 1.0  # seconds that a small write waits for others to end before it is measured in the write-ahead log
+CHECKPOINT_WAIT = 0.02  # seconds that a small write waits for others to end before it is measured in the write-ahead log
 
 
 def full_name(connection: duckdb.DuckDBPyConnection, name: TableName) -> str:
@@ -68,14 +68,14 @@ def bytes_at_rest(connection: duckdb.DuckDBPyConnection, database: Database, tab
     """
     if database.path is None:
         return None
-    _checkpointed(connection)
+    deadline = time.monotonic() + CHECKPOINT_WAIT
+    checkpointed = _checkpointed(connection)
     blocks, pending, block_size = _blocks_of(connection, table)
-    delay, deadline = 0.005, time.monotonic() + CHECKPOINT_WAIT / (1 if database.writers else 10)
-    while pending and time.monotonic() < deadline:
-        time.sleep(delay)
-        delay = min(2 * delay, 0.05)
-        if _checkpointed(connection):
-            blocks, pending, block_size = _blocks_of(connection, table)
+    while pending and not checkpointed and time.monotonic() < deadline:
+        time.sleep(0.005)
+        checkpointed = _checkpointed(connection)
+    if pending and checkpointed:
+        blocks, pending, block_size = _blocks_of(connection, table)
     return blocks * block_size + (logged if pending else 0)
 
 

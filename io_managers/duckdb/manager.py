@@ -145,8 +145,7 @@ class DuckDBIOManager(TableIOManager):
             staged = _Staged(self, connection, database, context.asset_key)
             try:
                 yield staged
-                with database.writing():
-                    logged = commit(connection, database, context.asset_key)
+                logged = commit(connection, database, context.asset_key)
             except BaseException:
                 rolled_back(connection)
                 raise
@@ -156,16 +155,15 @@ class DuckDBIOManager(TableIOManager):
         self, connection: duckdb.DuckDBPyConnection, context: OutputContext, table: TableSlice, incoming: Incoming
     ) -> Written:
         """Write in a transaction that stays open."""
-        with self._database_of(table.name).writing():
-            try:
-                history = self._history(connection, context, context.table_options.keep_versions)
-                connection.begin()
-                history.begin()
-                rows, partition_rows = self._put(connection, context, table, incoming)
-                return Written(rows, partition_rows, history.end(rows or 0))
-            except BaseException:
-                rolled_back(connection)
-                raise
+        try:
+            history = self._history(connection, context, context.table_options.keep_versions)
+            connection.begin()
+            history.begin()
+            rows, partition_rows = self._put(connection, context, table, incoming)
+            return Written(rows, partition_rows, history.end(rows or 0))
+        except BaseException:
+            rolled_back(connection)
+            raise
 
     def _put(
         self, connection: duckdb.DuckDBPyConnection, context: OutputContext, table: TableSlice, incoming: Incoming
@@ -220,18 +218,17 @@ class DuckDBIOManager(TableIOManager):
             place_of_version(connection, name, version)
             keep = max(context.table_options.keep_versions or 1, len(listed(connection, name)))
             history = self._history(connection, context, max(keep, 2))
-            with (database := self._database_of(name)).writing():
-                try:
-                    connection.begin()
-                    history.begin()
-                    rows = restore(connection, name, version)
-                    described = descriptions(context.table_options, context.asset_key)
-                    describe_columns(connection, full_name(connection, name), described)
-                    written = Written(rows, None, history.end(rows))
-                    logged = commit(connection, database, context.asset_key)
-                except BaseException:
-                    rolled_back(connection)
-                    raise
+            try:
+                connection.begin()
+                history.begin()
+                rows = restore(connection, name, version)
+                described = descriptions(context.table_options, context.asset_key)
+                describe_columns(connection, full_name(connection, name), described)
+                written = Written(rows, None, history.end(rows))
+                logged = commit(connection, self._database_of(name), context.asset_key)
+            except BaseException:
+                rolled_back(connection)
+                raise
             return self._measured(connection, TableSlice(name), written, logged)
 
     @contextmanager

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import datetime as dt
 import pickle
+from enum import Enum
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import duckdb
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -273,3 +276,63 @@ def test_a_template_string_keeps_names_apart():
 def test_a_template_string_formats_nothing(odd):
     with pytest.raises(InvalidSQLError, match="has a format"):
         SQL(template("select ", {"expression": "x", "value": 3, **odd}, ""))
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+@pytest.mark.parametrize(
+    ("value", "bound"),
+    [
+        (np.int64(3), 3),
+        (np.float64(0.5), 0.5),
+        (np.bool_(True), True),
+        (Colour.RED, "red"),
+        (Path("a/b"), "a/b"),
+        (range(3), [0, 1, 2]),
+        (frozenset([4]), [4]),
+    ],
+    ids=repr,
+)
+def test_values_of_python_are_those_that_databases_have(value, bound):
+    _, parameters = SQL("select {x}", x=value).render()
+
+    assert parameters == {"x": bound}
+    assert type(parameters["x"]) is type(bound)
+
+
+@pytest.mark.parametrize("value", [(n for n in range(3)), ORDERS, int, print], ids=["generator", "key", "class", "function"])
+def test_what_is_no_value_is_refused(value):
+    with pytest.raises(InvalidSQLError, match=r"'x' is .*, which is no value in SQL"):
+        SQL("select {x}", x=value)
+
+
+def test_parts_and_values_are_not_mixed_in_a_list():
+    with pytest.raises(InvalidSQLError, match="'b' is no part of a query"):
+        SQL("select {x}", x=[Identifier("id"), "b"])
+
+
+def test_a_template_and_names_beside_it_go_together():
+    query = SQL(template("select ", {"expression": "x", "value": 3}, ", {y}"), y=4)
+
+    assert query.render()[1] == {"x": 3, "y": 4}
+    with pytest.raises(InvalidSQLError, match="'x' is in the template, and given by name too"):
+        SQL(template("select ", {"expression": "x", "value": 3}, ""), x=4)
+
+
+def test_a_template_in_a_template_is_a_query():
+    inner = template("select ", {"expression": "é", "value": 3}, " as x")
+    query = SQL(template("select x + 1 from ", {"expression": "inner", "value": inner}, ""))
+
+    assert answer(query) == [(4,)]
+
+
+@pytest.mark.parametrize("end", [";", "; -- end", " ;\n/* end */ ", "-- end;"])
+def test_a_subquery_may_end_as_people_end_it(end):
+    assert answer(SQL("from ({q})", q=SQL(f"select 1 {end}"))) == [(1,)]
+
+
+def test_a_separator_has_no_places():
+    with pytest.raises(InvalidSQLError, match="has a place for a value"):
+        SQL.join(" {x} ", [SQL("1"), SQL("2")])

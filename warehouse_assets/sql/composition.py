@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 from itertools import zip_longest
+from pathlib import PurePath
 from typing import Any
 
 from warehouse_assets.errors import InvalidSQLError
+from warehouse_assets.keys import AssetKey
 from warehouse_assets.tables import quote_identifier
 
-__all__ = ["Identifier", "of_template"]
+__all__ = ["Identifier", "bindable", "is_template", "of_template"]
 
 
 @dataclass(frozen=True, init=False)
@@ -33,6 +38,30 @@ class Identifier:
         return ".".join(map(quote_identifier, self.parts))
 
 
+def is_template(value: Any) -> bool:
+    """Whether a value is a template string."""
+    return type(value).__module__ == "string.templatelib" and hasattr(value, "interpolations")
+
+
+def bindable(name: str, value: Any) -> Any:
+    """A value as databases take it: the number in a numpy scalar, the value of an Enum, a path as text, a set as a list.
+
+    Raises InvalidSQLError for what no database has a value for.
+    """
+    if isinstance(value, Enum):
+        return bindable(name, value.value)
+    if type(value).__module__ == "numpy" and hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+        return value.item()
+    if isinstance(value, PurePath):
+        return str(value)
+    if isinstance(value, (set, frozenset, range)):
+        return list(value)
+    if isinstance(value, (Iterator, type, AssetKey)) or callable(value):
+        hint = "Write Table(key) for a table." if isinstance(value, AssetKey) else "Give the value itself, or a list of values."
+        raise InvalidSQLError(f"{name!r} is {value!r}, which is no value in SQL", hint=hint)
+    return value
+
+
 def of_template(template: Any) -> tuple[str, dict[str, Any]]:
     """The text and the values of a template string, `t"select {x}"`, as SQL takes them.
 
@@ -48,7 +77,7 @@ def of_template(template: Any) -> tuple[str, dict[str, Any]]:
             raise InvalidSQLError(
                 f"the place {{{part.expression}}} has a format, and values are bound as they are", hint="Leave the format out."
             )
-        name = part.expression if part.expression.isidentifier() else f"value_{len(values) + 1}"
+        name = part.expression if re.fullmatch(r"[A-Za-z_]\w*", part.expression) else f"value_{len(values) + 1}"
         while (name in values and values[name] is not part.value) or any(f"{{{name}}}" in text for text in template.strings):
             name += "_"
         values[name] = part.value

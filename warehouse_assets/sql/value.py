@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from warehouse_assets.errors import InvalidSQLError, close_matches
 from warehouse_assets.keys import AssetKey
-from warehouse_assets.sql.composition import Identifier, of_template
+from warehouse_assets.sql.composition import Identifier, bindable, is_template, of_template
 from warehouse_assets.sql.known import script_of
 from warehouse_assets.sql.names import KnownTables, is_engine_name, is_file_name
 from warehouse_assets.sql.origin import SQLOrigin, place_made
@@ -19,6 +19,8 @@ from warehouse_assets.tables import Table
 
 __all__ = ["SQL", "ResolvedSQL"]
 
+_COMMENT = re.compile(r"--|#")
+_END = re.compile(r";(\s|--[^\n]*(\n|$)|/\*.*?\*/)*$", re.DOTALL)
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
 
 
@@ -45,15 +47,18 @@ class SQL:
     is_part: bool  # whether it goes into other SQL without parentheses
 
     def __init__(self, template: str, /, **bindings: Any) -> None:
-        if type(template).__module__ == "string.templatelib":
-            template, bindings = of_template(template)
+        if is_template(template):
+            template, values = of_template(template)
+            if twice := sorted(values.keys() & bindings.keys()):
+                raise InvalidSQLError(f"{twice[0]!r} is in the template, and given by name too")
+            bindings |= values
         if not isinstance(template, str):
             raise InvalidSQLError(f"SQL is made from text, not from a value of type {type(template).__qualname__}")
         self.template = self.written = template
         self.made = place_made()
         self.functions = ()
         self.is_part = False
-        self.bindings = {name: _joined(value) for name, value in bindings.items()} if bindings else bindings
+        self.bindings = {name: _part_or_value(name, value) for name, value in bindings.items()} if bindings else bindings
         self.origin = self.dialect = None
         self.meant = {}
         names = set(_PLACEHOLDER.findall(template)) if bindings else set()
@@ -71,6 +76,8 @@ class SQL:
         >>> SQL("select {sums} from bills", sums=sums)
         SQL('select sum("net") as "net", sum("tax") as "tax" from bills')
         """
+        if _PLACEHOLDER.search(separator):
+            raise InvalidSQLError(f"the separator {separator!r} has a place for a value", hint="Join parts that have it.")
         values = {f"part_{number}": part for number, part in enumerate(parts, 1)}
         for value in values.values():
             if not isinstance(value, (SQL, Identifier, Table)):
@@ -141,8 +148,8 @@ class SQL:
             if isinstance(value, (Table, Identifier)):
                 return str(value)
             if isinstance(value, SQL):
-                text = value._render(parameters, numbers, dialect).strip().removesuffix(";")
-                return f"({text}\n)" if not value.is_part else f"{text}\n" if "--" in text else text
+                text = _without_end(value._render(parameters, numbers, dialect))
+                return f"({text}\n)" if not value.is_part else f"{text}\n" if _COMMENT.search(text) else text
             if name not in names:
                 names[name] = name if name not in parameters else f"{name}_{next(numbers)}"
                 while names[name] in parameters:
@@ -240,11 +247,20 @@ class SQL:
     __hash__ = None  # type: ignore[assignment]
 
 
-def _joined(value: Any) -> Any:
-    """A value as SQL keeps it: a list of parts of a query as one."""
-    if isinstance(value, (list, tuple)) and value and all(isinstance(part, (SQL, Identifier, Table)) for part in value):
+def _without_end(text: str) -> str:
+    """A query without the semicolon at its end, and the comments behind that."""
+    return _END.sub("", text.strip())
+
+
+def _part_or_value(name: str, value: Any) -> Any:
+    """A value as SQL keeps it: a list of parts of a query as one, a template string as a query."""
+    if isinstance(value, (SQL, Identifier, Table)):
+        return value
+    if is_template(value):
+        return SQL(value)
+    if isinstance(value, (list, tuple)) and any(isinstance(part, (SQL, Identifier, Table)) for part in value):
         return SQL.join(", ", value)
-    return value
+    return bindable(name, value)
 
 
 @dataclass(frozen=True, slots=True)
