@@ -23,6 +23,7 @@ REMEMBERED_FILES = 10_000
 
 _BY_FUNCTION: WeakKeyDictionary[Any, AssetKey] = WeakKeyDictionary()
 _BY_PATH: dict[str, AssetKey] = {}
+_DATASET = "PythonDataset SCAN"  # in the text of a plan
 
 # Where each form of expression has those that it is made from.
 _PARTS = {
@@ -100,6 +101,8 @@ class _Plan:
     def __init__(self, frame: Any) -> None:
         import polars as pl
 
+        if _DATASET in frame.explain(optimized=False):  # which polars may ask what it has from another thread, and wait forever
+            raise NotImplementedError("a dataset of Python")
         flags = pl.QueryOptFlags.none()._pyoptflags
         self._view = frame._ldf.with_optimizations(flags).visit()
         self.root: int = self._view.get_node()

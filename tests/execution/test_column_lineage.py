@@ -48,7 +48,7 @@ STORES: dict[str, Callable[[Path], IOManager]] = {
 }
 
 
-@pytest.fixture(params=[*STORES, "postgres", "mariadb"])
+@pytest.fixture(params=[*STORES, "postgres", "mariadb_alone"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> IOManager:
     if request.param in STORES:
         return STORES[request.param](tmp_path)

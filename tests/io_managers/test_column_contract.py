@@ -118,7 +118,7 @@ def test_the_times_of_a_snapshot_need_not_be_promised():
     assert contract({"id": int, "valid_from": dt.datetime}, **options).columns == contract({"id": int}, **options).columns
 
 
-@pytest.mark.parametrize("columns", [{"x": object}, {"x": "text"}, {"x": int | str}, {"x": None}])
+@pytest.mark.parametrize("columns", [{"x": object}, {"x": "texxt"}, {"x": int | str}, {"x": None}])
 def test_what_is_no_type_is_refused(columns):
     with pytest.raises(InvalidDefinitionError, match=r"the contract of asset 'orders' names 'x' as .*Give types of"):
         contract(columns)

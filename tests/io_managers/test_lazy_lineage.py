@@ -172,3 +172,17 @@ def test_a_table_made_from_a_lazy_frame_records_it(store: str, tmp_path: Path) -
 
     assert [(str(link.source), link.kind) for link in trace.links] == [("t.a", "aggregated")]
     assert [*unknown.opaque.values()] == ["Python makes it: what its columns are made from is not recorded"]
+
+
+def test_a_dataset_of_python_is_not_looked_into(tmp_path):
+    from pyiceberg.catalog.sql import SqlCatalog
+
+    catalog = SqlCatalog("elsewhere", uri=f"sqlite:///{tmp_path}/catalog.db", warehouse=f"file://{tmp_path}")
+    catalog.create_namespace("shop")
+    rows = pl.DataFrame({"id": [1, 2]}).to_arrow()
+    table = catalog.create_table("shop.orders", rows.schema)
+    table.append(rows)
+    lineage = lazy_lineage(pl.scan_iceberg(table, reader_override="pyiceberg").select("id"))
+    catalog.close()
+
+    assert lineage.opaque == "the plan of the LazyFrame cannot be read: a dataset of Python"

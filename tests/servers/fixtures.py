@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
+import pymysql
 import pytest
 
 from tests.servers import azurite_server, gcs_server, keeper, mariadb_server, postgres_server, swift_server
@@ -15,6 +17,8 @@ from tests.servers.bucket import AzureContainer, GCSBucket, S3Bucket
 from tests.servers.database import Database
 from tests.servers.http_proxy import HttpProxy
 from tests.servers.wire import Wire
+
+_KEPT = ("information_schema", "mysql", "performance_schema", "sys")
 
 
 def pytest_configure() -> None:
@@ -53,6 +57,20 @@ def mariadb(mariadb_address: dict[str, Any]) -> Iterator[Database]:
     """An empty database on a MariaDB server."""
     with mariadb_server.fresh_database(mariadb_address) as database:
         yield database
+
+
+@pytest.fixture
+def mariadb_alone(mariadb: Database, meeting_place: Path) -> Iterator[Database]:
+    """The server for one test at a time, without the databases of others: schemas are databases, whose names the tests share."""
+    with open(meeting_place / "mariadb.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield mariadb
+        connect = {"host": mariadb.host, "port": mariadb.port, "user": mariadb.user, "password": mariadb.password}
+        with closing(pymysql.connect(**connect)) as connection, closing(connection.cursor()) as cursor:
+            cursor.execute("select schema_name from information_schema.schemata")
+            for (name,) in cursor.fetchall():
+                if name not in _KEPT and not name.startswith("test_"):
+                    cursor.execute("drop database `" + name.replace("`", "``") + "`")
 
 
 @pytest.fixture(scope="session")
