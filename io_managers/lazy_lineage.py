@@ -6,6 +6,7 @@ show, or shows in another form than is known here, is opaque.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -23,7 +24,9 @@ REMEMBERED_FILES = 10_000
 
 _BY_FUNCTION: WeakKeyDictionary[Any, AssetKey] = WeakKeyDictionary()
 _BY_PATH: dict[str, AssetKey] = {}
-_DATASET = "PythonDataset SCAN"  # in the text of a plan
+# What in the text of a plan polars asks about itself, from another thread, and may then wait for the interpreter, which is held by
+# the one that looks at the plan: datasets of Python, and credentials for files elsewhere.
+_ASKS_BACK = re.compile(r"PythonDataset SCAN|SCAN \[(?!file:)[a-z0-9+.-]+://")
 
 # Where each form of expression has those that it is made from.
 _PARTS = {
@@ -101,8 +104,8 @@ class _Plan:
     def __init__(self, frame: Any) -> None:
         import polars as pl
 
-        if _DATASET in frame.explain(optimized=False):  # which polars may ask what it has from another thread, and wait forever
-            raise NotImplementedError("a dataset of Python")
+        if (found := _ASKS_BACK.search(frame.explain(optimized=False))) is not None:
+            raise NotImplementedError(f"it has {found[0]}")
         flags = pl.QueryOptFlags.none()._pyoptflags
         self._view = frame._ldf.with_optimizations(flags).visit()
         self.root: int = self._view.get_node()

@@ -185,4 +185,13 @@ def test_a_dataset_of_python_is_not_looked_into(tmp_path):
     lineage = lazy_lineage(pl.scan_iceberg(table, reader_override="pyiceberg").select("id"))
     catalog.close()
 
-    assert lineage.opaque == "the plan of the LazyFrame cannot be read: a dataset of Python"
+    assert lineage.opaque == "the plan of the LazyFrame cannot be read: it has PythonDataset SCAN"
+
+
+def test_files_elsewhere_are_not_looked_into(swift):
+    place = f"{swift.uri}/orders.parquet"
+    pl.DataFrame({"id": [1, 2]}).write_parquet(place, storage_options=swift.storage_options)
+    frame = pl.scan_parquet(place, storage_options=swift.storage_options).select("id")
+
+    assert frame.collect().rows() == [(1,), (2,)]
+    assert lazy_lineage(frame).opaque == "the plan of the LazyFrame cannot be read: it has SCAN [s3://"
