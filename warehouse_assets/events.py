@@ -23,6 +23,7 @@ __all__ = [
     "AssetCheckSeverity",
     "AssetMaterialization",
     "AssetObservation",
+    "CodeLocation",
     "ErrorInfo",
     "Event",
     "EventType",
@@ -41,9 +42,12 @@ PARTITION_RANGE_START_TAG = "warehouse_assets/partition_range_start"
 PARTITION_RANGE_END_TAG = "warehouse_assets/partition_range_end"
 INPUT_DATA_VERSION_TAG = "warehouse_assets/input_data_version/"  # and the escaped key of the input
 
-RunStatus: TypeAlias = Literal["QUEUED", "STARTED", "SUCCESS", "FAILURE", "CANCELED"]
+RunStatus: TypeAlias = Literal["QUEUED", "STARTING", "STARTED", "CANCELING", "SUCCESS", "FAILURE", "CANCELED"]
 EventType: TypeAlias = Literal[
+    "RUN_ENQUEUED",
+    "RUN_STARTING",
     "RUN_START",
+    "RUN_CANCELING",
     "RUN_SUCCESS",
     "RUN_FAILURE",
     "RUN_CANCELED",
@@ -213,8 +217,25 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeLocation:
+    """Where definitions are loaded from: a module or file (`my.assets`, `assets.py`), as seen from a folder.
+
+    `python` is the interpreter that loads it, the running one unless given.
+    """
+
+    name: str
+    module: str
+    working_directory: str
+    python: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
-    """One run: what was to be made, when, and how it ended. Times are seconds since the epoch."""
+    """One run: what was to be made, when, and how it ended. Times are seconds since the epoch.
+
+    No two runs have one `run_key`, where they have any. `location` is where a process of its own finds what it runs, and
+    `heartbeat` when that process was last known to live.
+    """
 
     run_id: str
     status: RunStatus
@@ -225,6 +246,9 @@ class RunRecord:
     tags: Mapping[str, str] = field(default_factory=dict)
     asset_keys: tuple[AssetKey, ...] = ()
     config: Mapping[str, Any] = field(default_factory=dict)
+    run_key: str | None = None
+    location: CodeLocation | None = None
+    heartbeat: float | None = None
 
 
 def event_data_to_json(data: EventData) -> dict[str, Any] | None:

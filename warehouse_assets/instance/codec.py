@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
 
 from warehouse_assets.errors import InstanceError
-from warehouse_assets.events import Event, EventType, RunRecord, RunStatus, event_data_from_json, event_data_to_json
+from warehouse_assets.events import (
+    CodeLocation,
+    Event,
+    EventType,
+    RunRecord,
+    RunStatus,
+    event_data_from_json,
+    event_data_to_json,
+)
 from warehouse_assets.keys import AssetKey
 
 __all__ = ["event_body", "event_from_body", "key_text", "run_body", "run_from_body"]
@@ -46,8 +55,11 @@ def event_from_body(storage_id: int, event_type: EventType, run_id: str, timesta
 
 
 def run_body(run: RunRecord) -> str:
-    """What a run says beside what has a column of its own: its tags, assets and configuration."""
-    return _dumps({"tags": run.tags, "assets": [key.path for key in run.asset_keys], "config": run.config})
+    """What a run says beside what has a column of its own: its tags, assets, configuration and location."""
+    body: dict[str, Any] = {"tags": run.tags, "assets": [key.path for key in run.asset_keys], "config": run.config}
+    if run.location is not None:
+        body["location"] = asdict(run.location)
+    return _dumps(body)
 
 
 def run_from_body(
@@ -62,7 +74,8 @@ def run_from_body(
     """The run whose body `run_body` wrote."""
     body = _loads(text)
     keys = tuple(AssetKey(path) for path in body["assets"])
-    return RunRecord(run_id, status, created, started, ended, job_name, body["tags"], keys, body["config"])
+    location = CodeLocation(**body["location"]) if "location" in body else None
+    return RunRecord(run_id, status, created, started, ended, job_name, body["tags"], keys, body["config"], location=location)
 
 
 def _dumps(value: Any) -> str:

@@ -13,8 +13,10 @@ from warehouse_assets.keys import AssetKey
 
 __all__ = ["EVERYTHING", "EventFilter", "EventLog", "filed_as", "latest_name", "run_changes", "run_exists", "run_not_found"]
 
-_RUN_CHANGES: Mapping[EventType, tuple[RunStatus, str]] = {
+_RUN_CHANGES: Mapping[EventType, tuple[RunStatus, str | None]] = {
+    "RUN_STARTING": ("STARTING", None),
     "RUN_START": ("STARTED", "started"),
+    "RUN_CANCELING": ("CANCELING", None),
     "RUN_SUCCESS": ("SUCCESS", "ended"),
     "RUN_FAILURE": ("FAILURE", "ended"),
     "RUN_CANCELED": ("CANCELED", "ended"),
@@ -148,7 +150,7 @@ def run_changes(event: Event) -> dict[str, Any]:
     """
     if change := _RUN_CHANGES.get(event.event_type):
         status, clock = change
-        return {"status": status, clock: event.timestamp}
+        return {"status": status} if clock is None else {"status": status, clock: event.timestamp}
     return {}
 
 
