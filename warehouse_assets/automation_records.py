@@ -76,9 +76,9 @@ class Backfill:
 
 @dataclass(frozen=True, slots=True)
 class PoolSlot:
-    """A step that runs in one of the places of a pool, or waits for one (`claimed` is then None)."""
+    """A step that holds one of the places of a pool, since `claimed` (seconds since the epoch)."""
 
     pool: str
     run_id: str
     step_key: str
-    claimed: float | None
+    claimed: float

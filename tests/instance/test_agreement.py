@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from warehouse_assets.errors import InstanceError
 from warehouse_assets.events import AssetCheckEvaluation, AssetMaterialization, AssetObservation, Event, RunRecord
-from warehouse_assets.instance import EventFilter, EventLog, MemoryEventLog
+from warehouse_assets.instance import EventFilter, EventLog, MemoryEventLog, RunFilter
 from warehouse_assets.instance.postgresql import PostgreSQLEventLog
 from warehouse_assets.instance.sqlite import SqliteEventLog
 from warehouse_assets.keys import AssetKey
@@ -52,7 +52,7 @@ def told(log: EventLog, question: EventFilter) -> list[Any]:
         log.get_events(question, limit=3),
         log.get_events(question, limit=3, ascending=False),
         log.get_runs(),
-        log.get_runs(statuses=["QUEUED", "SUCCESS"], limit=1),
+        log.get_runs(RunFilter(["QUEUED", "SUCCESS"]), limit=1),
         [list(log.get_latest(kind, KEYS, partition).items()) for kind in kinds for partition in (None, *PARTITIONS)],
         [list(log.get_latest(kinds[2], KEYS, partition, name).items()) for name in CHECKS for partition in (None, "mon")],
         [log.get_latest_by_partition(kind, KEYS, partitions) for kind in kinds for partitions in (None, ["tue", "wed"], [])],

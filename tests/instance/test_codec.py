@@ -32,7 +32,7 @@ def test_fields_of_a_later_version_are_passed_over() -> None:
 def test_configuration_is_kept_as_far_as_json_goes(given: Any, kept: Any) -> None:
     body = run_body(RunRecord("r1", "QUEUED", 0.0, config={"value": given}))
 
-    assert run_from_body("r1", "QUEUED", 0.0, None, None, None, body).config == {"value": kept}
+    assert run_from_body("r1", "QUEUED", 0.0, None, None, None, None, None, body).config == {"value": kept}
 
 
 def test_what_json_cannot_hold_is_an_error() -> None:

@@ -99,7 +99,7 @@ class TestMigration:
             assert log.get_partitions(MADE, ORDERS) == {"mon": 4, "tue": 3}
             assert log.get_latest("ASSET_OBSERVATION", [ORDERS])[ORDERS].timestamp == 12.0
 
-        assert query(path, "SELECT version FROM schema_versions") == [(1,), (2,), (3,)]
+        assert query(path, "SELECT version FROM schema_versions") == [(version,) for version in range(1, VERSION + 1)]
 
     def test_the_tables_are_those_of_a_new_record(self, path: Path, old: sqlite3.Connection, tmp_path: Path) -> None:
         SqliteEventLog(path).close()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from warehouse_assets.instance.event_log import EventFilter, EventLog
+from warehouse_assets.instance.event_log import EventFilter, EventLog, RunFilter
 from warehouse_assets.instance.instance import Instance
 from warehouse_assets.instance.memory import MemoryEventLog
 
-__all__ = ["EventFilter", "EventLog", "Instance", "MemoryEventLog"]
+__all__ = ["EventFilter", "EventLog", "Instance", "MemoryEventLog", "RunFilter"]

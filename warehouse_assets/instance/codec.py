@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 import msgspec
 
+from warehouse_assets.automation_records import InstigatorKind, Tick, TickStatus
 from warehouse_assets.errors import InstanceError
 from warehouse_assets.events import (
     CodeLocation,
+    ErrorInfo,
     Event,
     EventType,
     RunRecord,
@@ -20,7 +23,17 @@ from warehouse_assets.events import (
 )
 from warehouse_assets.keys import AssetKey
 
-__all__ = ["event_body", "event_from_body", "key_text", "run_body", "run_from_body"]
+__all__ = [
+    "event_body",
+    "event_from_body",
+    "json_text",
+    "json_value",
+    "key_text",
+    "run_body",
+    "run_from_body",
+    "tick_body",
+    "tick_from_body",
+]
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -69,13 +82,61 @@ def run_from_body(
     started: float | None,
     ended: float | None,
     job_name: str | None,
+    run_key: str | None,
+    heartbeat: float | None,
     text: str,
 ) -> RunRecord:
     """The run whose body `run_body` wrote."""
     body = _loads(text)
     keys = tuple(AssetKey(path) for path in body["assets"])
     location = CodeLocation(**body["location"]) if "location" in body else None
-    return RunRecord(run_id, status, created, started, ended, job_name, body["tags"], keys, body["config"], location=location)
+    return RunRecord(
+        run_id, status, created, started, ended, job_name, body["tags"], keys, body["config"], run_key, location, heartbeat
+    )
+
+
+def tick_body(tick: Tick) -> str:
+    """What a tick says beside what has a column of its own."""
+    error = None if tick.error is None else event_data_to_json(tick.error)
+    return _dumps({"runs": tick.run_ids, "skipped": tick.skip_message, "error": error, "cursor": tick.cursor})
+
+
+def tick_from_body(
+    tick_id: int,
+    origin: str,
+    kind: InstigatorKind,
+    scheduled: float,
+    status: TickStatus,
+    started: float,
+    ended: float,
+    text: str,
+) -> Tick:
+    """The tick whose body `tick_body` wrote."""
+    body = _loads(text)
+    error = event_data_from_json("LOG", body["error"])
+    return Tick(
+        origin,
+        kind,
+        scheduled,
+        status,
+        started,
+        ended,
+        tuple(body["runs"]),
+        body["skipped"],
+        error if isinstance(error, ErrorInfo) else None,
+        body["cursor"],
+        tick_id,
+    )
+
+
+def json_text(value: Mapping[str, Any]) -> str:
+    """What somebody keeps, as text; InstanceError where JSON cannot hold it."""
+    return _dumps(value)
+
+
+def json_value(text: str) -> Any:
+    """What `json_text` wrote."""
+    return _loads(text)
 
 
 def _dumps(value: Any) -> str:

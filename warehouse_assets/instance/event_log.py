@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from warehouse_assets.errors import InstanceError, RunNotFoundError
 from warehouse_assets.events import AssetCheckEvaluation, Event, EventType, RunRecord, RunStatus
+from warehouse_assets.instance.automation import AutomationLog
 from warehouse_assets.keys import AssetKey
 
-__all__ = ["EVERYTHING", "EventFilter", "EventLog", "filed_as", "latest_name", "run_changes", "run_exists", "run_not_found"]
+__all__ = [
+    "EVERYTHING",
+    "EVERY_RUN",
+    "EventFilter",
+    "EventLog",
+    "RunFilter",
+    "filed_as",
+    "latest_name",
+    "run_changes",
+    "run_exists",
+    "run_key_taken",
+    "run_not_found",
+]
 
 _RUN_CHANGES: Mapping[EventType, tuple[RunStatus, str | None]] = {
     "RUN_STARTING": ("STARTING", None),
@@ -48,8 +61,33 @@ class EventFilter:
 EVERYTHING = EventFilter()
 
 
-class EventLog(ABC):
-    """Keeps runs, events and dynamic partitions, and answers what happened last to an asset.
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """Which runs to read: those that fit everything given.
+
+    A run has to have all of `tags`; no `statuses` stand for all of them.
+    """
+
+    statuses: Collection[RunStatus] = ()
+    job_name: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    run_keys: Collection[str] | None = None
+
+    def accepts(self, run: RunRecord) -> bool:
+        """Whether the run fits."""
+        return (
+            (not self.statuses or run.status in self.statuses)
+            and (self.job_name is None or run.job_name == self.job_name)
+            and all(run.tags.get(name) == value for name, value in self.tags.items())
+            and (self.run_keys is None or run.run_key in self.run_keys)
+        )
+
+
+EVERY_RUN = RunFilter()
+
+
+class EventLog(AutomationLog):
+    """Keeps runs, events, dynamic partitions and what automation remembers, and answers what happened last to an asset.
 
     One object is used by many threads at once. Events are ordered by their storage ids, which grow and are never given twice;
     the latest event is the one stored last, whatever its timestamp. Calls raise InstanceError when the record cannot be read
@@ -59,6 +97,13 @@ class EventLog(ABC):
     @abstractmethod
     def store_events(self, events: Iterable[Event]) -> None:
         """Store events in their order, all of them or none; a `RUN_*` event changes the record of its run with it."""
+
+    @abstractmethod
+    def store_events_if(self, run_id: str, statuses: Collection[RunStatus], events: Iterable[Event]) -> bool:
+        """Store events as `store_events` does, but only while the run has one of these statuses; whether they were stored.
+
+        Of several that ask at once for what ends the status, one is answered with true.
+        """
 
     @abstractmethod
     def get_events(self, where: EventFilter = EVERYTHING, *, limit: int | None = None, ascending: bool = True) -> list[Event]:
@@ -88,20 +133,33 @@ class EventLog(ABC):
 
     @abstractmethod
     def add_run(self, run: RunRecord) -> None:
-        """Keep a new run; InstanceError when there is one of the same id."""
+        """Keep a new run; InstanceError when there is one of the same id or run key."""
+
+    @abstractmethod
+    def add_runs(self, runs: Iterable[RunRecord]) -> list[RunRecord]:
+        """Keep new runs and the event that each was enqueued, in one transaction, and give those that were kept.
+
+        A run whose run key is taken is left out, and so is one whose key another in front of it has.
+        """
+
+    @abstractmethod
+    def heartbeat(self, run_ids: Iterable[str], timestamp: float) -> None:
+        """Keep that the processes of these runs lived at `timestamp`."""
 
     @abstractmethod
     def get_run(self, run_id: str) -> RunRecord | None:
         """The run of this id, or None."""
 
     @abstractmethod
-    def get_runs(
-        self, *, statuses: Collection[RunStatus] = (), limit: int | None = None, cursor: str | None = None
-    ) -> list[RunRecord]:
-        """Runs, the last added first, of these statuses (none stand for all).
+    def get_runs(self, where: RunFilter = EVERY_RUN, *, limit: int | None = None, cursor: str | None = None) -> list[RunRecord]:
+        """The runs that fit, the last added first.
 
         `cursor` is the id of a run: only those added before it are given. RunNotFoundError when it is unknown.
         """
+
+    @abstractmethod
+    def get_run_counts(self) -> dict[RunStatus, int]:
+        """How many runs there are of each status that any has."""
 
     @abstractmethod
     def add_dynamic_partitions(self, name: str, keys: Sequence[str]) -> None:
@@ -157,6 +215,11 @@ def run_changes(event: Event) -> dict[str, Any]:
 def run_exists(run_id: str) -> InstanceError:
     """The error for a run added twice."""
     return InstanceError(f"run {run_id!r} is recorded already", hint="Give each run an id of its own.")
+
+
+def run_key_taken(run_key: str) -> InstanceError:
+    """The error for a run with a key that another run has."""
+    return InstanceError(f"a run with the key {run_key!r} is recorded already", hint="`add_runs` leaves such runs out.")
 
 
 def run_not_found(run_id: str) -> RunNotFoundError:

@@ -6,7 +6,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,7 +21,7 @@ from warehouse_assets.events import (
     RunRecord,
     RunStatus,
 )
-from warehouse_assets.instance.event_log import EventFilter, EventLog, run_not_found
+from warehouse_assets.instance.event_log import EventFilter, EventLog, RunFilter, run_not_found
 from warehouse_assets.instance.memory import MemoryEventLog
 from warehouse_assets.keys import AssetCheckKey, AssetKey, CoercibleToAssetKey
 
@@ -275,12 +275,17 @@ class Instance:
         self,
         *,
         statuses: RunStatus | Collection[RunStatus] = (),
+        job_name: str | None = None,
+        tags: Mapping[str, str] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> list[RunRecord]:
-        """Runs, the last one first, of these statuses (none stand for all); `cursor` continues after the run of that id."""
+        """Runs, the last one first, of these statuses (none stand for all), of one job, and with all of these tags.
+
+        `cursor` continues after the run of that id.
+        """
         wanted = (statuses,) if isinstance(statuses, str) else statuses
-        return self.event_log.get_runs(statuses=wanted, limit=limit, cursor=cursor)
+        return self.event_log.get_runs(RunFilter(wanted, job_name, tags or {}), limit=limit, cursor=cursor)
 
     # What executions write
 

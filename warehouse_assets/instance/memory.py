@@ -2,47 +2,62 @@
 
 from __future__ import annotations
 
-import threading
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
 from warehouse_assets.events import Event, EventType, RunRecord, RunStatus
+from warehouse_assets.instance.automation import enqueued
 from warehouse_assets.instance.event_log import (
+    EVERY_RUN,
     EVERYTHING,
     EventFilter,
-    EventLog,
+    RunFilter,
     filed_as,
     latest_name,
     run_changes,
     run_exists,
+    run_key_taken,
     run_not_found,
 )
+from warehouse_assets.instance.memory_automation import MemoryAutomation
 from warehouse_assets.keys import AssetKey
 
 __all__ = ["MemoryEventLog"]
 
 
-class MemoryEventLog(EventLog):
+class MemoryEventLog(MemoryAutomation):
     """Keeps events in a list, in which an event's storage id is its position, counted from one.
 
     Storing only extends the list, and the next question files what is new: a run stores many events and asks for few.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        super().__init__()
         self._events: list[Event | None] = []  # None where one was wiped
         self._filed = 0
         self._runs: dict[str, RunRecord] = {}
+        self._run_keys: set[str] = set()
         self._ids_of_run: dict[str, list[int]] = defaultdict(list)
         self._ids_of_asset: dict[AssetKey, list[int]] = defaultdict(list)
         self._latest: dict[AssetKey, dict[tuple[str, str | None], int]] = defaultdict(dict)
         self._dynamic_partitions: dict[str, dict[str, None]] = defaultdict(dict)
 
     def store_events(self, events: Iterable[Event]) -> None:
-        self._events.extend(tuple(events))  # one operation: other threads see the whole batch or nothing of it
+        batch = tuple(events)
+        with self._lock:
+            self._events.extend(batch)
+
+    def store_events_if(self, run_id: str, statuses: Collection[RunStatus], events: Iterable[Event]) -> bool:
+        batch = tuple(events)
+        with self._lock:
+            run = self.get_run(run_id)
+            if run is None or run.status not in statuses:
+                return False
+            self._events.extend(batch)
+            return True
 
     def get_events(self, where: EventFilter = EVERYTHING, *, limit: int | None = None, ascending: bool = True) -> list[Event]:
         with self._lock:
@@ -89,16 +104,37 @@ class MemoryEventLog(EventLog):
             self._file_new_events()
             if run.run_id in self._runs:
                 raise run_exists(run.run_id)
-            self._runs[run.run_id] = run
+            if run.run_key is not None and run.run_key in self._run_keys:
+                raise run_key_taken(run.run_key)
+            self._add(run)
+
+    def add_runs(self, runs: Iterable[RunRecord]) -> list[RunRecord]:
+        wanted = list(runs)
+        with self._lock:
+            self._file_new_events()
+            free = {run.run_key or run.run_id: run for run in reversed(wanted) if run.run_key not in self._run_keys}
+            added = [run for run in wanted if free.get(run.run_key or run.run_id) is run]
+            for run in added:
+                if run.run_id in self._runs:
+                    raise run_exists(run.run_id)
+            for run in added:
+                self._add(run)
+            self._events.extend(map(enqueued, added))
+        return added
+
+    def heartbeat(self, run_ids: Iterable[str], timestamp: float) -> None:
+        with self._lock:
+            self._file_new_events()
+            for run_id in run_ids:
+                if run := self._runs.get(run_id):
+                    self._runs[run_id] = replace(run, heartbeat=timestamp)
 
     def get_run(self, run_id: str) -> RunRecord | None:
         with self._lock:
             self._file_new_events()
             return self._runs.get(run_id)
 
-    def get_runs(
-        self, *, statuses: Collection[RunStatus] = (), limit: int | None = None, cursor: str | None = None
-    ) -> list[RunRecord]:
+    def get_runs(self, where: RunFilter = EVERY_RUN, *, limit: int | None = None, cursor: str | None = None) -> list[RunRecord]:
         with self._lock:
             self._file_new_events()
             runs = list(self._runs.values())
@@ -106,7 +142,10 @@ class MemoryEventLog(EventLog):
                 if cursor not in self._runs:
                     raise run_not_found(cursor)
                 runs = runs[: list(self._runs).index(cursor)]
-        return list(islice((run for run in reversed(runs) if not statuses or run.status in statuses), limit))
+        return list(islice((run for run in reversed(runs) if where.accepts(run)), limit))
+
+    def get_run_counts(self) -> dict[RunStatus, int]:
+        return dict(sorted(Counter(run.status for run in self.get_runs()).items()))
 
     def add_dynamic_partitions(self, name: str, keys: Sequence[str]) -> None:
         with self._lock:
@@ -130,6 +169,11 @@ class MemoryEventLog(EventLog):
 
     def close(self) -> None:
         pass
+
+    def _add(self, run: RunRecord) -> None:
+        self._runs[run.run_id] = run
+        if run.run_key is not None:
+            self._run_keys.add(run.run_key)
 
     def _file_new_events(self) -> None:
         while self._filed < len(self._events):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,9 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from warehouse_assets.errors import ExtraRequiredError, InstanceError
-from warehouse_assets.events import Event
 from warehouse_assets.instance.batch import Batch
-from warehouse_assets.instance.schema import ANY_TEXT, VERSION, create, events, latest, migrate, runs, stored_version
+from warehouse_assets.instance.schema import ANY_TEXT, VERSION, create, events, latest, migrate, stored_version
 from warehouse_assets.instance.sql import SQLEventLog
 
 __all__ = ["PostgreSQLEventLog"]
@@ -63,21 +62,15 @@ class PostgreSQLEventLog(SQLEventLog):
     def __repr__(self) -> str:
         return f"PostgreSQLEventLog({self._shown!r})"
 
-    def store_events(self, events: Iterable[Event]) -> None:
-        batch = Batch.of(events)
-        if not batch.rows:
-            return
+    def _insert_events(self, connection: sa.Connection, batch: Batch) -> None:
         names = ("run_id", "event_type", "timestamp", "asset_key", "body")
-        with self._errors("write"), self._transaction() as connection:
-            ids = connection.scalars(_INSERT_EVENTS, [dict(zip(names, row, strict=True)) for row in batch.rows]).all()
-            if batch.latest:
-                marks = [
-                    {"asset_key": key, "event_type": name, "partition": partition, "event_id": ids[position]}
-                    for (key, name, partition), position in batch.latest.items()
-                ]
-                connection.execute(_UPSERT_LATEST, marks)
-            for run_id, change in batch.changes:
-                connection.execute(runs.update().where(runs.c.run_id == run_id).values(change))
+        ids = connection.scalars(_INSERT_EVENTS, [dict(zip(names, row, strict=True)) for row in batch.rows]).all()
+        if batch.latest:
+            marks = [
+                {"asset_key": key, "event_type": name, "partition": partition, "event_id": ids[position]}
+                for (key, name, partition), position in batch.latest.items()
+            ]
+            connection.execute(_UPSERT_LATEST, marks)
 
     @contextmanager
     def _transaction(self) -> Iterator[sa.Connection]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -12,13 +13,20 @@ __all__ = [
     "ANY_TEXT",
     "MIGRATIONS",
     "VERSION",
+    "backfills",
     "create",
     "dynamic_partitions",
     "events",
+    "instigators",
     "latest",
+    "leases",
     "migrate",
+    "pool_limits",
+    "pool_slots",
+    "run_tags",
     "runs",
     "stored_version",
+    "ticks",
     "versions",
 ]
 
@@ -84,9 +92,21 @@ runs = sa.Table(
     sa.Column("ended", sa.Double),
     sa.Column("job_name", ANY_TEXT),
     sa.Column("body", sa.Text, nullable=False),
+    sa.Column("run_key", ANY_TEXT),
+    sa.Column("heartbeat", sa.Double),
     sqlite_autoincrement=True,
 )
 sa.Index("runs_by_status", runs.c.status)
+sa.Index("runs_by_key", runs.c.run_key, unique=True)  # a request that is made twice is answered with one run
+
+run_tags = sa.Table(
+    "run_tags",
+    metadata,
+    sa.Column("name", ANY_TEXT, primary_key=True),
+    sa.Column("value", ANY_TEXT, primary_key=True),
+    sa.Column("run", runs.c.id.type, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
 
 dynamic_partitions = sa.Table(
     "dynamic_partitions",
@@ -95,6 +115,70 @@ dynamic_partitions = sa.Table(
     sa.Column("name", ANY_TEXT, nullable=False),
     sa.Column("partition", ANY_TEXT, nullable=False),
     sa.UniqueConstraint("name", "partition"),
+)
+
+
+instigators = sa.Table(
+    "instigators",
+    metadata,
+    sa.Column("origin", ANY_TEXT, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("cursor", ANY_TEXT),
+    sa.Column("last_scheduled", sa.Double),
+    sa.Column("version", sa.Integer, nullable=False),
+)
+
+ticks = sa.Table(
+    "ticks",
+    metadata,
+    sa.Column("id", events.c.id.type, primary_key=True),
+    sa.Column("origin", ANY_TEXT, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("scheduled", sa.Double, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("started", sa.Double, nullable=False),
+    sa.Column("ended", sa.Double, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+sa.Index("ticks_by_origin", ticks.c.origin, ticks.c.id)
+
+backfills = sa.Table(
+    "backfills",
+    metadata,
+    sa.Column("id", events.c.id.type, primary_key=True),
+    sa.Column("backfill_id", ANY_TEXT, nullable=False, unique=True),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("created", sa.Double, nullable=False),
+    sa.Column("ended", sa.Double),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+pool_slots = sa.Table(
+    "pool_slots",
+    metadata,
+    sa.Column("pool", ANY_TEXT, primary_key=True),
+    sa.Column("run_id", ANY_TEXT, primary_key=True),
+    sa.Column("step_key", ANY_TEXT, primary_key=True),
+    sa.Column("claimed", sa.Double, nullable=False),
+)
+
+pool_limits = sa.Table(
+    "pool_limits",
+    metadata,
+    sa.Column("pool", ANY_TEXT, primary_key=True),
+    sa.Column("places", sa.Integer, nullable=False),
+)
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("name", ANY_TEXT, primary_key=True),
+    sa.Column("owner", ANY_TEXT, nullable=False),
+    sa.Column("until", sa.Double, nullable=False),
 )
 
 
@@ -122,8 +206,21 @@ def _add_dynamic_partitions(connection: sa.Connection) -> None:
     )
 
 
+def _add_automation(connection: sa.Connection) -> None:
+    """Version 4: runs have keys and heartbeats, and what automation remembers is kept."""
+    double = sa.Double().compile(connection.dialect)
+    for column in ("run_key TEXT", f"heartbeat {double}"):
+        connection.exec_driver_sql(f"ALTER TABLE runs ADD COLUMN {column}")
+    connection.exec_driver_sql("CREATE UNIQUE INDEX runs_by_key ON runs (run_key)")
+    metadata.create_all(connection, [run_tags, instigators, ticks, backfills, pool_slots, pool_limits, leases])
+    rows = connection.execute(sa.select(runs.c.id, runs.c.body)).all()
+    tags = [{"run": id, "name": n, "value": v} for id, body in rows for n, v in json.loads(body)["tags"].items()]
+    if tags:
+        connection.execute(run_tags.insert(), tags)
+
+
 # What a migration does is fixed for good, so it is text: the tables above are those of the newest version.
-MIGRATIONS: Mapping[int, Callable[[sa.Connection], None]] = {2: _add_latest, 3: _add_dynamic_partitions}
+MIGRATIONS: Mapping[int, Callable[[sa.Connection], None]] = {2: _add_latest, 3: _add_dynamic_partitions, 4: _add_automation}
 VERSION = max(MIGRATIONS)
 
 

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
@@ -16,9 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from warehouse_assets.errors import InstanceError
-from warehouse_assets.events import Event
 from warehouse_assets.instance.batch import Batch
-from warehouse_assets.instance.schema import VERSION, create, events, latest, migrate, runs, stored_version
+from warehouse_assets.instance.schema import VERSION, create, events, latest, migrate, stored_version
 from warehouse_assets.instance.sql import SQLEventLog
 
 __all__ = ["SqliteEventLog"]
@@ -70,18 +69,12 @@ class SqliteEventLog(SQLEventLog):
     def __repr__(self) -> str:
         return f"SqliteEventLog({str(self.path)!r})"
 
-    def store_events(self, events: Iterable[Event]) -> None:
-        batch = Batch.of(events)
-        if not batch.rows:
-            return
-        with self._errors("write"), self._transaction() as connection:
-            self._driver.executemany(_INSERT_EVENT, batch.rows)
-            if batch.latest:
-                (last,) = self._driver.execute("SELECT last_insert_rowid()").fetchone()
-                first = last - len(batch.rows) + 1
-                self._driver.executemany(_UPSERT_LATEST, [(*mark, first + at) for mark, at in batch.latest.items()])
-            for run_id, change in batch.changes:
-                connection.execute(runs.update().where(runs.c.run_id == run_id).values(change))
+    def _insert_events(self, connection: sa.Connection, batch: Batch) -> None:
+        self._driver.executemany(_INSERT_EVENT, batch.rows)
+        if batch.latest:
+            (last,) = self._driver.execute("SELECT last_insert_rowid()").fetchone()
+            first = last - len(batch.rows) + 1
+            self._driver.executemany(_UPSERT_LATEST, [(*mark, first + at) for mark, at in batch.latest.items()])
 
     def close(self) -> None:
         with self._lock:  # not in the middle of another thread's transaction

@@ -22,10 +22,11 @@ import pytest
 from warehouse_assets.column_lineage import TableColumnDep, TableColumnLineage
 from warehouse_assets.errors import InstanceError, RunNotFoundError
 from warehouse_assets.events import AssetMaterialization, AssetObservation, ErrorInfo, Event, EventType, RunRecord
-from warehouse_assets.instance import EventFilter, EventLog
+from warehouse_assets.instance import EventFilter, EventLog, RunFilter
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.metadata import MetadataValue
 from warehouse_assets.tables import TableColumn, TableSchema
+from warehouse_assets.testing.automation_events import AutomationContract
 from warehouse_assets.testing.check_events import CheckEventsContract
 from warehouse_assets.testing.dynamic_partitions import DynamicPartitionsPromises
 from warehouse_assets.testing.partition_events import PartitionEventsContract
@@ -96,7 +97,7 @@ def unnumbered(events: list[Event]) -> list[Event]:
     return [replace(event, storage_id=None) for event in events]
 
 
-class EventLogContract(CheckEventsContract, PartitionEventsContract, DynamicPartitionsPromises):
+class EventLogContract(CheckEventsContract, PartitionEventsContract, DynamicPartitionsPromises, AutomationContract):
     """What every event log promises. A subclass gives the fixture `open_log`: a call without arguments that opens the log."""
 
     @pytest.fixture
@@ -351,8 +352,8 @@ class EventLogContract(CheckEventsContract, PartitionEventsContract, DynamicPart
         for n, status in enumerate(["SUCCESS", "FAILURE", "SUCCESS", "QUEUED"]):
             log.add_run(RunRecord(f"r{n}", status, 10.0 - n))  # type: ignore[arg-type]
 
-        def ids(**question: Any) -> list[str]:
-            return [run.run_id for run in log.get_runs(**question)]
+        def ids(statuses: Any = (), **question: Any) -> list[str]:
+            return [run.run_id for run in log.get_runs(RunFilter(statuses), **question)]
 
         assert ids() == ["r3", "r2", "r1", "r0"]
         assert ids(limit=3) == ["r3", "r2", "r1"]
