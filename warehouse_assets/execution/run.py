@@ -18,6 +18,7 @@ from warehouse_assets.execution.resources import DefaultIOManager, ResourcePool
 from warehouse_assets.execution.run_config import CoercibleToRunConfig, RunConfig, validate_run_config
 from warehouse_assets.execution.session import Listener, RunSession
 from warehouse_assets.execution.state import RunState
+from warehouse_assets.execution.telemetry import watch
 from warehouse_assets.execution.versions import keys_to_refresh
 from warehouse_assets.graph.asset_graph import AssetGraph
 from warehouse_assets.graph.requirements import merge_resources, missing_resources, required_by_checks, required_resources
@@ -189,6 +190,7 @@ def execute_run(
         partitions=partitions,
         only_stale=only_stale,
     )
+    watch(session, given)
     state = RunState(plan)
     _lead(session, state, executor or InProcessExecutor(), needed)
     result = RunResult(session, seen, state)

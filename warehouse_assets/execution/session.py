@@ -24,6 +24,7 @@ from warehouse_assets.keys import AssetKey
 
 if TYPE_CHECKING:
     from warehouse_assets.execution.column_lineage import ColumnLineages
+    from warehouse_assets.telemetry.spans import RunSpans
 
 __all__ = ["Listener", "RunSession"]
 
@@ -59,13 +60,18 @@ class RunSession:
         self.configs = configs
         self.log = log
         self.failures: list[tuple[Step, BaseException]] = []
-        self._listeners = listeners
+        self.spans: RunSpans | None = None
+        self._listeners = [*listeners]
         self._pending: list[Event] = []
         self.partitions = RunPartitions(graph, partitions, instance)
         self.tables = StoredTables(graph, pool, run_id=run.run_id, instance=instance, log=log)
         self.versions = RunVersions(graph, run.asset_keys, instance, self.partitions, run_id=run.run_id, only_stale=only_stale)
 
     # the record
+
+    def listen(self, listener: Listener) -> None:
+        """Have a listener told of all that happens from now on."""
+        self._listeners.append(listener)
 
     def event(self, event_type: EventType, step: Step | None = None, *, message: str | None = None, data: Any = None) -> Event:
         """An event of this run, now."""
