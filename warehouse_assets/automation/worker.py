@@ -16,6 +16,7 @@ from pathlib import Path
 
 from warehouse_assets.errors import RunTakenError
 from warehouse_assets.events import ErrorInfo, Event, EventType, RunRecord, RunStatus, error_line
+from warehouse_assets.execution.capture import captured_output
 from warehouse_assets.execution.heartbeat import HEARTBEAT_SECONDS, Heartbeat, interrupt
 from warehouse_assets.instance import Instance
 
@@ -68,8 +69,9 @@ def _execute(instance: Instance, run: RunRecord, heartbeat: Heartbeat) -> bool:
 
     if run.location is None:
         raise RunTakenError(f"run {run.run_id!r} names no code, so it runs where it was begun")
-    definitions = load_definitions(run.location.module, Path(run.location.working_directory))
-    result = execute_recorded(definitions, run, instance=instance, heartbeat=heartbeat, raise_on_error=False)
+    with captured_output(instance.folder, run.run_id):
+        definitions = load_definitions(run.location.module, Path(run.location.working_directory))
+        result = execute_recorded(definitions, run, instance=instance, heartbeat=heartbeat, raise_on_error=False)
     return result.success
 
 
