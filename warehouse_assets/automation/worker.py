@@ -64,6 +64,7 @@ def run_recorded(
 
 
 def _execute(instance: Instance, run: RunRecord, heartbeat: Heartbeat) -> bool:
+    from warehouse_assets.automation.reruns import done_steps
     from warehouse_assets.automation.submission import execute_recorded
     from warehouse_assets.code_location.loading import load_definitions
 
@@ -71,7 +72,8 @@ def _execute(instance: Instance, run: RunRecord, heartbeat: Heartbeat) -> bool:
         raise RunTakenError(f"run {run.run_id!r} names no code, so it runs where it was begun")
     with captured_output(instance.folder, run.run_id):
         definitions = load_definitions(run.location.module, Path(run.location.working_directory))
-        result = execute_recorded(definitions, run, instance=instance, heartbeat=heartbeat, raise_on_error=False)
+        done = done_steps(instance, run)
+        result = execute_recorded(definitions, run, done=done, instance=instance, heartbeat=heartbeat, raise_on_error=False)
     return result.success
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from warehouse_assets.definitions.specs import DEFAULT_IO_MANAGER_KEY
 from warehouse_assets.errors import RunTakenError
-from warehouse_assets.events import AssetCheckEvaluation, AssetMaterialization, Event, RunRecord, error_line
+from warehouse_assets.events import AssetCheckEvaluation, AssetMaterialization, CodeLocation, Event, RunRecord, error_line
+from warehouse_assets.execution.capture import LogEvents
 from warehouse_assets.execution.executors import Executor, InProcessExecutor
 from warehouse_assets.execution.heartbeat import Heartbeat
 from warehouse_assets.execution.notebook import progress_here, result_table
@@ -142,6 +145,7 @@ def execute_run(
     listeners: Sequence[Listener] = (),
     job_name: str | None = None,
     only_stale: bool = False,
+    location: CodeLocation | None = None,
     recorded: RunRecord | None = None,
     done: Collection[str] = (),
     heartbeat: Heartbeat | Literal["own"] | None = None,
@@ -149,7 +153,7 @@ def execute_run(
     """Plan a run, check all it needs, run it and record it. Nothing is recorded of a run that cannot start.
 
     The `checks` of the selected assets are evaluated, unless others are given. A run that is `recorded` already, and waits, goes on under its
-    own id and tags; RunTakenError where it waits no more. The steps whose keys are `done` are left out. The `heartbeat` may interrupt it while steps run.
+    own id and tags; RunTakenError where it waits no more. A new one is recorded with the `location` that it can be run again from. The steps whose keys are `done` are left out. The `heartbeat` may interrupt it while steps run.
     """
     from warehouse_assets.instance import Instance
 
@@ -169,6 +173,8 @@ def execute_run(
     plan, given, needed = prepared.plan, prepared.resources, prepared.needed
     given.setdefault(DEFAULT_IO_MANAGER_KEY, DefaultIOManager(lambda: record))
     run = recorded or prepared.record(tags, job_name)
+    if location is not None:
+        run = replace(run, location=location, status="STARTING")  # it does not wait for a daemon
     pool = ResourcePool(given, run_id=run.run_id, instance=record)
     seen: list[Event] = []
     session = RunSession(
@@ -244,6 +250,10 @@ def _beating(session: RunSession, given: Heartbeat | Literal["own"] | None) -> I
             stack.enter_context(heartbeat)
         if pooled:
             stack.callback(session.places.close)
+        if isinstance(given, Heartbeat):  # the process is that of the run
+            others = LogEvents(session.run.run_id, session.tell)
+            logging.getLogger().addHandler(others)
+            stack.callback(logging.getLogger().removeHandler, others)
         if isinstance(heartbeat, Heartbeat):
             heartbeat.also = session.flush_told
             stack.callback(heartbeat.deafen)
