@@ -92,9 +92,9 @@ class AutomationCondition(ReadyMadeConditions):
         >>> AutomationCondition.on_missing().without(AutomationCondition.in_latest_time_window())
         <AutomationCondition: newly_missing since handled & ~any_deps_missing>
         """
-        kept = tuple(part for part in self._parts if part != condition)
-        if not isinstance(self, And) or len(kept) == len(self._parts):
-            hint = f"It has {', '.join(part.name for part in self._parts) or 'no parts'}."
+        kept = tuple(part for part in self.parts if part != condition)
+        if not isinstance(self, And) or len(kept) == len(self.parts):
+            hint = f"It has {', '.join(part.name for part in self.parts) or 'no parts'}."
             what = f"the condition {self.name!r} has no part {_checked(condition).name!r} that & joins"
             raise InvalidDefinitionError(what, hint=hint, where=str(caller_place()))
         return kept[0] if len(kept) == 1 else And(kept)
@@ -124,14 +124,15 @@ class AutomationCondition(ReadyMadeConditions):
         found = change(self)
         if found is not None:
             return found
-        parts = tuple(part._changed(change) for part in self._parts)
-        return self if parts == self._parts else self._with_parts(parts)
+        parts = tuple(part._changed(change) for part in self.parts)
+        return self if parts == self.parts else self._with_parts(parts)
 
     def _flat(self, kind: type[And] | type[Or]) -> tuple[AutomationCondition, ...]:
-        return self._parts if isinstance(self, kind) and self.label is None else (self,)
+        return self.parts if isinstance(self, kind) and self.label is None else (self,)
 
     @property
-    def _parts(self) -> tuple[AutomationCondition, ...]:
+    def parts(self) -> tuple[AutomationCondition, ...]:
+        """The conditions that it is made of."""
         return ()
 
     def _with_parts(self, parts: tuple[AutomationCondition, ...]) -> AutomationCondition:
@@ -159,18 +160,18 @@ class AutomationCondition(ReadyMadeConditions):
     def remembers(self) -> bool:
         """Whether it has to be evaluated each time, since it keeps something for the next."""
         own = isinstance(self, (Since, NewlyTrue)) or (isinstance(self, Fact) and self.fact in _KEEPING)
-        return own or any(part.remembers for part in self._parts)
+        return own or any(part.remembers for part in self.parts)
 
     @cached_property
     def asks_of_the_root(self) -> bool:
         """Whether it means something else upstream of one asset than of another."""
         own = isinstance(self, Fact) and self.fact in _OF_THE_ROOT
-        return own or any(part.asks_of_the_root for part in self._parts)
+        return own or any(part.asks_of_the_root for part in self.parts)
 
     def walk(self) -> Iterator[AutomationCondition]:
         """The condition and all of its parts."""
         yield self
-        for part in self._parts:
+        for part in self.parts:
             yield from part.walk()
 
     def __repr__(self) -> str:
@@ -253,7 +254,7 @@ class And(_Whole):
     operands: tuple[AutomationCondition, ...]
 
     @property
-    def _parts(self) -> tuple[AutomationCondition, ...]:
+    def parts(self) -> tuple[AutomationCondition, ...]:
         return self.operands
 
     def _with_parts(self, parts: tuple[AutomationCondition, ...]) -> AutomationCondition:
@@ -270,7 +271,7 @@ class Or(_Whole):
     operands: tuple[AutomationCondition, ...]
 
     @property
-    def _parts(self) -> tuple[AutomationCondition, ...]:
+    def parts(self) -> tuple[AutomationCondition, ...]:
         return self.operands
 
     def _with_parts(self, parts: tuple[AutomationCondition, ...]) -> AutomationCondition:
@@ -287,7 +288,7 @@ class Not(_Whole):
     operand: AutomationCondition
 
     @property
-    def _parts(self) -> tuple[AutomationCondition, ...]:
+    def parts(self) -> tuple[AutomationCondition, ...]:
         return (self.operand,)
 
     def _with_parts(self, parts: tuple[AutomationCondition, ...]) -> AutomationCondition:
@@ -305,14 +306,14 @@ class Since(_Whole):
     reset: AutomationCondition
 
     @property
-    def _parts(self) -> tuple[AutomationCondition, ...]:
+    def parts(self) -> tuple[AutomationCondition, ...]:
         return self.trigger, self.reset
 
     def _with_parts(self, parts: tuple[AutomationCondition, ...]) -> AutomationCondition:
         return replace(self, trigger=parts[0], reset=parts[1])
 
     def _told(self, tell: Callable[[AutomationCondition], str]) -> str:
-        return " since ".join(_enclosed(part, tell, And, Or, Since) for part in self._parts)
+        return " since ".join(_enclosed(part, tell, And, Or, Since) for part in self.parts)
 
 
 @dataclass(frozen=True, repr=False)
@@ -322,7 +323,7 @@ class NewlyTrue(_Whole):
     operand: AutomationCondition
 
     @property
-    def _parts(self) -> tuple[AutomationCondition, ...]:
+    def parts(self) -> tuple[AutomationCondition, ...]:
         return (self.operand,)
 
     def _with_parts(self, parts: tuple[AutomationCondition, ...]) -> AutomationCondition:
@@ -345,7 +346,7 @@ class DepsMatch(_Whole):
         _checked(self.operand)
 
     @property
-    def _parts(self) -> tuple[AutomationCondition, ...]:
+    def parts(self) -> tuple[AutomationCondition, ...]:
         return (self.operand,)
 
     def _with_parts(self, parts: tuple[AutomationCondition, ...]) -> AutomationCondition:
@@ -368,7 +369,7 @@ class ChecksMatch(_Whole):
         _checked(self.operand)
 
     @property
-    def _parts(self) -> tuple[AutomationCondition, ...]:
+    def parts(self) -> tuple[AutomationCondition, ...]:
         return (self.operand,)
 
     def _with_parts(self, parts: tuple[AutomationCondition, ...]) -> AutomationCondition:

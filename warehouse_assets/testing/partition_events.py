@@ -66,7 +66,7 @@ class PartitionEventsContract:
         marks = log.get_latest_marks(MADE, [CUSTOMERS, AssetKey("unknown"), ORDERS])
 
         assert {key: {part: mark.timestamp for part, mark in of.items()} for key, of in marks.items()} == {
-            ORDERS: {**{part: float(n) for n, part in enumerate(PARTITIONS)}, "mon": 9.0, None: 10.0},
+            ORDERS: dict([*((part, float(n)) for n, part in enumerate(PARTITIONS)), ("mon", 9.0), (None, 10.0)]),
             CUSTOMERS: {None: 20.0},
         }
         latest = log.get_latest(MADE, [ORDERS])[ORDERS]

@@ -1,0 +1,1 @@
+"""What happens without anybody asking for it: runs that are queued, schedules, sensors, conditions and backfills."""
