@@ -1,1 +1,1 @@
-"""What happens without anybody asking for it: runs that are queued, schedules, sensors, conditions and backfills."""
+"""What a team leaves running: runs that wait for their turn, processes that run them, and who sees to it that none is lost."""

@@ -312,7 +312,7 @@ def _latest(of: _Evaluator, partitions_def: PartitionsDefinition, key: AssetKey,
     if isinstance(partitions_def, MultiPartitionsDefinition):
         time = [d for d in partitions_def.partitions_defs if isinstance(d.partitions_def, TimeWindowPartitionsDefinition)]
         if time:
-            late = frozenset(_last_windows(time[0].partitions_def, of.moment, lookback))  # type: ignore[arg-type]
+            late = frozenset(_last_windows(time[0].partitions_def, of.moment, lookback))
             return frozenset(
                 name
                 for name in of.every(key)
