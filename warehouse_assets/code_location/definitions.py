@@ -14,6 +14,7 @@ from warehouse_assets.code_location.versions import with_versions
 from warehouse_assets.definitions.naming import Faults, caller_place
 from warehouse_assets.definitions.specs import DEFAULT_IO_MANAGER_KEY
 from warehouse_assets.errors import InvalidDefinitionError, InvalidSelectionError, close_matches
+from warehouse_assets.garbage import uncollected
 from warehouse_assets.graph.asset_graph import AnyAsset, AssetGraph
 from warehouse_assets.graph.requirements import (
     missing_resources,
@@ -89,9 +90,10 @@ class Definitions:
         faults = Faults()
         if unknown_tables not in ("source", "error"):
             faults.add(f"unknown_tables is {unknown_tables!r}", hint='It is "source" or "error".', where=caller_place())
-        self.graph = AssetGraph.attempt(
-            [self.assets, self.asset_checks], faults, resources=resources or {}, unknown_tables=unknown_tables
-        )
+        with uncollected():
+            self.graph = AssetGraph.attempt(
+                [self.assets, self.asset_checks], faults, resources=resources or {}, unknown_tables=unknown_tables
+            )
         is_sound = not faults.errors
         self.resources = self._all_resources(dict(resources or {}), faults)
         faults.attempt(check_table_names, self.graph, self.resources)
