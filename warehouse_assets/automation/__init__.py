@@ -1,1 +1,1 @@
-"""What runs by itself: the queue of runs, schedules, sensors, conditions and backfills, and the daemon that looks after them."""
+"""What a team leaves running: runs that wait for their turn, processes that run them, and who sees to it that none is lost."""
