@@ -230,7 +230,7 @@ def test_a_failure_stops_only_what_depends_on_it_and_a_resumed_backfill_makes_wh
     backfill, _ = world.finish(world.start(which=FIRST_WEEK), fails=lambda shown: shown[1] == ("2024-01-07",))
     before = backfill.status, counts(backfill, "orders"), counts(backfill, "weeks"), counts(backfill, "total")
 
-    resume_backfill(world.instance, backfill.backfill_id)
+    resume_backfill(world.instance, backfill.backfill_id, time.time())
     backfill, rounds = world.finish(backfill)
 
     assert before == (
@@ -253,7 +253,7 @@ def test_a_resumed_backfill_makes_only_the_assets_of_a_run_that_it_did_not_make(
     )
     world.advance(backfill)
 
-    resume_backfill(world.instance, backfill.backfill_id)
+    resume_backfill(world.instance, backfill.backfill_id, time.time())
     backfill, rounds = world.finish(backfill)
 
     assert (rounds, backfill.status) == ([[("lines", ("2024-01-03",))]], "COMPLETED")
@@ -280,17 +280,17 @@ def test_a_canceled_backfill_can_be_resumed_and_others_that_are_over_or_go_on_ar
     world = World(graph_of(orders))
     backfill = world.start()
     with pytest.raises(InvalidInvocationError, match="goes on: requested"):
-        resume_backfill(world.instance, backfill.backfill_id)
+        resume_backfill(world.instance, backfill.backfill_id, time.time())
     assert cancel_backfill(world.instance, backfill.backfill_id, 1.0).status == "CANCELED"
     with pytest.raises(InvalidInvocationError, match="is over: canceled"):
         cancel_backfill(world.instance, backfill.backfill_id, 1.0)
 
-    resume_backfill(world.instance, backfill.backfill_id)
+    resume_backfill(world.instance, backfill.backfill_id, time.time())
     done, _ = world.finish(backfill)
 
     assert (done.status, counts(done, "orders")) == ("COMPLETED", {"requested": 14, "done": 14})
     with pytest.raises(InvalidInvocationError, match="is complete"):
-        resume_backfill(world.instance, backfill.backfill_id)
+        resume_backfill(world.instance, backfill.backfill_id, time.time())
 
 
 def test_two_daemons_ask_for_each_run_once() -> None:

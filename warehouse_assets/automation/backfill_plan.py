@@ -27,16 +27,15 @@ ONE_BY_ONE = BackfillPolicy.multi_run(1)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stage:
-    """Assets that are made in the same runs, since they have the same partitions and need only their own of each other."""
+    """Assets that are made in the same runs, since they have the same partitions and need only their own of each other.
+
+    `size` is how many partitions that are, `first` the number of its first run.
+    """
 
     asset_keys: tuple[AssetKey, ...]
     units: Sequence[tuple[Partition, ...]]
     first: int
-
-    @property
-    def size(self) -> int:
-        """How many partitions its assets have to be made of."""
-        return sum(map(len, self.units))
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +102,8 @@ class BackfillPlan:
     @property
     def digest(self) -> str:
         """What changes where the numbers of the runs would stand for others."""
-        shape = [(stage.asset_keys, len(stage.units), stage.units[0], stage.units[-1]) for stage in self.stages]
-        return f"{crc32(repr(shape).encode()):08x}"
+        shape = repr([(stage.asset_keys, len(stage.units), [unit[0] for unit in stage.units]) for stage in self.stages])
+        return f"{crc32(shape.encode()):08x}"
 
     def _connect(self, stage: Stage, places: Mapping[Partition, int], found: Links, waits: set[tuple[int, int]]) -> None:
         """Let the runs of a stage wait for those that make what theirs are made from; equal answers are looked at once."""
@@ -153,7 +152,7 @@ def _stages(graph: AssetGraph, targets: Targets, links: PartitionLinks) -> list[
     first = 0
     for (_, _), keys in sorted(groups.items()):
         units = tuple(_units(graph, keys[0], targets[keys[0]], links))
-        stages.append(Stage(tuple(keys), units, first))
+        stages.append(Stage(tuple(keys), units, first, len(targets[keys[0]])))
         first += len(units)
     return stages
 

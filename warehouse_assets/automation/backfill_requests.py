@@ -11,10 +11,25 @@ from warehouse_assets.automation.backfill_body import BackfillBody, written_targ
 from warehouse_assets.automation.backfill_plan import BackfillPlan
 from warehouse_assets.automation.backfill_state import BackfillState, written_statuses
 from warehouse_assets.automation.backfill_targets import Targets, anchor_of, mapped_targets, narrowed
-from warehouse_assets.automation.backfills import ACTIVE, ended_if_idle, links_of, progress_of, unfinished_runs, unmade
+from warehouse_assets.automation.backfills import (
+    ACTIVE,
+    UNFINISHED,
+    ended_if_idle,
+    links_of,
+    progress_of,
+    unfinished_runs,
+    unmade,
+)
 from warehouse_assets.automation_records import Backfill
 from warehouse_assets.errors import InvalidInvocationError, InvalidSelectionError, PartitionNotFoundError, RunNotFoundError
-from warehouse_assets.events import PARTITION_RANGE_END_TAG, PARTITION_RANGE_START_TAG, PARTITION_TAG, CodeLocation, Event
+from warehouse_assets.events import (
+    PARTITION_RANGE_END_TAG,
+    PARTITION_RANGE_START_TAG,
+    PARTITION_TAG,
+    CodeLocation,
+    Event,
+    RunRecord,
+)
 from warehouse_assets.execution.partitions import checked_partition_key
 from warehouse_assets.graph.partition_links import WHOLE, Partition, PartitionLinks
 from warehouse_assets.graph.selection import CoercibleToAssetSelection, select_executable
@@ -24,6 +39,8 @@ from warehouse_assets.partitions.definition import PartitionKeyRange
 if TYPE_CHECKING:
     from warehouse_assets.graph.asset_graph import AssetGraph
     from warehouse_assets.instance import Instance
+
+SILENCE = 30.0  # seconds without a heartbeat, after which a process that makes a backfill here is gone
 
 __all__ = ["WhichPartitions", "cancel_backfill", "get_backfill", "request_backfill", "resume_backfill"]
 
@@ -115,21 +132,32 @@ def cancel_backfill(instance: Instance, backfill_id: str, now: float) -> Backfil
     return backfill
 
 
-def resume_backfill(instance: Instance, backfill_id: str, *, here: bool = False) -> Backfill:
-    """Have it go on with what failed, was canceled or was not reached: what was made stays as it is."""
+def resume_backfill(instance: Instance, backfill_id: str, now: float, *, here: bool = False) -> Backfill:
+    """Have it go on with what failed, was canceled or was not reached: what was made stays as it is.
+
+    One that a process made which is gone can be resumed too.
+    """
     backfill = get_backfill(instance, backfill_id)
     body = BackfillBody.of(backfill)
     if backfill.status == "COMPLETED":
         raise InvalidInvocationError(f"the backfill {backfill.backfill_id} is complete: nothing is left to make")
-    if backfill.status in ACTIVE and not (body.here and here):
-        raise InvalidInvocationError(
-            f"the backfill {backfill.backfill_id} goes on: {backfill.status.lower()}", hint="Cancel it first."
-        )
+    if backfill.status in ACTIVE:
+        if not body.here or any(_lives(run, now) for run in unfinished_runs(instance, backfill.backfill_id)):
+            what = f"the backfill {backfill.backfill_id} goes on: {backfill.status.lower()}"
+            raise InvalidInvocationError(what, hint="Cancel it first.")
+        for run in unfinished_runs(instance, backfill.backfill_id):
+            lost = Event("RUN_FAILURE", run.run_id, now, message="the process that made it is gone")
+            instance.event_log.store_events_if(run.run_id, UNFINISHED, [lost])
     body = replace(body, plan=None, statuses="", attempt=body.attempt + 1, here=here, error=None)
     asked = replace(backfill, status="REQUESTED", ended=None, body=body.to_json())
     if not instance.event_log.put_backfill(asked):
         raise InvalidInvocationError(f"the backfill {backfill.backfill_id} was changed meanwhile", hint="Try again.")
     return replace(asked, version=asked.version + 1)
+
+
+def _lives(run: RunRecord, now: float) -> bool:
+    """Whether the process of a run has told lately that it lives."""
+    return now - max(run.heartbeat or 0.0, run.created) < SILENCE
 
 
 def _cancel_run(instance: Instance, run_id: str, now: float) -> None:

@@ -37,7 +37,7 @@ __all__ = ["ACTIVE", "Backfills", "MakeRun", "links_of", "run_tags", "unmade"]
 
 ACTIVE: tuple[BackfillStatus, ...] = ("REQUESTED", "STARTED", "CANCELING")
 UNFINISHED: tuple[RunStatus, ...] = ("QUEUED", "STARTING", "STARTED", "CANCELING")
-ROOM = 50  # runs of one backfill that are queued or running where it has no limit of its own
+ROOM = 50
 
 _ENDS: Mapping[RunStatus, int] = {"SUCCESS": DONE, "FAILURE": FAILED, "CANCELED": CANCELED}
 
@@ -54,12 +54,13 @@ class _Loaded:
 
 
 class Backfills:
-    """The backfills of the assets of one graph."""
+    """The backfills of the assets of one graph; one without a limit of its own has at most `room` runs that are queued or running."""
 
-    def __init__(self, graph: AssetGraph, instance: Instance, make_run: MakeRun) -> None:
+    def __init__(self, graph: AssetGraph, instance: Instance, make_run: MakeRun, *, room: int = ROOM) -> None:
         self._graph = graph
         self._instance = instance
         self._make_run = make_run
+        self._room = room
         self._loaded: dict[str, _Loaded] = {}
 
     def advance(self, backfill: Backfill, now: float) -> Backfill:
@@ -89,7 +90,7 @@ class Backfills:
         else:
             state = loaded.state
         changed = self._note_ends(backfill, body, state)
-        begun = state.next((body.max_runs or ROOM) - len(state.open))
+        begun = state.next((body.max_runs or self._room) - len(state.open))
         runs = [self._run(backfill, body, state.plan.unit(index)) for index in begun]
         status: BackfillStatus = "STARTED"
         if state.is_over:
