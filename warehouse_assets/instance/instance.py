@@ -287,15 +287,16 @@ class Instance:
         statuses: RunStatus | Collection[RunStatus] = (),
         job_name: str | None = None,
         tags: Mapping[str, str] | None = None,
+        run_ids: Collection[str] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> list[RunRecord]:
-        """Runs, the last one first, of these statuses (none stand for all), of one job, and with all of these tags.
+        """Runs, the last one first, of these statuses (none stand for all), of one job, with all of these tags and of these ids.
 
         `cursor` continues after the run of that id.
         """
         wanted = (statuses,) if isinstance(statuses, str) else statuses
-        return self.event_log.get_runs(RunFilter(wanted, job_name, tags or {}), limit=limit, cursor=cursor)
+        return self.event_log.get_runs(RunFilter(wanted, job_name, tags or {}, run_ids=run_ids), limit=limit, cursor=cursor)
 
     # What executions write
 
