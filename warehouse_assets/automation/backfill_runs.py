@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from warehouse_assets.automation.backfill_body import BACKFILL_TAG, BackfillBody
 from warehouse_assets.automation.backfill_plan import Unit
-from warehouse_assets.automation.backfill_requests import cancel_backfill, get_backfill
+from warehouse_assets.automation.backfill_requests import WhichPartitions, cancel_backfill, get_backfill, request_backfill
 from warehouse_assets.automation.backfills import ACTIVE, Backfills, MakeRun, ended_if_idle
 from warehouse_assets.automation.submission import execute_recorded, run_for
 from warehouse_assets.automation_records import Backfill
 from warehouse_assets.errors import InvalidInvocationError, RunTakenError
 from warehouse_assets.events import CodeLocation, ErrorInfo, Event, RunRecord, RunStatus, error_line
+from warehouse_assets.execution.executors import ThreadExecutor
 from warehouse_assets.execution.heartbeat import Heartbeat
 from warehouse_assets.execution.plan import Plan
-from warehouse_assets.execution.run_config import RunConfig, configurable_names
-from warehouse_assets.graph.selection import AssetSelection
+from warehouse_assets.execution.run_config import CoercibleToRunConfig, RunConfig, configurable_names
+from warehouse_assets.graph.selection import AssetSelection, CoercibleToAssetSelection
 from warehouse_assets.instance.event_log import RunFilter
 from warehouse_assets.io_manager.contexts import logger
 
 if TYPE_CHECKING:
     from warehouse_assets.code_location.definitions import Definitions
+    from warehouse_assets.execution.executors import Executor
     from warehouse_assets.instance import Instance
+    from warehouse_assets.keys import CoercibleToAssetKey
+    from warehouse_assets.partitions.definition import PartitionKeyRange
 
-__all__ = ["BackfillDuty", "make_backfill", "runs_of"]
+__all__ = ["BackfillDuty", "backfill", "make_backfill", "runs_of"]
 
 HERE = CodeLocation("", "", "")
 _BEGUN: tuple[RunStatus, ...] = ("STARTING",)
@@ -95,17 +99,62 @@ class BackfillDuty:
         return known[1]
 
 
+def backfill(
+    definitions: Definitions,
+    selection: CoercibleToAssetSelection | None = None,
+    *,
+    partition_keys: Sequence[str] = (),
+    partition_key_range: PartitionKeyRange | None = None,
+    partitions_of: CoercibleToAssetKey | None = None,
+    missing: bool = False,
+    failed: bool = False,
+    run_config: CoercibleToRunConfig = None,
+    tags: Mapping[str, str] | None = None,
+    instance: Instance | None = None,
+    executor: Executor | None = None,
+) -> Backfill:
+    """Make many partitions of the selected assets, or of all, here, in runs of their own: upstream before downstream.
+
+    The partitions are those of `partition_keys` and `partition_key_range`, or all where neither is given; of the asset `partitions_of`, by
+    default of the first partitioned one, and those of other assets that go with them. Of these only what is `missing`, or what `failed` the last
+    time, where that is asked for. Without an `instance` it is recorded in that of the project. Its status is COMPLETED
+    when all was made, else FAILED.
+
+    >>> from warehouse_assets import Definitions, Instance, StaticPartitionsDefinition, asset
+    >>> @asset(partitions_def=StaticPartitionsDefinition(["eu", "us"]))
+    ... def orders(context) -> None: ...
+    >>> with Instance.ephemeral() as instance:
+    ...     done = backfill(Definitions([orders]), instance=instance)
+    >>> done.status, done.progress["orders"]["done"]
+    ('COMPLETED', 2)
+    """
+    from warehouse_assets.instance import Instance
+
+    record = instance if instance is not None else Instance.get()
+    asked = request_backfill(
+        definitions.graph,
+        record,
+        selection,
+        WhichPartitions(partition_keys, partition_key_range, partitions_of, missing, failed),
+        now=time.time(),
+        run_config=RunConfig.of(run_config).to_dict(),
+        tags=tags,
+        here=True,
+    )
+    return make_backfill(definitions, record, asked, executor=executor)
+
+
 def make_backfill(
     definitions: Definitions,
     instance: Instance,
     backfill: Backfill,
     *,
     told: Callable[[Backfill], None] | None = None,
-    **options: Any,
+    executor: Executor | None = None,
 ) -> Backfill:
     """Make a backfill in this process, one run after the other, until it is over; `told` hears how far it is after each.
 
-    The `options` are those of `execute_run`. A Ctrl-C cancels it; it can be resumed.
+    Its runs use the `executor`, or that of the definitions. A Ctrl-C cancels it; it can be resumed.
     """
     if not BackfillBody.of(backfill).here:
         raise InvalidInvocationError(f"the backfill {backfill.backfill_id} is made by the daemon")
@@ -123,7 +172,7 @@ def make_backfill(
                 return backfill
             runs = instance.event_log.get_runs(RunFilter(_BEGUN, tags=tagged))
             for run in runs:
-                _execute(definitions, instance, run, options)
+                _execute(definitions, instance, run, executor or definitions.executor or ThreadExecutor())
             if not runs:
                 time.sleep(PAUSE)
     except KeyboardInterrupt:
@@ -132,10 +181,10 @@ def make_backfill(
         raise
 
 
-def _execute(definitions: Definitions, instance: Instance, run: RunRecord, options: Mapping[str, Any]) -> None:
+def _execute(definitions: Definitions, instance: Instance, run: RunRecord, executor: Executor) -> None:
     try:
         with Heartbeat(instance, run.run_id) as heartbeat:
-            execute_recorded(definitions, run, instance=instance, heartbeat=heartbeat, raise_on_error=False, **options)
+            execute_recorded(definitions, run, instance=instance, heartbeat=heartbeat, raise_on_error=False, executor=executor)
     except RunTakenError:  # by another process that makes the same backfill, or canceled meanwhile
         return
     except Exception as error:  # noqa: BLE001 - a run that cannot start has failed, and the others may do
