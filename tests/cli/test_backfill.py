@@ -84,9 +84,20 @@ def test_it_is_asked_for_listed_shown_and_canceled(wa: Any, parts: str) -> None:
         (["--partition", "x"], "there is no partition 'x' in static partitions 'a', 'b', 'c'"),
         (["--partition-range", "b"], "Write START...END"),
         (["--all", "-s", "nope"], "nope"),
+        (["--all", "-c", '{"ops": {"lettres": {"config": {"rows": 1}}}}'], "it configures 'lettres'"),
         (["--failed"], "there is no partition that failed to make"),
     ],
-    ids=["nothing", "all and some", "missing and failed", "tag", "unknown partition", "range", "selection", "none failed"],
+    ids=[
+        "nothing",
+        "all and some",
+        "missing and failed",
+        "tag",
+        "unknown partition",
+        "range",
+        "selection",
+        "config",
+        "none failed",
+    ],
 )
 def test_what_cannot_be_meant_is_said(options: list[str], said: str, wa: Any, parts: str) -> None:
     done = start(wa, parts, *options)

@@ -122,10 +122,11 @@ def read_targets(written: Any, graph: AssetGraph, links: PartitionLinks) -> Targ
     return found
 
 
-def _expanded(spans: Iterable[Sequence[str]], every: Sequence[Partition], key: AssetKey) -> Sequence[Partition]:
+def _expanded(spans: Iterable[str | Sequence[str]], every: Sequence[Partition], key: AssetKey) -> Sequence[Partition]:
     place = {each: index for index, each in enumerate(every)}
     found: list[Partition] = []
-    for start, end in spans:
+    for span in spans:
+        start, end = (span, span) if isinstance(span, str) else span
         for each in (start, end):
             if each not in place:
                 raise PartitionNotFoundError(f"asset {key.to_user_string()!r} has no partition {each!r} any more")

@@ -14,14 +14,23 @@ from warehouse_assets.automation.backfill_targets import Targets, anchor_of, map
 from warehouse_assets.automation.backfills import (
     ACTIVE,
     UNFINISHED,
+    MakeRun,
     ended_if_idle,
     links_of,
     progress_of,
+    run_tags,
     unfinished_runs,
     unmade,
 )
 from warehouse_assets.automation_records import Backfill
-from warehouse_assets.errors import InvalidInvocationError, InvalidSelectionError, PartitionNotFoundError, RunNotFoundError
+from warehouse_assets.errors import (
+    InvalidConfigError,
+    InvalidInvocationError,
+    InvalidSelectionError,
+    PartitionNotFoundError,
+    RunNotFoundError,
+    close_matches,
+)
 from warehouse_assets.events import (
     PARTITION_RANGE_END_TAG,
     PARTITION_RANGE_START_TAG,
@@ -31,6 +40,8 @@ from warehouse_assets.events import (
     RunRecord,
 )
 from warehouse_assets.execution.partitions import checked_partition_key
+from warehouse_assets.execution.plan import Plan
+from warehouse_assets.execution.run_config import RunConfig, configurable_names
 from warehouse_assets.graph.partition_links import WHOLE, Partition, PartitionLinks
 from warehouse_assets.graph.selection import CoercibleToAssetSelection, select_executable
 from warehouse_assets.keys import AssetKey, CoercibleToAssetKey
@@ -72,11 +83,12 @@ def request_backfill(
     run_config: Mapping[str, Any] | None = None,
     tags: Mapping[str, str] | None = None,
     here: bool = False,
+    make_run: MakeRun | None = None,
 ) -> Backfill:
     """Ask for a backfill of the selected assets, or of all: the record keeps it, and the daemon makes it, unless it is made `here`.
 
     At most `max_runs` of its runs are queued or running at once. InvalidSelectionError or PartitionNotFoundError for what cannot be meant, and
-    where there is nothing to make.
+    where there is nothing to make; with `make_run` also what keeps its runs from being made, such as their configuration.
     """
     if max_runs is not None and max_runs < 1:
         raise InvalidInvocationError(f"max_runs is {max_runs}, below 1")
@@ -94,6 +106,10 @@ def request_backfill(
     links = links_of(graph, instance, asked)
     targets = _targets(graph, instance, selected, which or WhichPartitions(), links)
     plan = BackfillPlan(graph, targets, links)
+    _check_config(graph, targets, body.run_config)
+    if make_run is not None:
+        for stage in plan.stages:
+            make_run(plan.unit(stage.first), body, run_tags(asked, body), "")
     state = BackfillState(plan)
     body = replace(body, targets=written_targets(targets, links), plan=plan.digest, statuses=written_statuses(state.statuses))
     asked = replace(asked, body=replace(body, progress=progress_of(state, body)).to_json())
@@ -185,6 +201,16 @@ def _targets(
         only = " that is missing" if which.missing else " that failed" if which.failed else ""
         raise InvalidSelectionError(f"there is no partition{only} to make of the selected assets")
     return targets
+
+
+def _check_config(graph: AssetGraph, targets: Targets, run_config: Mapping[str, Any]) -> None:
+    """Each run takes what is of its assets, so what is of none would go unnoticed."""
+    configured = RunConfig.of(run_config).ops
+    known = configurable_names(Plan.build(graph, targets.keys())) if configured else {}
+    for name in configured:
+        if name not in known:
+            hint = close_matches(name, list(known))
+            raise InvalidConfigError(f"it configures {name!r}, which is no asset of the backfill", hint=hint)
 
 
 def _keys_of(graph: AssetGraph, anchor: AssetKey, which: WhichPartitions, links: PartitionLinks) -> Sequence[Partition]:

@@ -140,6 +140,7 @@ def backfill(
         run_config=RunConfig.of(run_config).to_dict(),
         tags=tags,
         here=True,
+        make_run=runs_of(definitions, record),
     )
     return make_backfill(definitions, record, asked, executor=executor)
 

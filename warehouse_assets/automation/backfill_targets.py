@@ -87,11 +87,11 @@ def narrowed(targets: Targets, wanted: Mapping[AssetKey, Collection[Partition]])
     return {key: partitions for key, partitions in left.items() if partitions}
 
 
-def spans_of(keys: Sequence[Partition], every: Sequence[Partition]) -> list[tuple[str, str]]:
-    """The keys as ranges, from first to last of keys that follow each other among all there are.
+def spans_of(keys: Sequence[Partition], every: Sequence[Partition]) -> list[str | tuple[str, str]]:
+    """The keys, those as a range from first to last that follow each other among all there are.
 
     >>> spans_of(["a", "b", "d"], ["a", "b", "c", "d"])
-    [('a', 'b'), ('d', 'd')]
+    [('a', 'b'), 'd']
     """
     place = {key: index for index, key in enumerate(every)}
     spans: list[list[Any]] = []
@@ -102,7 +102,7 @@ def spans_of(keys: Sequence[Partition], every: Sequence[Partition]) -> list[tupl
         else:
             spans.append([key, key])
         last = place[key]
-    return [(start, end) for start, end in spans]
+    return [start if start == end else (start, end) for start, end in spans]
 
 
 def _made_from(graph: AssetGraph, links: PartitionLinks, key: AssetKey, found: Targets) -> Iterable[Partition]:

@@ -75,6 +75,7 @@ def start(
     for, or all was made; 1 when something failed.
     """
     from warehouse_assets.automation.backfill_requests import request_backfill
+    from warehouse_assets.automation.backfill_runs import runs_of
     from warehouse_assets.cli.materialize import read_config
 
     which = _which(partitions, partition_range, of, everything=everything, missing=missing, failed=failed)
@@ -91,6 +92,7 @@ def start(
             run_config=read_config(config),
             tags=_tags(tags),
             here=wait,
+            make_run=runs_of(definitions, instance),
         )
         return _proceed(definitions, instance, asked, wait=wait, as_json=as_json)
 
