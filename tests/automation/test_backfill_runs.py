@@ -32,10 +32,12 @@ from warehouse_assets.automation.backfill_requests import (
 from warehouse_assets.automation.backfill_runs import BackfillDuty, make_backfill
 from warehouse_assets.automation.backfill_runs import runs_of as made_by
 from warehouse_assets.automation.backfills import Backfills
+from warehouse_assets.automation.monitoring import RunMonitoring
+from warehouse_assets.automation.reruns import MAX_RETRIES_TAG
 from warehouse_assets.automation.submission import execute_recorded
 from warehouse_assets.automation_records import Backfill
 from warehouse_assets.errors import InvalidInvocationError
-from warehouse_assets.events import CodeLocation, RunRecord
+from warehouse_assets.events import CodeLocation, Event, RunRecord
 
 ROOT = Path(__file__).parents[2]
 LETTERS = StaticPartitionsDefinition([*"abcd"])
@@ -213,6 +215,24 @@ def test_code_that_cannot_be_loaded_keeps_only_its_own_backfills_waiting(
     assert [record.getMessage().partition(": ")[0] for record in caplog.records] == [
         f"the backfill {waiting.backfill_id} waits"
     ]
+
+
+def test_a_run_that_is_tried_again_has_not_failed_yet(defs: Definitions, instance: Instance) -> None:
+    which = WhichPartitions(keys=["a"])
+    tags = {MAX_RETRIES_TAG: "2"}
+    asked = request_backfill(defs.graph, instance, "letters", which, now=1.0, location=PLACE, tags=tags)
+    duty, monitoring = BackfillDuty(instance, {PLACE: defs}.__getitem__), RunMonitoring(instance)
+
+    statuses = []
+    for ends in ("RUN_FAILURE", "RUN_FAILURE", "RUN_SUCCESS"):
+        duty.round(time.time())
+        (run,) = instance.get_runs(statuses="QUEUED")
+        instance.store_events([Event(ends, run.run_id, time.time())])
+        duty.round(time.time())
+        statuses.append(get_backfill(instance, asked.backfill_id).status)
+        monitoring.round(time.time())
+
+    assert statuses == ["STARTED", "STARTED", "COMPLETED"]
 
 
 def test_a_configuration_that_cannot_be_is_the_reason_of_the_failure(defs: Definitions, instance: Instance) -> None:
