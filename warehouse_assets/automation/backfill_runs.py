@@ -34,6 +34,7 @@ __all__ = ["BackfillDuty", "backfill", "make_backfill", "runs_of"]
 
 HERE = CodeLocation("", "", "")
 _BEGUN: tuple[RunStatus, ...] = ("STARTING",)
+SECONDS_BETWEEN = 15.0  # attempts at a backfill whose code cannot be loaded
 PAUSE = 0.2  # seconds between looks at runs that another process has
 
 
@@ -73,14 +74,18 @@ class BackfillDuty:
         self._definitions_of = definitions_of
         self._known: dict[CodeLocation, tuple[Definitions, Backfills]] = {}
         self._faults: dict[str, str] = {}
+        self._again: dict[str, float] = {}
 
     def round(self, now: float) -> None:
         """Have each backfill that is not over go on; one that cannot does not keep the others from it."""
         for backfill in self._instance.event_log.get_backfills(statuses=ACTIVE):
+            if now < self._again.get(backfill.backfill_id, now):
+                continue
             try:
                 self._advance(backfill, now)
             except (Exception, SystemExit) as error:  # noqa: BLE001 - code that cannot be loaded now may be later
                 self._tell(backfill.backfill_id, error)
+                self._again[backfill.backfill_id] = now + SECONDS_BETWEEN
             else:
                 self._faults.pop(backfill.backfill_id, None)
 

@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -76,6 +75,7 @@ def start(
     """
     from warehouse_assets.automation.backfill_requests import request_backfill
     from warehouse_assets.automation.backfill_runs import runs_of
+    from warehouse_assets.automation.locations import location_of
     from warehouse_assets.cli.materialize import read_config
 
     which = _which(partitions, partition_range, of, everything=everything, missing=missing, failed=failed)
@@ -87,7 +87,7 @@ def start(
             selection,
             which,
             now=time.time(),
-            location=_location(module),
+            location=location_of(module),
             max_runs=max_runs,
             run_config=read_config(config),
             tags=_tags(tags),
@@ -195,12 +195,6 @@ def _tags(given: tuple[str, ...]) -> Mapping[str, str]:
             raise click.UsageError(f"--tag is {text!r}. Write NAME=VALUE.")
         tags[name] = value
     return tags
-
-
-def _location(module: str) -> Any:
-    from warehouse_assets.events import CodeLocation
-
-    return CodeLocation(module, module, str(Path.cwd()))
 
 
 def _proceed(definitions: Definitions | None, instance: Instance, asked: Backfill, *, wait: bool, as_json: bool) -> int:
