@@ -95,7 +95,7 @@ def read_snapshot(watched: Watched, instance: Instance, cursor: ConditionCursor,
     """What there is to know for the evaluation after the one that left `cursor`."""
     log, graph = instance.event_log, watched.graph
     newest = log.get_events(limit=1, ascending=False)
-    last_id = max(cursor.last_id or 0, *(event.storage_id or 0 for event in newest))
+    last_id = max([cursor.last_id or 0, *(event.storage_id or 0 for event in newest)])
     updated, observed = _news(watched, _events(instance, cursor.last_id, last_id), cursor.observed)
     marks = log.get_latest_marks("ASSET_MATERIALIZATION", watched.keys)
     runs = {run_id for of in updated.values() for run_id in of.values() if run_id}
