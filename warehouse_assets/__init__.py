@@ -32,11 +32,16 @@ if TYPE_CHECKING:
     from warehouse_assets.config import PermissiveConfig as PermissiveConfig
     from warehouse_assets.definitions.asset import asset as asset
     from warehouse_assets.definitions.assets import AssetsDefinition as AssetsDefinition
+    from warehouse_assets.definitions.automation_condition import AutomationCondition as AutomationCondition
+    from warehouse_assets.definitions.automation_sensor import (
+        AutomationConditionSensorDefinition as AutomationConditionSensorDefinition,
+    )
     from warehouse_assets.definitions.check_specs import AssetCheckResult as AssetCheckResult
     from warehouse_assets.definitions.check_specs import AssetCheckSpec as AssetCheckSpec
     from warehouse_assets.definitions.checks import AssetChecksDefinition as AssetChecksDefinition
     from warehouse_assets.definitions.checks import asset_check as asset_check
     from warehouse_assets.definitions.checks import multi_asset_check as multi_asset_check
+    from warehouse_assets.definitions.freshness_policy import FreshnessPolicy as FreshnessPolicy
     from warehouse_assets.definitions.graph_assets import graph_asset as graph_asset
     from warehouse_assets.definitions.graph_assets import graph_multi_asset as graph_multi_asset
     from warehouse_assets.definitions.graphs import GraphDefinition as GraphDefinition
@@ -169,6 +174,8 @@ _HOMES = {
     "AssetSelection": "graph.selection",
     "AssetSpec": "definitions.specs",
     "AssetsDefinition": "definitions.assets",
+    "AutomationCondition": "definitions.automation_condition",
+    "AutomationConditionSensorDefinition": "definitions.automation_sensor",
     "BackfillPolicy": "definitions.policies",
     "Backoff": "definitions.policies",
     "Config": "config",
@@ -181,6 +188,7 @@ _HOMES = {
     "DynamicPartitionsDefinition": "partitions.dynamic",
     "EnvVar": "resources",
     "Failure": "errors",
+    "FreshnessPolicy": "definitions.freshness_policy",
     "GraphDefinition": "definitions.graphs",
     "GraphIn": "definitions.graphs",
     "GraphOut": "definitions.graphs",

@@ -46,7 +46,12 @@ class World:
         """Record that assets were made."""
         tags = {} if version is None else {DATA_VERSION_TAG: version}
         self._store(
-            Event("ASSET_MATERIALIZATION", run_id, self.now.timestamp(), data=AssetMaterialization(key, partition=partition, tags=tags))
+            Event(
+                "ASSET_MATERIALIZATION",
+                run_id,
+                self.now.timestamp(),
+                data=AssetMaterialization(key, partition=partition, tags=tags),
+            )
             for key in map(AssetKey.from_user_string, names)
         )
 

@@ -253,8 +253,10 @@ def _newly_true(of: _Evaluator, condition: Any, key: AssetKey, asked: Subset) ->
 
 def _deps_match(of: _Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset:
     found = NONE if condition.quantifier == "any" else asked
+    operand, only_news = condition.operand, condition.operand.is_of_news and not condition.remembers and not of.explains
     for parent in of.deps(condition, key):
-        true = of.evaluate(condition.operand, parent, of.every(parent))
+        nothing = only_news and parent not in of.snapshot.updated and parent not in of.requested
+        true = NONE if nothing else of.evaluate(operand, parent, of.every(parent))
         if condition.quantifier == "any":
             found |= _downstream(of, key, parent, asked - found, true)
         else:

@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 _OF_THE_ROOT = {"initial_evaluation", "executed_with_root_target", "will_be_requested"}
+_NEWS = {"newly_updated", "executed_with_root_target", "will_be_requested"}
 _KEEPING = {"code_version_changed", "data_version_changed"}
 
 C = TypeVar("C", bound="AutomationCondition")
@@ -167,6 +168,15 @@ class AutomationCondition(ReadyMadeConditions):
         """Whether it means something else upstream of one asset than of another."""
         own = isinstance(self, Fact) and self.fact in _OF_THE_ROOT
         return own or any(part.asks_of_the_root for part in self.parts)
+
+    @cached_property
+    def is_of_news(self) -> bool:
+        """Whether it can only be true of what was made since the last evaluation, or is requested in this one."""
+        if isinstance(self, And):
+            return any(part.is_of_news for part in self.parts)
+        if isinstance(self, Or):
+            return all(part.is_of_news for part in self.parts)
+        return isinstance(self, Fact) and self.fact in _NEWS
 
     def walk(self) -> Iterator[AutomationCondition]:
         """The condition and all of its parts."""
