@@ -139,7 +139,7 @@ class ErrorInfo:
     @classmethod
     def of(cls, error: BaseException) -> ErrorInfo:
         """The record of `error`."""
-        metadata = {}
+        metadata: Mapping[str, MetadataValue] = {}
         if isinstance(error, Failure):
             try:
                 metadata = normalize_metadata(error.metadata)
