@@ -302,6 +302,37 @@ def test_what_a_condition_remembers_is_kept_also_where_another_that_it_is_joined
     assert [during, world.tick(), world.tick()] == [{}, {"down": ALL}, {}]
 
 
+def test_what_is_made_upstream_right_after_is_not_forgotten_for_what_was_made_before() -> None:
+    world = of_one(AC.eager())
+    world.tick()
+    world.run("up")
+    world.follow(world.tick())
+    world.now += dt.timedelta(seconds=1)
+    world.run("up")
+    after = world.tick()
+    world.run("up")
+    world.now += dt.timedelta(seconds=1)
+    world.run("down")
+
+    assert [after, world.tick()] == [{"down": ALL}, {}]
+
+
+def test_what_is_made_upstream_right_after_a_tick_counts_for_the_day_that_begins() -> None:
+    world = World(
+        table("up"),
+        table("report", "up", automation_condition=AC.on_cron("@daily")),
+        start=dt.datetime(2024, 3, 10, 23, 59, tzinfo=dt.UTC),
+    )
+    world.tick(seconds=1)
+    world.run("up")
+    world.now = dt.datetime(2024, 3, 11, 0, 0, 5, tzinfo=dt.UTC)
+    before = world.tick(seconds=1)
+    world.now = dt.datetime(2024, 3, 12, 0, 0, 5, tzinfo=dt.UTC)
+    world.run("up")
+
+    assert [before, world.tick(seconds=5)] == [{}, {"report": ALL}]
+
+
 # What is upstream
 
 

@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from warehouse_assets import (
     AutomationConditionSensorDefinition,
     Config,
     DailyPartitionsDefinition,
+    DefaultSensorStatus,
     Definitions,
     Instance,
     asset,
@@ -24,7 +26,7 @@ from warehouse_assets import (
 from warehouse_assets.automation.conditions import ConditionDuty, ConditionSensor, condition_sensors, sensor_of
 from warehouse_assets.automation_records import InstigatorState
 from warehouse_assets.errors import InvalidDefinitionError, InvalidSelectionError
-from warehouse_assets.events import CodeLocation
+from warehouse_assets.events import CodeLocation, Event, RunRecord
 
 LOCATION = CodeLocation("shop", "shop.py", "/srv/shop")
 NOON = dt.datetime(2024, 3, 10, 12, tzinfo=dt.UTC).timestamp()
@@ -49,8 +51,8 @@ SHOP = (
 )
 
 
-def turned_on(instance: Instance, definitions: Definitions, declared: Any = ()) -> list[ConditionSensor]:
-    sensors = condition_sensors(definitions, LOCATION, instance, declared)
+def turned_on(instance: Instance, definitions: Definitions) -> list[ConditionSensor]:
+    sensors = condition_sensors(definitions, LOCATION, instance)
     for sensor in sensors:
         if sensor.state.version == 0:
             instance.event_log.set_instigator(replace(sensor.state, status="RUNNING"))
@@ -60,6 +62,12 @@ def turned_on(instance: Instance, definitions: Definitions, declared: Any = ()) 
 def made(instance: Instance, *names: str, partition: str | None = None) -> None:
     for name in names:
         instance.report_runless_asset_event(AssetMaterialization(AssetKey(name), partition=partition))
+
+
+def finished(instance: Instance, run: RunRecord) -> None:
+    """Record that a run has made its assets."""
+    done = [Event("ASSET_MATERIALIZATION", run.run_id, NOON, data=AssetMaterialization(key)) for key in run.asset_keys]
+    instance.store_events([*done, Event("RUN_SUCCESS", run.run_id, NOON)])
 
 
 def test_what_is_requested_together_is_one_run_for_each_partition() -> None:
@@ -94,9 +102,11 @@ def test_what_is_requested_together_is_one_run_for_each_partition() -> None:
 
 
 def test_a_sensor_is_off_until_it_is_turned_on_and_rests_for_its_interval() -> None:
-    calm = AutomationConditionSensorDefinition("calm", "clean", minimum_interval_seconds=600, default_status="RUNNING")
+    calm = AutomationConditionSensorDefinition(
+        "calm", "clean", minimum_interval_seconds=600, default_status=DefaultSensorStatus.RUNNING
+    )
     with Instance.ephemeral() as instance:
-        sensors = condition_sensors(Definitions(SHOP), LOCATION, instance, [calm])
+        sensors = condition_sensors(Definitions(SHOP, sensors=[calm]), LOCATION, instance)
         ticks = [[sensor.round(NOON + seconds) for sensor in sensors] for seconds in (0, 599, 601)]
         made(instance, "orders")
         ticks.append([sensor.round(NOON + 1202) for sensor in sensors])
@@ -113,20 +123,16 @@ def test_a_sensor_is_off_until_it_is_turned_on_and_rests_for_its_interval() -> N
 @pytest.mark.semantics(32)
 def test_two_daemons_ask_for_each_run_once(tmp_path: Path) -> None:
     definitions = Definitions(SHOP)
-    with Instance.local(tmp_path) as one, Instance.local(tmp_path) as other:
-        duties = [ConditionDuty(lambda sensors=turned_on(each, definitions): sensors) for each in (one, other)]  # type: ignore[misc]
-        duties[0].round(NOON)
-        with ThreadPoolExecutor(2) as threads:
-            for number in range(5):
-                made(one, "orders")
-                for _ in threads.map(lambda duty: duty.round(NOON + 31 * (number + 1)), duties):  # noqa: B023
-                    pass
-                made(one, "clean", "report")
-                for duty in duties:
-                    duty.round(NOON + 31 * (number + 1) + 30.5)
+    with Instance.local(tmp_path) as one, Instance.local(tmp_path) as other, ThreadPoolExecutor(2) as threads:
+        duties = [ConditionDuty(partial(turned_on, each, definitions)) for each in (one, other)]
+        for number in range(8):
+            list(threads.map(ConditionDuty.round, duties, [NOON + 60 * number] * 2))
+            for run in one.get_runs(statuses="QUEUED"):
+                finished(one, run)
+            made(one, "orders")
 
-        assert len(one.get_runs()) == 5
-        assert [len(tick.run_ids) for tick in one.event_log.get_ticks()].count(1) == 5
+        assert [sorted(key.path[-1] for key in run.asset_keys) for run in one.get_runs()] == [["clean", "report"]] * 7
+        assert sum(len(tick.run_ids) for tick in one.event_log.get_ticks()) == 7
 
 
 def test_a_daemon_that_begins_anew_goes_on_where_the_last_one_stopped(tmp_path: Path) -> None:
@@ -228,7 +234,7 @@ def test_the_sensor_of_an_asset() -> None:
     [
         (lambda: AutomationCondition.on_cron("61 * * * *"), "the automation condition: the cron schedule '61 \\* \\* \\* \\*'"),
         (lambda: AutomationCondition.on_cron("@daily", "Europe/Berln"), "time zone 'Europe/Berln' is not known"),
-        (lambda: AutomationCondition.cron_tick_passed(5), "cron schedule 5 cannot be used"),  # type: ignore[arg-type]
+        (lambda: AutomationCondition.cron_tick_passed(5), "cron schedule '5' cannot be used"),  # type: ignore[arg-type]
         (lambda: AutomationCondition.in_latest_time_window(dt.timedelta(0)), "the lookback_delta is"),
         (lambda: EAGER & "eager", "'eager' is not an AutomationCondition"),  # type: ignore[operator]
         (lambda: EAGER.without(AutomationCondition.missing()), "the condition 'eager' has no part 'missing'"),

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from warehouse_assets.instance import Instance
     from warehouse_assets.instance.event_log import Mark
 
-__all__ = ["OPEN", "Snapshot", "Watched", "read_snapshot"]
+__all__ = ["OPEN", "Snapshot", "Update", "Watched", "read_snapshot"]
 
 OPEN: tuple[RunStatus, ...] = ("QUEUED", "STARTING", "STARTED", "CANCELING")
 
@@ -71,17 +71,24 @@ def _depth(condition: AutomationCondition) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class Update:
+    """A partition was made: when, and by which run."""
+
+    run_id: str
+    timestamp: float
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """What the record says at one time, `now`, up to the event `last_id`.
 
-    `made` are the partitions that were ever made, None for the whole; `updated` those that were since the cursor, with the run that
-    made them, and `assets_of_runs` what these runs were to make. `failed` is what the last run that was to make it did not.
+    `made` are the partitions that were ever made, None for the whole; `updated` those that were since the cursor, and `assets_of_runs` what these runs were to make. `failed` is what the last run that was to make it did not.
     """
 
     now: float
     last_id: int
     made: Subsets = field(default_factory=dict)
-    updated: Mapping[AssetKey, Mapping[Partition, str]] = field(default_factory=dict)
+    updated: Mapping[AssetKey, Mapping[Partition, Update]] = field(default_factory=dict)
     assets_of_runs: Mapping[str, frozenset[AssetKey]] = field(default_factory=dict)
     in_progress: Subsets = field(default_factory=dict)
     in_backfills: Subsets = field(default_factory=dict)
@@ -98,7 +105,7 @@ def read_snapshot(watched: Watched, instance: Instance, cursor: ConditionCursor,
     last_id = max([cursor.last_id or 0, *(event.storage_id or 0 for event in newest)])
     updated, observed = _news(watched, _events(instance, cursor.last_id, last_id), cursor.observed)
     marks = log.get_latest_marks("ASSET_MATERIALIZATION", watched.keys)
-    runs = {run_id for of in updated.values() for run_id in of.values() if run_id}
+    runs = {update.run_id for of in updated.values() for update in of.values() if update.run_id}
     made_by: dict[str, frozenset[AssetKey]] = {}
     if runs and watched.asks("executed_with_root_target"):
         made_by = {run.run_id: frozenset(run.asset_keys) for run in instance.get_runs(run_ids=runs)}
@@ -144,9 +151,9 @@ def _events(instance: Instance, after: int | None, last_id: int) -> Iterator[Eve
 
 def _news(
     watched: Watched, events: Iterable[Event], observed: Mapping[AssetKey, Mapping[Partition, str]]
-) -> tuple[dict[AssetKey, dict[Partition, str]], dict[AssetKey, dict[Partition, str]]]:
-    """What was made, by which run, and the versions of what something else fills, as last observed."""
-    updated: dict[AssetKey, dict[Partition, str]] = {}
+) -> tuple[dict[AssetKey, dict[Partition, Update]], dict[AssetKey, dict[Partition, str]]]:
+    """What was made, and the versions of what something else fills, as last observed."""
+    updated: dict[AssetKey, dict[Partition, Update]] = {}
     seen = {key: dict(versions) for key, versions in observed.items()}
     for event in events:
         key = event.asset_key
@@ -158,7 +165,7 @@ def _news(
             if watched.graph[key].is_executable or version is None or known.get(event.partition) == version:
                 continue
             known[event.partition] = version
-        updated.setdefault(key, {})[event.partition] = event.run_id
+        updated.setdefault(key, {})[event.partition] = Update(event.run_id, event.timestamp)
     return updated, {key: versions for key, versions in seen.items() if versions}
 
 

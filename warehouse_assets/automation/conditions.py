@@ -59,7 +59,7 @@ class ConditionSensor:
     def state(self) -> InstigatorState:
         """Where it stands."""
         stored = self._instance.event_log.get_instigator(self.origin)
-        return stored or InstigatorState(self.origin, "automation", self.declared.default_status)
+        return stored or InstigatorState(self.origin, "automation", self.declared.default_status.value)
 
     def round(self, now: float) -> Tick | None:
         """Evaluate, where it is on and its interval has passed; the tick that was recorded, where there was anything to record."""
@@ -118,7 +118,7 @@ class ConditionSensor:
                     self._location,
                     selection=list(keys),
                     partition_key=partition,
-                    tags={**self.declared.run_tags, SENSOR_TAG: self.declared.name},
+                    tags={**self.declared.tags, SENSOR_TAG: self.declared.name},
                     run_key=f"{self.origin}:{state.version + 1}:{number}",
                     instance=self._instance,
                 )
@@ -156,18 +156,16 @@ def runs_wanted(graph: AssetGraph, requested: Mapping[AssetKey, Subset]) -> Iter
     return [(tuple(keys), partition) for (_, partition), keys in runs.items()]
 
 
-def condition_sensors(
-    definitions: Definitions, location: CodeLocation, instance: Instance, declared: Iterable[Any] = ()
-) -> list[ConditionSensor]:
-    """The sensors of a code location that evaluate conditions: those `declared`, and one by default for what these are not for."""
+def condition_sensors(definitions: Definitions, location: CodeLocation, instance: Instance) -> list[ConditionSensor]:
+    """The sensors of a code location that evaluate conditions: those declared, and one by default for what these are not for."""
     from warehouse_assets.graph.selection import AssetSelection
 
     graph = definitions.graph
     left = {node.key for node in graph if node.spec.automation_condition is not None and node.is_executable}
     found = []
-    for one in declared:
+    for one in definitions.sensors:
         if isinstance(one, AutomationConditionSensorDefinition):
-            keys = left & AssetSelection.of(one.target).resolve(graph)
+            keys = left & AssetSelection.of(one.selection).resolve(graph)
             left -= keys
             found.append(ConditionSensor(one, definitions, location, instance, keys))
     if left:

@@ -58,7 +58,10 @@ class AutomationCondition(ReadyMadeConditions):
         return Not(self)
 
     def since(self, reset_condition: AutomationCondition) -> AutomationCondition:
-        """It became true later than `reset_condition` did; where both do at once, the reset wins."""
+        """It became true later than `reset_condition` did.
+
+        Where both did between two evaluations, the times of what was made and of the ticks of clocks decide; else the reset wins.
+        """
         return Since(self, _checked(reset_condition))
 
     def newly_true(self) -> AutomationCondition:
