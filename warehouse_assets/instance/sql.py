@@ -66,7 +66,7 @@ class SQLEventLog(SQLAutomation):
         by_text = {key_text(key): key for key in keys}
         name = latest_name(event_type, check_name)
         rows = self._read(self._latest, {"keys": list(by_text), "type": name, "part": partition or ""})
-        found = {row[-1]: event_from_body(*row[:-1], key=by_text[row[-1]]) for row in rows}
+        found = {text: event_from_body(at, kind, run, when, body, by_text[text]) for at, kind, run, when, body, text in rows}
         return {key: found[text] for text, key in by_text.items() if text in found}
 
     def get_latest_by_partition(
@@ -78,9 +78,8 @@ class SQLEventLog(SQLAutomation):
             query = query.where(latest.c.partition.in_(self._strings("parts")))
             parameters["parts"] = list(partitions)
         found: dict[str, dict[str, Event]] = {text: {} for text in by_text}
-        for row in self._read(query, parameters):
-            *_, text, partition = row
-            found[text][partition] = event_from_body(*row[:-2], key=by_text[text])
+        for at, kind, run, when, body, text, partition in self._read(query, parameters):
+            found[text][partition] = event_from_body(at, kind, run, when, body, by_text[text])
         return {key: found[text] for text, key in by_text.items() if found[text]}
 
     def get_latest_marks(self, event_type: EventType, keys: Iterable[AssetKey]) -> dict[AssetKey, dict[str | None, Mark]]:
