@@ -67,6 +67,7 @@ TOPICS = [
     "iceberg",
     "running",
     "planning",
+    "backfills",
     "telemetry",
     "selections",
     "jobs",
@@ -88,7 +89,7 @@ SECTIONS = {
     "resources": ("config", "resources"),
     "io_managers": ("io_manager",),
     "checks": ("definitions.checks", "definitions.check_specs", "execution.check_context"),
-    "running": ("code_location", "definitions.job", "execution", "instance", "graph", "planning"),
+    "running": ("code_location", "definitions.job", "execution", "instance", "graph", "planning", "automation", "automation_records"),
     "errors": ("errors",),
 }  # fmt: skip
 

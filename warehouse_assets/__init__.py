@@ -9,6 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from warehouse_assets.automation.backfill_runs import backfill as backfill
+    from warehouse_assets.automation_records import Backfill as Backfill
     from warehouse_assets.code_location.definitions import Definitions as Definitions
     from warehouse_assets.code_location.loaders import (
         load_asset_checks_from_current_module as load_asset_checks_from_current_module,
@@ -196,6 +198,7 @@ _HOMES = {
     "AssetsDefinition": "definitions.assets",
     "AutomationCondition": "definitions.automation_condition",
     "AutomationConditionSensorDefinition": "definitions.automation_sensor",
+    "Backfill": "automation_records",
     "BackfillPolicy": "definitions.policies",
     "Backoff": "definitions.policies",
     "Config": "config",
@@ -288,6 +291,7 @@ _HOMES = {
     "asset": "definitions.asset",
     "asset_check": "definitions.checks",
     "asset_sensor": "definitions.event_sensors",
+    "backfill": "automation.backfill_runs",
     "build_asset_context": "execution.built_contexts",
     "build_init_resource_context": "execution.built_io_contexts",
     "build_input_context": "execution.built_io_contexts",

@@ -195,6 +195,7 @@ def test_checks_are_assertions_of_the_table_that_they_read(told: Told, tmp_path:
         for table in (alone, within)
         for each in table["inputFacets"]["dataQualityAssertions"]["assertions"]
     ] == [("positive", True, "error"), ("few", True, "error")]
+    assert told.of("orders", "COMPLETE")["outputs"][0]["outputFacets"]["outputStatistics"]["rowCount"] == 2
 
 
 def test_a_failure_is_told_with_its_error_and_a_retry_is_no_other_run(told: Told) -> None:
