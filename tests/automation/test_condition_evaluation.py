@@ -24,6 +24,9 @@ from warehouse_assets import (
     multi_asset,
     observable_source_asset,
 )
+from warehouse_assets.automation.backfill_body import BackfillBody, written_targets
+from warehouse_assets.automation_records import Backfill
+from warehouse_assets.graph.partition_links import PartitionLinks
 
 ALL: set[str | None] = {None}
 AC = AutomationCondition
@@ -99,6 +102,19 @@ def test_in_progress_of_one_partition() -> None:
     world.start("days", partition="2024-03-05")
 
     assert world.tick() == {"days": {"2024-03-05"}}
+
+
+def test_in_progress_of_what_a_backfill_is_still_to_make() -> None:
+    world = World(table("days", partitions_def=DAILY, automation_condition=AC.in_progress()))
+    keys = ("2024-03-05", "2024-03-06")
+    targets = written_targets({AssetKey("days"): keys}, PartitionLinks(world.graph))
+    bodies = (BackfillBody(targets, after=0), BackfillBody([[[["other"]], None]]))
+    for number, body in enumerate(bodies):
+        assert world.instance.event_log.put_backfill(Backfill(str(number), "STARTED", 0.0, body=body.to_json()))
+    before = world.tick()
+    world.make("days", partition="2024-03-06")
+
+    assert [before, world.tick()] == [{"days": {*keys}}, {"days": {"2024-03-05"}}]
 
 
 def test_execution_failed_until_it_is_made() -> None:

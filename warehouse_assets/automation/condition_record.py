@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from warehouse_assets.automation.backfill_body import BackfillBody, read_targets
+from warehouse_assets.automation.backfills import ACTIVE
 from warehouse_assets.automation.condition_cursor import NONE, ConditionCursor, Subset
 from warehouse_assets.definitions.automation_condition import AutomationCondition, DepsMatch, Fact
+from warehouse_assets.errors import InvalidSelectionError, PartitionNotFoundError
 from warehouse_assets.events import (
     DATA_VERSION_TAG,
     PARTITION_RANGE_END_TAG,
@@ -18,7 +21,7 @@ from warehouse_assets.events import (
     RunRecord,
     RunStatus,
 )
-from warehouse_assets.graph.partition_links import Partition
+from warehouse_assets.graph.partition_links import Partition, PartitionLinks
 from warehouse_assets.keys import AssetCheckKey, AssetKey
 
 if TYPE_CHECKING:
@@ -117,6 +120,8 @@ def read_snapshot(watched: Watched, instance: Instance, cursor: ConditionCursor,
     if watched.asks("execution_failed"):
         lost = instance.get_runs(statuses="FAILURE", limit=_FAILURES)
         snapshot["failed"] = _targets(lost, watched, marks, instance, moment)
+    if watched.asks("backfill_in_progress"):
+        snapshot["in_backfills"] = _in_backfills(watched, marks, instance, moment)
     checks: dict[AssetCheckKey, bool] = {}
     if watched.asks("check_passed", "check_failed"):
         found = log.get_latest_check_events(watched.keys)
@@ -205,3 +210,22 @@ def _partitions_of(run: RunRecord, key: AssetKey, graph: AssetGraph, instance: I
         return keys
     places = [keys.index(end) for end in ends if end in keys]
     return keys[places[0] : places[1] + 1] if len(places) == 2 else ()
+
+
+def _in_backfills(
+    watched: Watched, marks: Mapping[AssetKey, Mapping[Partition, Mark]], instance: Instance, now: datetime
+) -> dict[AssetKey, Subset]:
+    """What backfills are to make and have not made yet; those of other code locations have assets that are not there."""
+    active = instance.event_log.get_backfills(statuses=ACTIVE)
+    links = PartitionLinks(watched.graph, instance, now)
+    found: dict[AssetKey, Subset] = {}
+    for body in map(BackfillBody.of, active):
+        try:
+            targets = read_targets(body.targets, watched.graph, links)
+        except (InvalidSelectionError, PartitionNotFoundError):
+            continue
+        for key in watched.keys & targets.keys():
+            made = marks.get(key, {})
+            left = (name for name in targets[key] if name not in made or made[name].storage_id <= body.after)
+            found[key] = found.get(key, NONE).union(left)
+    return found

@@ -32,6 +32,11 @@ from warehouse_assets.errors import (
 __all__ = ["app", "fail"]
 
 _COMMANDS = {
+    "automation": (
+        "warehouse_assets.cli.automation",
+        "automation",
+        "Say why automation conditions ask for an asset, or do not.",
+    ),
     "backfill": ("warehouse_assets.cli.backfill", "backfill", "Make many partitions, in runs of their own."),
     "check": ("warehouse_assets.cli.check", "check", "Evaluate the checks of stored tables."),
     "lineage": ("warehouse_assets.cli.lineage", "lineage", "Show what a table or a column is made from, and what from it."),
