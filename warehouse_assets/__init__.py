@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from warehouse_assets.automation.backfill_runs import backfill as backfill
+    from warehouse_assets.automation.condition_trial import evaluate_automation_conditions as evaluate_automation_conditions
     from warehouse_assets.automation_records import Backfill as Backfill
     from warehouse_assets.code_location.definitions import Definitions as Definitions
     from warehouse_assets.code_location.loaders import (
@@ -301,6 +302,7 @@ _HOMES = {
     "build_sensor_context": "execution.automation_contexts",
     "define_asset_job": "definitions.job",
     "delete_insert": "table_options",
+    "evaluate_automation_conditions": "automation.condition_trial",
     "graph": "definitions.graphs",
     "graph_asset": "definitions.graph_assets",
     "graph_multi_asset": "definitions.graph_assets",

@@ -98,6 +98,7 @@ class Evaluator:
         self._code_versions: Callable[[Any], str | None] | None = None
 
     def run(self, explain: Collection[AssetKey]) -> Evaluation:
+        """Evaluate all conditions, and tell why of these assets."""
         known: dict[str, set[AssetKey]] = defaultdict(set)
         results: dict[AssetKey, ConditionResult] = {}
         for key, condition in self.watched.conditions.items():
