@@ -67,7 +67,7 @@ def evaluate_automation_conditions(
     """
     from warehouse_assets.graph.selection import AssetSelection
 
-    graph: AssetGraph = defs.graph if hasattr(defs, "graph") else AssetGraph.build(defs)  # type: ignore[arg-type]
+    graph: AssetGraph = defs.graph if hasattr(defs, "graph") else AssetGraph.build(defs)
     time = evaluation_time or datetime.now(UTC)
     moment = time.replace(tzinfo=UTC) if time.tzinfo is None else time
     before = cursor or ConditionCursor()
