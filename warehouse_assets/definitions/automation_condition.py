@@ -221,7 +221,7 @@ class CronTickPassed(AutomationCondition):
         except (InvalidDefinitionError, AttributeError, TypeError) as error:
             message = getattr(error, "message", f"the cron schedule {self.cron_schedule!r} cannot be used")
             faults.add(f"the automation condition: {message}", hint=getattr(error, "hint", None))
-            faults.settle("the automation condition")
+            faults.raise_any("the automation condition")
 
     @property
     def text(self) -> str:
