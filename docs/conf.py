@@ -68,6 +68,7 @@ TOPICS = [
     "running",
     "planning",
     "backfills",
+    "declarative_automation",
     "telemetry",
     "selections",
     "jobs",

@@ -1,95 +1,123 @@
+"""`wa automation explain`, and freshness in `wa status` and `wa show`."""
+
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
-from warehouse_assets import Instance
-from warehouse_assets.cli.app import app
+from warehouse_assets import AssetKey, AssetMaterialization, Instance
+from warehouse_assets.automation_records import InstigatorState
+from warehouse_assets.events import Event
 
-pytestmark = pytest.mark.semantics(32)
+MODULE = """
+from datetime import timedelta
+from warehouse_assets import AutomationCondition, DailyPartitionsDefinition, FreshnessPolicy, asset
 
-PROJECT = """
-from warehouse_assets import RunRequest, ScheduleDefinition, SkipReason, asset, schedule, sensor
+policy = FreshnessPolicy.time_window(fail_window=timedelta(days=2), warn_window=timedelta(days=1))
+days = DailyPartitionsDefinition("2024-01-01", end_date="2024-01-05")
 
-@asset
-def orders(): ...
+@asset(freshness_policy=policy)
+def orders(): return 1
 
-daily = ScheduleDefinition("daily", cron_schedule="30 4 * * *", target="orders", execution_timezone="Europe/Berlin", description="Every day.")
+@asset(deps=[orders], automation_condition=AutomationCondition.missing() & ~AutomationCondition.any_deps_missing())
+def total(): return 2
 
-@schedule("@hourly", target=[orders])
-def broken(context):
-    raise ValueError(f"no data for {context.scheduled_execution_time:%H:%M}")
-
-@sensor(target="orders")
-def files(context):
-    if context.cursor == "b":
-        return SkipReason("nothing new")
-    context.update_cursor("b")
-    return RunRequest("b", tags={"file": "b.csv"})
+@asset(partitions_def=days, automation_condition=AutomationCondition.missing())
+def each_day(): return 3
 """
 
 
 @pytest.fixture
-def wa(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    (tmp_path / "shop_of_clock.py").write_text(PROJECT)
-    (tmp_path / "pyproject.toml").touch()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("WAREHOUSE_ASSETS_HOME", raising=False)
-
-    def run(*arguments: str, code: int = 0) -> Result:
-        result = CliRunner().invoke(app, [*arguments, "-m", "shop_of_clock.py"])
-        assert result.exit_code == code, result.output
-        return result
-
-    return run
+def shop(project: Path, wa: Callable[..., Any]) -> Callable[..., Any]:
+    (project / "automatic.py").write_text(MODULE)
+    return lambda *args: wa(*args, "-m", "automatic.py")
 
 
-def test_schedules_are_switched_and_listed(wa: Callable[..., Result]) -> None:
-    said = [wa("schedule", how, "daily").output for how in ("start", "start", "stop", "stop", "start")]
-    [broken, daily] = json.loads(wa("schedule", "list", "--json").output)
-    shown = wa("schedule", "list").output
-
-    assert said == [f"schedule daily is {how}\n" for how in ("on", "on already", "off", "off already", "on")]
-    assert (broken["status"], broken["next_tick"], broken["runs"]) == ("STOPPED", None, "orders")
-    assert (daily["status"], daily["when"], daily["description"]) == ("RUNNING", "30 4 * * * (Europe/Berlin)", "Every day.")
-    assert daily["next_tick"] > 1_700_000_000
-    assert "wa daemon" in shown
+def made(key: str, partition: str | None = None) -> None:
+    with Instance.get() as instance:
+        data = AssetMaterialization(AssetKey(key), partition=partition)
+        instance.store_events([Event("ASSET_MATERIALIZATION", "", 1_700_000_000.0, data=data)])
 
 
-def test_a_schedule_is_tried_at_a_time(wa: Callable[..., Result]) -> None:
-    tried = wa("schedule", "tick", "daily", "--at", "2024-03-31T04:30").output
-    failed = wa("schedule", "tick", "broken", "--at", "2024-03-31T05:00+00:00", code=1).output
-    times = wa("schedule", "preview", "daily", "--count", "2").output.splitlines()
+def test_why_an_asset_is_not_asked_for_and_why_it_is(shop: Callable[..., Any]) -> None:
+    before = shop("automation", "explain", "total")
+    made("orders")
+    with Instance.get() as instance:
+        origin = "automatic.py:default_automation_condition_sensor"
+        assert instance.event_log.set_instigator(InstigatorState(origin, "automation", "RUNNING"))
+    after = shop("automation", "explain", "total")
 
-    assert tried == "would run: orders  key shop_of_clock:daily:1711852200\n"
-    assert "ValueError: no data for 05:00" in failed
-    assert [time[10:16] for time in times] == ["T04:30", "T04:30"]
+    assert before.out.splitlines() == [
+        "total is not asked for now",
+        "The sensor default_automation_condition_sensor is off: nothing is asked for until it is on.",
+        "",
+        "✗ missing & ~any_deps_missing",
+        "  ✓ missing",
+        "  ✗ ~any_deps_missing",
+        "    ✓ any_deps_missing",
+        "      ✓ missing & ~will_be_requested [orders]",
+        "        ✓ missing",
+        "        ✓ ~will_be_requested",
+        "          ✗ will_be_requested",
+    ]
+    assert after.out.splitlines()[:3] == [
+        "total is asked for now",
+        "The sensor default_automation_condition_sensor has not evaluated it yet.",
+        "",
+    ]
 
 
-def test_a_sensor_is_tried_and_its_cursor_changed(wa: Callable[..., Result], tmp_path: Path) -> None:
-    tried = wa("sensor", "tick", "files").output
-    cursors = [wa("sensor", "cursor", "files", *options).output for options in ((), ("--set", "b"), ())]
-    skipped = wa("sensor", "tick", "files").output
-    cleared = wa("sensor", "cursor", "files", "--clear").output
-    submitted = [wa("sensor", "tick", "files", "--submit").output for _ in range(2)]
-    with Instance.local(tmp_path / ".warehouse_assets") as instance:
-        runs = [(run.run_key, run.tags["file"], run.status) for run in instance.get_runs()]
+def test_why_for_partitions_and_for_programs(shop: Callable[..., Any]) -> None:
+    made("each_day", "2024-01-02")
 
-    assert tried == "would run: orders  key shop_of_clock:files:b  file=b.csv\ncursor: b\n"
-    assert cursors == ["none\n", "b\n", "b\n"]
-    assert skipped == "no run: nothing new\ncursor: b\n"
-    assert cleared == "none\n"
-    assert submitted[0].startswith("waits: orders")
-    assert runs == [("shop_of_clock:files:b", "b.csv", "QUEUED")]
+    text = shop("automation", "explain", "each_day").out.splitlines()
+    told = json.loads(shop("automation", "explain", "each_day", "--json").out)
+
+    assert (text[0], text[3]) == (
+        "each_day is asked for now: 2024-01-01, 2024-01-03, 2024-01-04",
+        "✓ missing: 2024-01-01, 2024-01-03, 2024-01-04",
+    )
+    assert told == {
+        "key": "each_day",
+        "requested": True,
+        "partitions": ["2024-01-01", "2024-01-03", "2024-01-04"],
+        "sensor": "default_automation_condition_sensor",
+        "status": "STOPPED",
+        "last_evaluated": None,
+        "condition": {
+            "condition": "missing",
+            "of": "each_day",
+            "true": True,
+            "partitions": ["2024-01-01", "2024-01-03", "2024-01-04"],
+            "asked": 4,
+            "parts": [],
+        },
+    }
 
 
-def test_what_there_is_not_is_told(wa: Callable[..., Result]) -> None:
-    result = CliRunner().invoke(app, ["schedule", "start", "dialy", "-m", "shop_of_clock.py"])
+def test_an_asset_without_a_condition_and_one_that_is_not_there(shop: Callable[..., Any]) -> None:
+    answers = [shop("automation", "explain", key) for key in ("orders", "ordres")]
 
-    assert "there is no schedule 'dialy'" in str(result.exception)
-    assert wa("sensor", "ticks", "files").output == "sensor files was never evaluated\n"
-    assert json.loads(wa("sensor", "ticks", "files", "--json").output) == []
+    assert [(answer.code, answer.err.partition(".")[0]) for answer in answers] == [
+        (2, "Error: the asset 'orders' has no automation condition"),
+        (2, "Error: there is no asset 'ordres'"),
+    ]
+
+
+def test_freshness_in_status_and_show(shop: Callable[..., Any]) -> None:
+    never = shop("show", "orders").out
+    made("orders")
+    status, shown = shop("status").out, shop("show", "orders").out
+    facts = [json.loads(shop(*args, "--json").out) for args in (("status",), ("show", "orders"), ("show", "total"))]
+
+    assert "freshness     UNKNOWN: it was never made\n" in never
+    assert "freshness FAIL: it was made more than 2 days ago" in status
+    assert "freshness     FAIL: it was made more than 2 days ago\n" in shown
+    expected = {"state": "FAIL", "reason": "it was made more than 2 days ago", "latest": 1_700_000_000.0}
+    assert ["freshness" in each for each in facts[0]] == [key == "orders" for key in (each["key"] for each in facts[0])]
+    assert facts[1]["freshness"] == expected
+    assert (facts[2]["freshness"], facts[2]["automation"]) == (None, "missing & ~any_deps_missing")
