@@ -169,13 +169,13 @@ class DuckDBIOManager(TableIOManager):
         self, connection: duckdb.DuckDBPyConnection, context: OutputContext, table: TableSlice, incoming: Incoming
     ) -> tuple[int | None, int | None]:
         """Write the rows; how many the table has, and the partitions where some are written. A view has none."""
-        quoted, options = full_name(connection, table.name), context.table_options
+        quoted, options, database = full_name(connection, table.name), context.table_options, self._database_of(table.name)
         words = descriptions(options, context.asset_key)
         if is_view(context):
-            put_view(connection, table.name, incoming.query)
+            put_view(connection, database, table.name, incoming.query)
             describe_columns(connection, quoted, words)
             return None, None
-        drop_view(connection, table.name)
+        drop_view(connection, database, table.name)
         incoming = sorted_rows(connection, incoming, options.sort_by, context.asset_key)
         if not keeps_rows(options.mode) and table.partitions is None:
             statement = f"create or replace table {quoted} as {incoming.query}"
@@ -321,7 +321,7 @@ class DuckDBIOManager(TableIOManager):
             return False
         with self._writing(context, name) as connection:
             found = exists(connection, name)
-            drop_view(connection, name)
+            drop_view(connection, self._database_of(name), name)
             connection.execute(f"drop table if exists {full_name(connection, name)}")
             if is_tracked(connection):
                 forget(connection, name)
