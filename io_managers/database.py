@@ -81,6 +81,7 @@ class Database:
         self._yields_until = self._asks_at = self._paused_until = 0.0
         self._own = threading.local()
         self.commit_lock = threading.Lock()
+        self.commits = 0
         self._tables: dict[str, threading.RLock] = {}
         self._root: duckdb.DuckDBPyConnection | None = None
         self._read_only = False

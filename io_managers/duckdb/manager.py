@@ -331,7 +331,7 @@ class DuckDBIOManager(TableIOManager):
         """A frame that keeps the lease as long as it may read."""
         if context.table_version is not None:
             table = replace(table, name=place_of_version(lease.connection, table.name, context.table_version))
-        relation, columns = self.select(lease.connection, context, table, kind)
+        relation, columns = self.select(lease.connection, context, table, kind, self._database_of(table.name))
         casts = [column.expression for column in columns if column.casts]
         match kind:
             case FrameType.LAZY:
@@ -350,9 +350,14 @@ class DuckDBIOManager(TableIOManager):
         return _whole_frame(relation, columns, kind)
 
     def select(
-        self, connection: duckdb.DuckDBPyConnection, context: InputContext, table: TableSlice, kind: FrameType
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        context: InputContext,
+        table: TableSlice,
+        kind: FrameType,
+        unchanged: Database | None = None,
     ) -> tuple[duckdb.DuckDBPyRelation, list[Column]]:
-        """The part of a table that is asked for, and its columns as a frame of type `kind` has them."""
+        """The part of a table that is asked for, and its columns as a frame of type `kind` has them; see `remembered`."""
         quoted = full_name(connection, table.name)
         try:
             relation = connection.sql(f"from {quoted}")
@@ -362,7 +367,7 @@ class DuckDBIOManager(TableIOManager):
             raise missing_table(context, str(table.name), str(self._database_of(table.name))) from None
         stored = dict(zip(relation.columns, map(str, relation.types), strict=True))
         check_columns(context, table.columns, list(stored))
-        dtypes = remembered(connection, table.name, stored)
+        dtypes = remembered(connection, table.name, stored, unchanged)
         polars = kind in (FrameType.POLARS, FrameType.LAZY)
         columns = [Column.of(name, stored[name], dtypes.get(name), polars=polars) for name in table.columns or stored]
         if kind is FrameType.RELATION:
