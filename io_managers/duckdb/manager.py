@@ -107,6 +107,9 @@ class DuckDBIOManager(TableIOManager):
     def sql_naming(self) -> SQLNaming:
         return SQLNaming("duckdb", self.schema_, "memory" if self.database == ":memory:" else Path(self.database).stem)
 
+    def sql_functions(self) -> Mapping[str, Any]:
+        return named_functions(self.functions)
+
     @property
     def _database(self) -> Database:
         return self._memory if self.database == ":memory:" else Database.of(self.database)

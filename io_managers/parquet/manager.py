@@ -19,6 +19,7 @@ from io_managers.column_fitting import joint_schema
 from io_managers.deferred import Deferred
 from io_managers.files import Files, Stamp
 from io_managers.frames import FrameType, is_polars, table_schema
+from io_managers.functions import named_functions
 from io_managers.lazy_lineage import lineage_metadata
 from io_managers.parquet.files import Footers, ParquetFiles
 from io_managers.parquet.merging import judge_keys, merged_file
@@ -108,6 +109,9 @@ class ParquetIOManager(TableIOManager):
 
     def run_sql(self, context: OutputContext, sql: Any) -> TableStats:
         return self._stream(context, sql) if self._streams(context) else super().run_sql(context, sql)
+
+    def sql_functions(self) -> Mapping[str, Any]:
+        return named_functions(self.functions)
 
     @property
     def called_functions(self) -> Sequence[Any]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from warehouse_assets.tables import SQLNaming, TableSchema, TableStats, TableVersion
 
 __all__ = [
+    "CallsFunctions",
     "ChecksAssets",
     "DropsTables",
     "KeepsOpen",
@@ -84,6 +85,14 @@ class NamesTables(Protocol):
 
     def sql_naming(self) -> SQLNaming:
         """The dialect, and the default schema; asked without looking into the store."""
+
+
+@runtime_checkable
+class CallsFunctions(Protocol):
+    """Has an engine whose SQL can call Python functions, whose code then counts like that of the SQL."""
+
+    def sql_functions(self) -> Mapping[str, Any]:
+        """The functions, by their names in SQL, without case."""
 
 
 @runtime_checkable

@@ -42,7 +42,7 @@ class KnownTables:
         name = tuple(parts)
         if (found := self._found.get(name)) is None:
             found = self._found[name] = self._matching(name)
-        return [key for key in found if key != own] or [*found]
+        return [key for key in found if key != own] or list(found)
 
     def _matching(self, parts: tuple[str, ...]) -> Sequence[AssetKey]:
         for fold in (str, str.casefold):
