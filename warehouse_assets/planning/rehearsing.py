@@ -131,7 +131,8 @@ class RehearsedTables:
                 return UnknownColumnsError(f"its I/O manager {type(manager).__name__} tells no columns before a write")
             return self._stack.enter_context(manager.rehearsal())
         except Exception as error:  # noqa: BLE001 - a store that cannot be reached: a plan says so, and goes on
-            return UnknownColumnsError(f"the I/O manager {name!r}: {error_line(error)}")
+            what = error.message if isinstance(error, WarehouseAssetsError) else error_line(error)
+            return UnknownColumnsError(f"the I/O manager {name!r}: {what}")
 
     def _recalled(self, key: AssetKey) -> TableSchema | UnknownColumnsError | None:
         try:
