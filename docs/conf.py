@@ -67,6 +67,7 @@ TOPICS = [
     "iceberg",
     "running",
     "planning",
+    "telemetry",
     "selections",
     "jobs",
     "loading",

@@ -6,7 +6,7 @@ import builtins
 import datetime as dt
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -27,6 +27,7 @@ __all__ = [
     "MetadataValue",
     "NullMetadataValue",
     "PathMetadataValue",
+    "RecordedMetadata",
     "RunMetadataValue",
     "TableColumnLineageMetadataValue",
     "TableMetadataValue",
@@ -328,10 +329,12 @@ def _as_json(value: Any) -> Any:
         raise InvalidMetadataError(f"a value given as JSON metadata cannot be written as JSON: {error}") from None
 
 
-def normalize_metadata(metadata: Mapping[str, Any] | None) -> dict[str, MetadataValue]:
+def normalize_metadata(metadata: Mapping[str, Any] | None) -> Mapping[str, MetadataValue]:
     """Each plain value of `metadata` as its MetadataValue; errors name the key at fault."""
     if not metadata:
         return {}
+    if isinstance(metadata, RecordedMetadata):
+        return metadata
     normalized = {}
     for name, value in metadata.items():
         if not isinstance(name, str):
@@ -351,6 +354,38 @@ def metadata_to_json(metadata: Mapping[str, MetadataValue]) -> dict[str, Any]:
 def metadata_from_json(data: Mapping[str, Any]) -> dict[str, MetadataValue]:
     """The metadata that `metadata_to_json` wrote; a kind from a later version is kept as JSON."""
     return {name: _BY_KIND.get(kind, JsonMetadataValue).from_json(value) for name, (kind, value) in data.items()}
+
+
+class RecordedMetadata(Mapping[str, MetadataValue]):
+    """Metadata as the text that a record keeps, JSON as of `metadata_to_json`; it is read when it is first looked at."""
+
+    __slots__ = ("_found", "_text")
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+        self._found: Mapping[str, MetadataValue] | None = None
+
+    def _values(self) -> Mapping[str, MetadataValue]:
+        if self._found is None:
+            import json
+
+            self._found = metadata_from_json(json.loads(self._text))
+        return self._found
+
+    def __getitem__(self, name: str) -> MetadataValue:
+        return self._values()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values())
+
+    def __len__(self) -> int:
+        return len(self._values())
+
+    def __bool__(self) -> bool:
+        return self._text != b"{}"
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
 
 
 def stats_metadata(stats: TableStats) -> dict[str, MetadataValue]:

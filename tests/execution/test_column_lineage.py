@@ -191,6 +191,28 @@ def test_what_was_recorded_is_taken_over_while_nothing_changed(tmp_path: Path, m
     assert shown(recorded(instance, "marts/days"))["id"] == "direct shop/orders.id"
 
 
+@pytest.mark.parametrize("kind", ["duckdb", "parquet"])
+def test_it_is_taken_over_from_sources_that_nothing_is_recorded_of(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worked_out: list[object] = []
+    work_out = asset_columns._worked_out
+    monkeypatch.setattr(asset_columns, "_worked_out", lambda *told: worked_out.append(told[2]) or work_out(*told))
+    lake, instance = tmp_path / "lake", Instance.ephemeral()
+    lake.mkdir()
+    resources = {"io_manager": STORES[kind](tmp_path), "lake": ParquetIOManager(base_path=str(tmp_path))}
+    definitions = Definitions(
+        [SourceAsset(["lake", "days"], io_manager_key="lake"), sql_asset("marts/all", "select * from lake.days")],
+        resources=resources,
+    )
+    for columns in ({"day": [1]}, {"day": [2]}, {"day": [3], "size": [4]}):
+        pl.DataFrame(columns).write_parquet(lake / "days.parquet")
+        definitions.materialize(instance=instance)
+
+    assert worked_out == [((("lake", "days"), ("day",)),), ((("lake", "days"), ("day", "size")),)]
+    assert shown(recorded(instance, "marts/all")) == {"day": "direct lake/days.day", "size": "direct lake/days.size"}
+
+
 def test_sql_that_was_edited_since_tells_what_it_will_make(tmp_path: Path) -> None:
     instance = Instance.ephemeral()
     resources = {"io_manager": STORES["duckdb"](tmp_path)}

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import json
+import pickle
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from warehouse_assets.errors import InstanceError
-from warehouse_assets.events import Event, RunRecord
+from warehouse_assets.events import AssetObservation, Event, RunRecord
 from warehouse_assets.instance.codec import event_body, event_from_body, key_text, run_body, run_from_body
 from warehouse_assets.keys import AssetKey
+from warehouse_assets.metadata import MetadataValue
 from warehouse_assets.resources import EnvVar
+from warehouse_assets.testing.event_log import METADATA, ORDERS
 
 
 def test_an_event_that_says_nothing_takes_no_room() -> None:
@@ -50,3 +54,15 @@ def test_what_is_not_json_is_an_error() -> None:
 def test_no_two_keys_share_a_text(one: str, other: str) -> None:
     assert key_text(AssetKey(one)) != key_text(AssetKey(other))
     assert "\0" not in key_text(AssetKey(one))
+
+
+@pytest.mark.parametrize(
+    "metadata", [{}, METADATA, {"nan": MetadataValue.float(float("nan"))}], ids=["none", "all kinds", "NaN"]
+)
+def test_what_was_recorded_with_a_table_is_read_when_it_is_looked_at(metadata: dict[str, MetadataValue]) -> None:
+    event = Event("ASSET_OBSERVATION", "r1", 1.5, "s", "seen", AssetObservation(ORDERS, "d", metadata, "mon", {"a": "1"}))
+
+    again = event_from_body(7, event.event_type, "r1", 1.5, event_body(event))
+
+    assert repr(again) == repr(replace(event, storage_id=7))
+    assert repr(pickle.loads(pickle.dumps(again))) == repr(again)

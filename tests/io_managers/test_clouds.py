@@ -47,17 +47,33 @@ def found(manager: Any) -> dict[str, int]:
     }
 
 
-class TestParquet(SQLContract, PartitionSQLContract, StagingContract):
-    STORE = "Parquet in the clouds"
+class Parquet:
+    """What does not depend on the cloud is tried in one of them."""
 
-    @pytest.fixture
-    def manager(self, cloud):
-        return parquet(cloud)
+    STORE = "Parquet in the clouds"
 
     def peek(self, manager, key):
         files = manager._files.fs
         files.invalidate_cache()
         return pl.concat([pl.read_parquet(files.cat(path)) for path in files.find(manager._files.root)], how="diagonal_relaxed")
+
+
+class TestSQL(Parquet, SQLContract):
+    @pytest.fixture
+    def manager(self, azurite):
+        return parquet(azurite)
+
+
+class TestPartitionSQL(Parquet, PartitionSQLContract):
+    @pytest.fixture
+    def manager(self, gcs):
+        return parquet(gcs)
+
+
+class TestStaging(Parquet, StagingContract):
+    @pytest.fixture
+    def manager(self, swift):
+        return parquet(swift)
 
 
 @pytest.fixture(params=["parquet", "csv"])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import os
+import ssl
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -24,6 +27,22 @@ _KEPT = ("information_schema", "mysql", "performance_schema", "sys")
 def pytest_configure() -> None:
     # Read when gcsfs is imported, by whichever test: it would speak a protocol that the emulator of Google's cloud does not.
     os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
+    _trust_one_authority()
+
+
+def _trust_one_authority() -> None:
+    """Let this process and those it starts read one certificate instead of all the machine's.
+
+    Drivers read them for each connection, also for one without encryption, which takes longer than most tests.
+    """
+    bundle = ssl.get_default_verify_paths().cafile
+    if bundle is None:
+        return
+    end = "-----END CERTIFICATE-----\n"
+    with tempfile.NamedTemporaryFile("w", prefix="wa-authority-", suffix=".pem", delete=False) as file:
+        file.write(Path(bundle).read_text().partition(end)[0] + end)
+    os.environ["SSL_CERT_FILE"] = file.name
+    atexit.register(Path(file.name).unlink, missing_ok=True)
 
 
 @pytest.fixture(scope="session")
@@ -39,10 +58,16 @@ def postgres_address(meeting_place: Path) -> Iterator[dict[str, Any]]:
         yield address
 
 
+@pytest.fixture(scope="session")
+def _postgres_databases(postgres_address: dict[str, Any]) -> Iterator[postgres_server.Databases]:
+    with closing(postgres_server.Databases(postgres_address)) as databases:
+        yield databases
+
+
 @pytest.fixture
-def postgres(postgres_address: dict[str, Any]) -> Iterator[Database]:
+def postgres(_postgres_databases: postgres_server.Databases) -> Iterator[Database]:
     """An empty database on a PostgreSQL server."""
-    with postgres_server.fresh_database(postgres_address) as database:
+    with _postgres_databases.lent() as database:
         yield database
 
 

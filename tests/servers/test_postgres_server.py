@@ -4,7 +4,7 @@ from contextlib import closing
 from typing import Any
 
 from tests.servers.database import Database
-from tests.servers.postgres_server import fresh_database
+from tests.servers.postgres_server import Databases, fresh_database
 
 
 def test_adbc_loads_and_reads_arrow(postgres: Database) -> None:
@@ -52,3 +52,26 @@ def test_a_database_is_dropped_also_when_somebody_is_connected(postgres: Databas
         names = {name for (name,) in connection.execute("select datname from pg_database")}
 
     assert (dropped.name in names, postgres.name in names) == (False, True)
+
+
+def test_a_database_that_is_lent_again_is_as_new(postgres_address: dict[str, Any]) -> None:
+    import psycopg
+
+    def described(connection: psycopg.Connection[Any]) -> list[Any]:
+        schemas = "select nspname, nspowner::regrole::text, nspacl::text from pg_namespace where nspname !~ '^pg_' order by 1"
+        relations = "select count(*), (select count(*) from pg_proc), (select count(*) from pg_type) from pg_class"
+        return [connection.execute(query).fetchall() for query in (schemas, relations, "show lock_timeout")]
+
+    with closing(Databases(postgres_address)) as databases:
+        with databases.lent() as first, psycopg.connect(first.url, autocommit=True) as connection:
+            new = described(connection)
+            connection.execute(
+                'create schema "it\'s"; create table "it\'s".t (n int primary key); create table public.t (n int)'
+            )
+            connection.execute("create function f() returns int language sql as 'select 1'")
+            connection.execute(f"alter database {first.name} set lock_timeout = 77")
+        with databases.lent() as second, psycopg.connect(second.url) as connection:
+            again = described(connection)
+
+    assert second.name == first.name
+    assert again == new

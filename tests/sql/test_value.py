@@ -298,7 +298,7 @@ class Colour(Enum):
         (pl.Series([1, 2]), [1, 2]),
         (pa.array([1, 2]), [1, 2]),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_values_of_python_are_those_that_databases_have(value, bound):
     _, parameters = SQL("select {x}", x=value).render()

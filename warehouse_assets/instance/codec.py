@@ -12,6 +12,8 @@ import msgspec
 from warehouse_assets.automation_records import InstigatorKind, Tick, TickStatus
 from warehouse_assets.errors import InstanceError
 from warehouse_assets.events import (
+    AssetMaterialization,
+    AssetObservation,
     CodeLocation,
     ErrorInfo,
     Event,
@@ -21,7 +23,8 @@ from warehouse_assets.events import (
     event_data_from_json,
     event_data_to_json,
 )
-from warehouse_assets.keys import AssetKey
+from warehouse_assets.keys import AssetCheckKey, AssetKey
+from warehouse_assets.metadata import RecordedMetadata
 
 __all__ = [
     "event_body",
@@ -60,18 +63,59 @@ def event_body(event: Event) -> str:
     return _dumps(body) if body else "{}"
 
 
-def event_from_body(storage_id: int, event_type: EventType, run_id: str, timestamp: float, text: str) -> Event:
-    """The event whose body `event_body` wrote."""
-    body = _loads(text)
+class _Table(msgspec.Struct):
+    """What the body of a materialization or observation says of its table; its metadata is most of it, and is left as it is."""
+
+    asset: list[str]
+    description: str | None
+    metadata: msgspec.Raw
+    partition: str | None
+    tags: dict[str, str]
+
+
+class _TableBody(msgspec.Struct):
+    """The body of a materialization or observation."""
+
+    data: _Table
+    step: str | None = None
+    message: str | None = None
+
+
+_TABLES: Mapping[str, type[AssetMaterialization]] = {
+    "ASSET_MATERIALIZATION": AssetMaterialization,
+    "ASSET_OBSERVATION": AssetObservation,
+}
+_decode_table = msgspec.json.Decoder(_TableBody).decode
+
+
+def event_from_body(
+    storage_id: int, event_type: EventType, run_id: str, timestamp: float, text: str, key: AssetKey | None = None
+) -> Event:
+    """The event whose body `event_body` wrote; `key` is that of its asset, where it is at hand."""
+    if (cls := _TABLES.get(event_type)) is not None:
+        try:
+            table = (body := _decode_table(text)).data
+        except (msgspec.DecodeError, UnicodeEncodeError):  # what `json` wrote, or nothing that one could read
+            pass
+        else:
+            metadata = RecordedMetadata(bytes(table.metadata))
+            made = cls(key or AssetKey(table.asset), table.description, metadata, table.partition, table.tags)
+            return Event(event_type, run_id, timestamp, body.step, body.message, made, storage_id)
+    return _event_from_loaded(storage_id, event_type, run_id, timestamp, _loads(text))
+
+
+def _event_from_loaded(storage_id: int, event_type: EventType, run_id: str, timestamp: float, body: Any) -> Event:
     data = event_data_from_json(event_type, body.get("data"))
     return Event(event_type, run_id, timestamp, body.get("step"), body.get("message"), data, storage_id)
 
 
 def run_body(run: RunRecord) -> str:
-    """What a run says beside what has a column of its own: its tags, assets, configuration and location."""
+    """What a run says beside what has a column of its own: its tags, assets, checks, configuration and location."""
     body: dict[str, Any] = {"tags": run.tags, "assets": [key.path for key in run.asset_keys], "config": run.config}
     if run.location is not None:
         body["location"] = asdict(run.location)
+    if run.check_keys is not None:
+        body["checks"] = [key.to_escaped_string() for key in run.check_keys]
     return _dumps(body)
 
 
@@ -90,8 +134,10 @@ def run_from_body(
     body = _loads(text)
     keys = tuple(AssetKey(path) for path in body["assets"])
     location = CodeLocation(**body["location"]) if "location" in body else None
+    checks = tuple(map(AssetCheckKey.from_escaped_string, body["checks"])) if "checks" in body else None
+    tags, config = body["tags"], body["config"]
     return RunRecord(
-        run_id, status, created, started, ended, job_name, body["tags"], keys, body["config"], run_key, location, heartbeat
+        run_id, status, created, started, ended, job_name, tags, keys, config, run_key, location, heartbeat, checks
     )
 
 

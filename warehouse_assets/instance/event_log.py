@@ -10,13 +10,15 @@ from typing import Any
 from warehouse_assets.errors import InstanceError, RunNotFoundError
 from warehouse_assets.events import AssetCheckEvaluation, Event, EventType, RunRecord, RunStatus
 from warehouse_assets.instance.automation import AutomationLog
-from warehouse_assets.keys import AssetKey
+from warehouse_assets.keys import AssetCheckKey, AssetKey
 
 __all__ = [
+    "CHECKS",
     "EVERYTHING",
     "EVERY_RUN",
     "EventFilter",
     "EventLog",
+    "Mark",
     "RunFilter",
     "filed_as",
     "latest_name",
@@ -72,6 +74,7 @@ class RunFilter:
     job_name: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     run_keys: Collection[str] | None = None
+    run_ids: Collection[str] | None = None
 
     def accepts(self, run: RunRecord) -> bool:
         """Whether the run fits."""
@@ -80,10 +83,20 @@ class RunFilter:
             and (self.job_name is None or run.job_name == self.job_name)
             and all(run.tags.get(name) == value for name, value in self.tags.items())
             and (self.run_keys is None or run.run_key in self.run_keys)
+            and (self.run_ids is None or run.run_id in self.run_ids)
         )
 
 
 EVERY_RUN = RunFilter()
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where and when an event is in the record, without what it says."""
+
+    storage_id: int
+    run_id: str
+    timestamp: float
 
 
 class EventLog(AutomationLog):
@@ -126,6 +139,14 @@ class EventLog(AutomationLog):
 
         The assets are in the order of `keys`, their partitions in none.
         """
+
+    @abstractmethod
+    def get_latest_marks(self, event_type: EventType, keys: Iterable[AssetKey]) -> dict[AssetKey, dict[str | None, Mark]]:
+        """Where the latest event of this type is, of each asset that has one as a whole (None) and of each of its partitions."""
+
+    @abstractmethod
+    def get_latest_check_events(self, keys: Iterable[AssetKey]) -> dict[AssetCheckKey, Event]:
+        """The latest evaluation of each check of these assets, of whichever partition."""
 
     @abstractmethod
     def get_partitions(self, event_type: EventType, key: AssetKey) -> dict[str, int]:
@@ -191,6 +212,9 @@ def filed_as(event: Event) -> Sequence[str]:
     if isinstance(event.data, AssetCheckEvaluation):
         return event.event_type, latest_name(event.event_type, event.data.check_name)
     return (event.event_type,)
+
+
+CHECKS = "ASSET_CHECK_EVALUATION:"  # in front of the name of a check
 
 
 def latest_name(event_type: EventType, check_name: str | None) -> str:

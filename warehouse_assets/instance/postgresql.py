@@ -11,12 +11,23 @@ from sqlalchemy.dialects import postgresql
 
 from warehouse_assets.errors import ExtraRequiredError, InstanceError
 from warehouse_assets.instance.batch import Batch
-from warehouse_assets.instance.schema import ANY_TEXT, VERSION, create, events, latest, migrate, stored_version
+from warehouse_assets.instance.schema import (
+    ANY_TEXT,
+    VERSION,
+    create,
+    events,
+    events_by_asset,
+    latest,
+    migrate,
+    stored_version,
+)
 from warehouse_assets.instance.sql import SQLEventLog
 
 __all__ = ["PostgreSQLEventLog"]
 
 SCHEMA = "warehouse_assets"
+# Said here and not with the table, as it has SQLAlchemy load all it knows of PostgreSQL, which runs on SQLite would wait for.
+events_by_asset.dialect_kwargs["postgresql_where"] = events_by_asset.dialect_kwargs["sqlite_where"]
 _TURN = sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:schema, 0))")
 _INSERT_EVENTS = events.insert().returning(events.c.id, sort_by_parameter_order=True)
 _insert_latest = postgresql.insert(latest)

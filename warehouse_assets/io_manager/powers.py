@@ -28,6 +28,7 @@ __all__ = [
     "ScansInDuckDB",
     "StagedTable",
     "StagesTables",
+    "TellsColumns",
 ]
 
 
@@ -60,6 +61,14 @@ class ScansInDuckDB(Protocol):
 
     def duckdb_scan(self, connection: Any, context: InputContext) -> str:
         """A SQL expression for `FROM` that reads the table on this connection, which may be prepared for it."""
+
+
+@runtime_checkable
+class TellsColumns(Protocol):
+    """Knows the columns of the tables that its SQL reads, without an answer to a query."""
+
+    def column_names(self, source: TableSource) -> Sequence[str] | None:
+        """The columns of a stored table; None where another store has to be asked."""
 
 
 @runtime_checkable
