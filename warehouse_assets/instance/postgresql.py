@@ -11,13 +11,17 @@ from sqlalchemy.dialects import postgresql
 
 from warehouse_assets.errors import ExtraRequiredError, InstanceError
 from warehouse_assets.instance.batch import Batch
-from warehouse_assets.instance.schema import ANY_TEXT, VERSION, create, events, latest, migrate, stored_version
+from warehouse_assets.instance.schema import ANY_TEXT, VERSION, create, events, latest, stored_version
 from warehouse_assets.instance.sql import SQLEventLog
 
 __all__ = ["PostgreSQLEventLog"]
 
 SCHEMA = "warehouse_assets"
 _TURN = sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:schema, 0))")
+_SIZE = sa.text(
+    "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = :schema AND c.relkind = 'r'"
+)
 _INSERT_EVENTS = events.insert().returning(events.c.id, sort_by_parameter_order=True)
 _insert_latest = postgresql.insert(latest)
 _UPSERT_LATEST = _insert_latest.on_conflict_do_update(
@@ -33,6 +37,8 @@ class PostgreSQLEventLog(SQLEventLog):
     connection that was cut while nothing used it is made anew; a write that is cut off is not repeated, as nobody can know whether it
     took place, and raises InstanceError.
     """
+
+    _kind = "postgresql"
 
     def __init__(self, url: str, *, schema: str = SCHEMA, timeout: float = 60.0) -> None:
         address = sa.make_url(url).set(drivername="postgresql+psycopg")
@@ -61,6 +67,17 @@ class PostgreSQLEventLog(SQLEventLog):
 
     def __repr__(self) -> str:
         return f"PostgreSQLEventLog({self._shown!r})"
+
+    @property
+    def _place(self) -> str:
+        return f"{self._shown}, schema {self._schema}"
+
+    def _byte_size(self, connection: sa.Connection) -> int:
+        return int(connection.scalar(_SIZE, {"schema": self._schema}))
+
+    def _give_back(self) -> None:
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("VACUUM (ANALYZE) events, latest, runs, run_tags, ticks")
 
     def _insert_events(self, connection: sa.Connection, batch: Batch) -> None:
         names = ("run_id", "event_type", "timestamp", "asset_key", "body")
@@ -104,6 +121,8 @@ class PostgreSQLEventLog(SQLEventLog):
             if version == 0:
                 create(connection)
             elif version < VERSION:
+                from warehouse_assets.instance.migrations import migrate
+
                 migrate(connection, version)
 
     def _hint(self, fault: str) -> str | None:
