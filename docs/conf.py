@@ -68,6 +68,7 @@ TOPICS = [
     "running",
     "instance",
     "planning",
+    "telemetry",
     "selections",
     "jobs",
     "loading",

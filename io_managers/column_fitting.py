@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import polars as pl
-
+from io_managers.deferred import Deferred
 from warehouse_assets.errors import SchemaChangedError
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.table_options import SchemaPolicy
+
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = Deferred("polars")
 
 __all__ = ["Fitting", "fitting", "joint_schema"]
 

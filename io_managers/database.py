@@ -79,6 +79,8 @@ class Database:
         self._waiting = 0
         self._keeps_open = False
         self._closing: threading.Timer | None = None
+        self._released = 0.0
+        self.block_size: int | None = None  # known once a table was measured, until the file is closed
 
     @classmethod
     def of(cls, path: str) -> Database:
@@ -147,9 +149,9 @@ class Database:
             if not self._keeps_open or (self._turns is not None and self._turns.someone_waits()):
                 self._let_go()
                 return
-            self._closing = threading.Timer(LINGER, self._let_go_if_idle)
-            self._closing.daemon = True
-            self._closing.start()
+            self._released = time.monotonic()
+            if self._closing is None:
+                self._close_in(LINGER)
 
     def keep_open(self, keep: bool) -> None:
         """Whether the file, once opened, is kept for a moment after its last use, since another follows: opening it is slow."""
@@ -163,6 +165,22 @@ class Database:
             if not self._users and self._root is not None and self.path is not None:
                 self._let_go()
 
+    def _close_in(self, seconds: float) -> None:
+        self._closing = threading.Timer(seconds, self._let_go_if_lingered)
+        self._closing.daemon = True
+        self._closing.start()
+
+    def _let_go_if_lingered(self) -> None:
+        """Close the file once it was kept for long enough: one timer goes on through uses that follow each other quickly."""
+        with self.lock:
+            if threading.current_thread() is not self._closing:
+                return
+            self._closing = None
+            if (left := self._released + LINGER - time.monotonic()) <= 0:
+                self._let_go_if_idle()
+            elif not self._users:
+                self._close_in(left)
+
     def _let_go(self) -> None:
         """Close the file, which nobody uses."""
         assert self._root is not None
@@ -170,7 +188,7 @@ class Database:
             self._closing.cancel()
             self._closing = None
         self._root.close()
-        self._root = None
+        self._root = self.block_size = None
         self._closed.notify_all()
 
     def close(self) -> None:
@@ -182,11 +200,8 @@ class Database:
 
     def _try_lease(self, reads_only: bool, config: Mapping[str, Any]) -> Lease:
         with self.lock:
-            if self._closing is not None:
-                self._closing.cancel()
-                self._closing = None
-                if self._config != config or (self._read_only and not reads_only) or self.is_missing:
-                    self._let_go_if_idle()
+            if self._config != config or (self._read_only and not reads_only) or self.is_missing:
+                self._let_go_if_idle()  # which was kept open
             if self._root is None:
                 self._root, self._read_only = self._open(reads_only, dict(config))
                 self._config = config

@@ -9,12 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import polars as pl
-import pyarrow as pa
-
+from io_managers.deferred import Deferred
 from io_managers.polars_types import instance_of
 from warehouse_assets.tables import quote_identifier
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
+else:
+    pl = Deferred("polars")
+    pa = Deferred("pyarrow")
 
 __all__ = [
     "Column",

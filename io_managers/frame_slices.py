@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
 
-import polars as pl
-
+from io_managers.deferred import Deferred
 from io_managers.slices import (
     filter_columns,
     integers,
@@ -17,6 +17,11 @@ from io_managers.slices import (
 )
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.tables import ColumnRange, ColumnValues, PartitionFilter
+
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = Deferred("polars")
 
 __all__ = ["refuse_outside", "rows_of"]
 

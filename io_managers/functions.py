@@ -54,6 +54,10 @@ class SQLFunction:
         return self.function(*args, **kwargs)
 
     @property
+    def __wrapped__(self) -> Callable[..., Any]:
+        return self.function
+
+    @property
     def called(self) -> Callable[..., Any]:
         """The function, with errors that say which function they are of."""
 

@@ -67,6 +67,26 @@ def test_nothing_heavy_is_imported_before_it_is_used(statement: str) -> None:
     assert done.stdout.split() == []
 
 
+def test_sql_over_files_that_duckdb_keeps_needs_no_library_of_frames(tmp_path: Path) -> None:
+    program = f"""
+import sys
+import duckdb
+from io_managers import DuckDBIOManager, ParquetIOManager
+from warehouse_assets import Instance, SourceAsset, materialize, sql_asset
+duckdb.sql("select 1 as id").write_parquet({str(tmp_path / "lake" / "orders.parquet")!r})
+stores = {{"io_manager": DuckDBIOManager(database={str(tmp_path / "w.duckdb")!r}), "lake": ParquetIOManager(base_path={str(tmp_path)!r})}}
+orders, ids = SourceAsset(["lake", "orders"], io_manager_key="lake"), sql_asset("shop/ids", "select id from lake.orders")
+for _ in range(2):
+    assert materialize([orders, ids], resources=stores, instance=Instance.local({str(tmp_path)!r})).success
+print(*sorted({{"numpy", "pandas", "polars", "pyarrow", "sqlalchemy.dialects.postgresql"}} & sys.modules.keys()))
+"""
+    (tmp_path / "lake").mkdir()
+
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True)
+
+    assert done.stdout.split() == []
+
+
 def test_what_is_not_declared_is_not_imported() -> None:
     program = """
 import sys

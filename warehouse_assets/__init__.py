@@ -32,11 +32,17 @@ if TYPE_CHECKING:
     from warehouse_assets.config import PermissiveConfig as PermissiveConfig
     from warehouse_assets.definitions.asset import asset as asset
     from warehouse_assets.definitions.assets import AssetsDefinition as AssetsDefinition
+    from warehouse_assets.definitions.automation_contexts import RunStatusSensorContext as RunStatusSensorContext
+    from warehouse_assets.definitions.automation_contexts import ScheduleEvaluationContext as ScheduleEvaluationContext
+    from warehouse_assets.definitions.automation_contexts import SensorEvaluationContext as SensorEvaluationContext
     from warehouse_assets.definitions.check_specs import AssetCheckResult as AssetCheckResult
     from warehouse_assets.definitions.check_specs import AssetCheckSpec as AssetCheckSpec
     from warehouse_assets.definitions.checks import AssetChecksDefinition as AssetChecksDefinition
     from warehouse_assets.definitions.checks import asset_check as asset_check
     from warehouse_assets.definitions.checks import multi_asset_check as multi_asset_check
+    from warehouse_assets.definitions.event_sensors import asset_sensor as asset_sensor
+    from warehouse_assets.definitions.event_sensors import run_failure_sensor as run_failure_sensor
+    from warehouse_assets.definitions.event_sensors import run_status_sensor as run_status_sensor
     from warehouse_assets.definitions.graph_assets import graph_asset as graph_asset
     from warehouse_assets.definitions.graph_assets import graph_multi_asset as graph_multi_asset
     from warehouse_assets.definitions.graphs import GraphDefinition as GraphDefinition
@@ -60,6 +66,17 @@ if TYPE_CHECKING:
     from warehouse_assets.definitions.policies import Backoff as Backoff
     from warehouse_assets.definitions.policies import Jitter as Jitter
     from warehouse_assets.definitions.policies import RetryPolicy as RetryPolicy
+    from warehouse_assets.definitions.run_requests import AddDynamicPartitionsRequest as AddDynamicPartitionsRequest
+    from warehouse_assets.definitions.run_requests import DeleteDynamicPartitionsRequest as DeleteDynamicPartitionsRequest
+    from warehouse_assets.definitions.run_requests import RunRequest as RunRequest
+    from warehouse_assets.definitions.run_requests import SkipReason as SkipReason
+    from warehouse_assets.definitions.schedule import DefaultScheduleStatus as DefaultScheduleStatus
+    from warehouse_assets.definitions.schedule import ScheduleDefinition as ScheduleDefinition
+    from warehouse_assets.definitions.schedule import schedule as schedule
+    from warehouse_assets.definitions.sensor import DefaultSensorStatus as DefaultSensorStatus
+    from warehouse_assets.definitions.sensor import SensorDefinition as SensorDefinition
+    from warehouse_assets.definitions.sensor import SensorResult as SensorResult
+    from warehouse_assets.definitions.sensor import sensor as sensor
     from warehouse_assets.definitions.source import SourceAsset as SourceAsset
     from warehouse_assets.definitions.source import observable_source_asset as observable_source_asset
     from warehouse_assets.definitions.specs import AssetDep as AssetDep
@@ -74,6 +91,8 @@ if TYPE_CHECKING:
     from warehouse_assets.events import AssetCheckSeverity as AssetCheckSeverity
     from warehouse_assets.events import AssetMaterialization as AssetMaterialization
     from warehouse_assets.events import AssetObservation as AssetObservation
+    from warehouse_assets.execution.automation_contexts import build_schedule_context as build_schedule_context
+    from warehouse_assets.execution.automation_contexts import build_sensor_context as build_sensor_context
     from warehouse_assets.execution.built_contexts import build_asset_context as build_asset_context
     from warehouse_assets.execution.built_contexts import build_op_context as build_op_context
     from warehouse_assets.execution.built_io_contexts import build_init_resource_context as build_init_resource_context
@@ -150,6 +169,7 @@ if TYPE_CHECKING:
     from warehouse_assets.tables import TableSchema as TableSchema
 
 _HOMES = {
+    "AddDynamicPartitionsRequest": "definitions.run_requests",
     "AllPartitionMapping": "partitions.mapping",
     "AssetCheckEvaluation": "events",
     "AssetCheckExecutionContext": "execution.check_context",
@@ -176,7 +196,10 @@ _HOMES = {
     "ConfigurableResource": "config",
     "DailyPartitionsDefinition": "partitions.periodic",
     "DataVersion": "definitions.outputs",
+    "DefaultScheduleStatus": "definitions.schedule",
+    "DefaultSensorStatus": "definitions.sensor",
     "Definitions": "code_location.definitions",
+    "DeleteDynamicPartitionsRequest": "definitions.run_requests",
     "DimensionPartitionMapping": "partitions.multi_mapping",
     "DynamicPartitionsDefinition": "partitions.dynamic",
     "EnvVar": "resources",
@@ -224,9 +247,17 @@ _HOMES = {
     "RetryPolicy": "definitions.policies",
     "RetryRequested": "errors",
     "RunConfig": "execution.run_config",
+    "RunRequest": "definitions.run_requests",
     "RunResult": "execution.run",
+    "RunStatusSensorContext": "definitions.automation_contexts",
     "SQL": "sql.value",
+    "ScheduleDefinition": "definitions.schedule",
+    "ScheduleEvaluationContext": "definitions.automation_contexts",
     "ScheduleType": "partitions.cron",
+    "SensorDefinition": "definitions.sensor",
+    "SensorEvaluationContext": "definitions.automation_contexts",
+    "SensorResult": "definitions.sensor",
+    "SkipReason": "definitions.run_requests",
     "SourceAsset": "definitions.source",
     "SpecificPartitionsPartitionMapping": "partitions.mapping",
     "StaticPartitionMapping": "partitions.mapping",
@@ -248,11 +279,14 @@ _HOMES = {
     "WriteMode": "table_options",
     "asset": "definitions.asset",
     "asset_check": "definitions.checks",
+    "asset_sensor": "definitions.event_sensors",
     "build_asset_context": "execution.built_contexts",
     "build_init_resource_context": "execution.built_io_contexts",
     "build_input_context": "execution.built_io_contexts",
     "build_op_context": "execution.built_contexts",
     "build_output_context": "execution.built_io_contexts",
+    "build_schedule_context": "execution.automation_contexts",
+    "build_sensor_context": "execution.automation_contexts",
     "define_asset_job": "definitions.job",
     "delete_insert": "table_options",
     "graph": "definitions.graphs",
@@ -277,6 +311,10 @@ _HOMES = {
     "observe": "execution.observe",
     "op": "definitions.ops",
     "resource": "resources",
+    "run_failure_sensor": "definitions.event_sensors",
+    "run_status_sensor": "definitions.event_sensors",
+    "schedule": "definitions.schedule",
+    "sensor": "definitions.sensor",
     "snapshot": "table_options",
     "sql_asset": "definitions.sql_asset",
     "upsert": "table_options",

@@ -24,7 +24,8 @@ WarehouseAssetsError
 │   ├── InvalidSQLError (ValueError)
 │   └── StoreLockedError (TimeoutError)
 ├── InstanceError (RuntimeError)                the record of runs cannot be read or written
-│   └── RunNotFoundError (LookupError)
+│   ├── RunNotFoundError (LookupError)
+│   └── RunTakenError
 ├── Failure                                     raised by user code: fail this step, with metadata
 └── RetryRequested                              raised by user code: run this step again
 
@@ -61,6 +62,7 @@ __all__ = [
     "RowKeyError",
     "RunCanceledError",
     "RunNotFoundError",
+    "RunTakenError",
     "SchemaChangedError",
     "StoreLockedError",
     "TableError",
@@ -239,6 +241,10 @@ class InstanceError(WarehouseAssetsError, RuntimeError):
 
 class RunNotFoundError(InstanceError, LookupError):
     """No run of this id is recorded."""
+
+
+class RunTakenError(InstanceError):
+    """A run that was to be started does not wait any more: another process has it, or it was canceled."""
 
 
 class Failure(WarehouseAssetsError):

@@ -233,7 +233,7 @@ class CodeLocation:
 class RunRecord:
     """One run: what was to be made, when, and how it ended. Times are seconds since the epoch.
 
-    No two runs have one `run_key`, where they have any. `location` is where a process of its own finds what it runs, and
+    `check_keys` are the checks that it evaluates, None those of its assets. No two runs have one `run_key`, where they have any. `location` is where a process of its own finds what it runs, and
     `heartbeat` when that process was last known to live.
     """
 
@@ -249,6 +249,7 @@ class RunRecord:
     run_key: str | None = None
     location: CodeLocation | None = None
     heartbeat: float | None = None
+    check_keys: tuple[AssetCheckKey, ...] | None = None
 
 
 def event_data_to_json(data: EventData) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import duckdb
 
@@ -14,19 +15,27 @@ if TYPE_CHECKING:
 
 __all__ = ["bytes_at_rest", "exists", "full_name", "is_listed", "kinds_of", "make_schema", "schema_of"]
 
+_catalogs: WeakKeyDictionary[duckdb.DuckDBPyConnection, str] = WeakKeyDictionary()
+
 CHECKPOINT_WAIT = 0.02  # seconds that a small write waits for others to end before it is measured in the write-ahead log
 
 
 def full_name(connection: duckdb.DuckDBPyConnection, name: TableName) -> str:
     """The quoted name with the catalog, since a schema may be called like the database file."""
-    [(catalog,)] = connection.execute("select current_database()").fetchall()
-    return f"{quote_identifier(catalog)}.{name.quoted}"
+    return f"{_catalog(connection)}.{name.quoted}"
 
 
 def make_schema(connection: duckdb.DuckDBPyConnection, schema: str) -> None:
     """Make a schema, unless there is one; with the catalog, as in `full_name`."""
-    [(catalog,)] = connection.execute("select current_database()").fetchall()
-    connection.execute(f"create schema if not exists {quote_identifier(catalog)}.{quote_identifier(schema)}")
+    connection.execute(f"create schema if not exists {_catalog(connection)}.{quote_identifier(schema)}")
+
+
+def _catalog(connection: duckdb.DuckDBPyConnection) -> str:
+    """The quoted name of the database that it is a connection to, which is asked for once."""
+    if (catalog := _catalogs.get(connection)) is None:
+        [(name,)] = connection.execute("select current_database()").fetchall()
+        catalog = _catalogs[connection] = quote_identifier(name)
+    return catalog
 
 
 def exists(connection: duckdb.DuckDBPyConnection, name: TableName) -> bool:
@@ -70,13 +79,13 @@ def bytes_at_rest(connection: duckdb.DuckDBPyConnection, database: Database, tab
         return None
     deadline = time.monotonic() + CHECKPOINT_WAIT
     checkpointed = _checkpointed(connection)
-    blocks, pending, block_size = _blocks_of(connection, table)
+    blocks, pending = _blocks_of(connection, table)
     while pending and not checkpointed and time.monotonic() < deadline:
         time.sleep(0.005)
         checkpointed = _checkpointed(connection)
     if pending and checkpointed:
-        blocks, pending, block_size = _blocks_of(connection, table)
-    return blocks * block_size + (logged if pending else 0)
+        blocks, pending = _blocks_of(connection, table)
+    return len(blocks) * _block_size(connection, database) + (logged if pending else 0)
 
 
 def _checkpointed(connection: duckdb.DuckDBPyConnection) -> bool:
@@ -88,18 +97,26 @@ def _checkpointed(connection: duckdb.DuckDBPyConnection) -> bool:
     return True
 
 
-def _blocks_of(connection: duckdb.DuckDBPyConnection, table: str) -> tuple[int, bool, int]:
-    """How many blocks hold the table, whether some of it is not in a block yet, and the bytes of a block."""
-    [row] = connection.execute(
-        """
-        with segments as (from pragma_storage_info($table))
-        select
-            (select count(distinct block) from (
-                select block_id as block from segments where persistent and block_id >= 0
-                union all select unnest(additional_block_ids) from segments where persistent)),
-            (select coalesce(bool_or(not persistent), false) from segments),
-            (select block_size from pragma_database_size() where database_name = current_database())
-        """,
-        {"table": table},
-    ).fetchall()
-    return row
+def _blocks_of(connection: duckdb.DuckDBPyConnection, table: str) -> tuple[set[int], bool]:
+    """The blocks that hold the table, and whether some of it is not in a block yet; counted here, as a query takes longer to plan."""
+    found = connection.execute("select persistent, block_id, additional_block_ids from pragma_storage_info($1)", [table])
+    blocks: set[int] = set()
+    pending = False
+    while rows := found.fetchmany(10_000):
+        for persistent, block, more in rows:
+            if not persistent:
+                pending = True
+                continue
+            blocks.add(block)
+            if more:
+                blocks.update(more)
+    return {block for block in blocks if block >= 0}, pending
+
+
+def _block_size(connection: duckdb.DuckDBPyConnection, database: Database) -> int:
+    """The bytes of a block, which are the same for as long as the file is open."""
+    if database.block_size is None:
+        [(database.block_size,)] = connection.execute(
+            "select block_size from pragma_database_size() where database_name = current_database()"
+        ).fetchall()
+    return database.block_size

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import duckdb
-import polars as pl
 
+from io_managers.deferred import Deferred
 from io_managers.table import SchemaPolicy
 from warehouse_assets.errors import SchemaChangedError
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.tables import quote_identifier
+
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = Deferred("polars")
 
 __all__ = ["Columns", "Fitting", "fitting"]
 

@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import polars as pl
 
+from io_managers.deferred import Deferred
 from io_managers.engine_types import on_its_way, polars_schema
 from io_managers.frames import BATCH_ROWS, Stream, is_lazy, is_polars
 from io_managers.polars_types import is_null_inside
 from warehouse_assets.errors import SchemaChangedError, UnsupportedTypeError
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.tables import quote_identifier
+
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = Deferred("polars")
 
 __all__ = ["Incoming", "IncomingFrame"]
 

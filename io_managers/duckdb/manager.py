@@ -34,7 +34,7 @@ from io_managers.slices import condition
 from io_managers.table import StagedWrite, TableIOManager, check_columns, missing_table
 from io_managers.views import is_view, refuse_values, seen_by_view, unreadable_view
 from io_managers.write_modes import keeps_rows
-from warehouse_assets.io_manager import InputContext, OutputContext, Rehearsal, TableSource
+from warehouse_assets.io_manager import InputContext, OutputContext, Rehearsal, ScansInDuckDB, TableSource
 from warehouse_assets.io_manager.contexts import logger
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql import SQL
@@ -106,6 +106,9 @@ class DuckDBIOManager(TableIOManager):
 
     def sql_naming(self) -> SQLNaming:
         return SQLNaming("duckdb", self.schema_, "memory" if self.database == ":memory:" else Path(self.database).stem)
+
+    def sql_functions(self) -> Mapping[str, Any]:
+        return named_functions(self.functions)
 
     @property
     def _database(self) -> Database:
@@ -280,6 +283,16 @@ class DuckDBIOManager(TableIOManager):
             lease.connection.sql(text, params=parameters).to_arrow_reader() as reader,
         ):
             yield reader
+
+    def column_names(self, source: TableSource) -> Sequence[str] | None:
+        """The columns of a table that SQL reads in place, here or where it is."""
+        if self._database.is_missing:
+            return None
+        with closing(self._lease(self._database, logger, reads_only=True)) as lease:
+            rows, parameters = self._in_place(source, lease.connection, self._database) or (None, {})
+            if rows is None and isinstance(source.io_manager, ScansInDuckDB):
+                rows = source.io_manager.duckdb_scan(lease.connection, source.context)
+            return None if rows is None else lease.connection.sql(f"from {rows}", params=parameters or None).columns
 
     def read(self, context: InputContext, table: TableSlice, kind: FrameType) -> Any:
         database = self._database_of(table.name)

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import duckdb
-import polars as pl
 
+from io_managers.deferred import Deferred
 from io_managers.engine_types import stored_as
 from io_managers.polars_types import decode, encode
 from warehouse_assets.tables import TableName
+
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = Deferred("polars")
 
 __all__ = ["noted", "remember", "remembered"]
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import duckdb
 
-from io_managers.duckdb.catalog import exists, full_name, is_listed, kinds_of
+from io_managers.duckdb.catalog import full_name, is_listed, kinds_of
 from io_managers.duckdb.notes import remember, remembered
 from warehouse_assets.errors import TableNotFoundError
 from warehouse_assets.tables import TableName, TableVersion, quote_identifier
@@ -91,7 +91,11 @@ class History:
 
 def is_tracked(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether any table of the database has versions; to be asked outside of a transaction."""
-    return exists(connection, _LIST)
+    try:
+        connection.sql(f"from {full_name(connection, _LIST)}")
+    except duckdb.CatalogException:
+        return False
+    return True
 
 
 def kept_table(name: TableName, version: str | int) -> TableName:

@@ -18,6 +18,7 @@ from pydantic import Field
 from io_managers import engine
 from io_managers.frame_slices import rows_of
 from io_managers.frames import FrameType, table_schema
+from io_managers.functions import named_functions
 from io_managers.lakehouse.files import DataFile
 from io_managers.lakehouse.slices import scan_slice
 from io_managers.lakehouse.table import Change, LostRaceError, Place, Snapshot, state_of
@@ -60,6 +61,9 @@ class LakehouseIOManager(TableIOManager):
     def place_of(self, key: AssetKey, metadata: Mapping[str, Any]) -> str:
         """The path or URL of the table, or its name where a catalog finds the place."""
         return self.place(key, metadata).uri
+
+    def sql_functions(self) -> Mapping[str, Any]:
+        return named_functions(self.functions)
 
     @property
     def called_functions(self) -> Sequence[Any]:

@@ -7,20 +7,26 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar
-
-import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from io_managers import engine
 from io_managers.cloud import ReplacedError
 from io_managers.database import in_memory
+from io_managers.deferred import Deferred
 from io_managers.files import Files, Stamp
 from io_managers.frames import FrameType, Stream, from_reader
 from io_managers.parquet.remote import RemoteParquet
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.tables import quote_identifier
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+else:
+    pl = Deferred("polars")
+    pa = Deferred("pyarrow")
+    pq = Deferred("pyarrow.parquet")
 
 __all__ = ["BATCH_ROWS", "Footer", "Footers", "ParquetFiles"]
 

@@ -8,17 +8,18 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-import polars as pl
 from pydantic import Field
 
 from io_managers import engine
 from io_managers.asset_files import AssetFiles
 from io_managers.cloud import fields_of
 from io_managers.column_fitting import joint_schema
+from io_managers.deferred import Deferred
 from io_managers.files import Files, Stamp
 from io_managers.frames import FrameType, is_polars, table_schema
+from io_managers.functions import named_functions
 from io_managers.lazy_lineage import lineage_metadata
 from io_managers.parquet.files import Footers, ParquetFiles
 from io_managers.parquet.merging import judge_keys, merged_file
@@ -35,6 +36,11 @@ from warehouse_assets.keys import AssetKey
 from warehouse_assets.metadata import stats_metadata
 from warehouse_assets.table_options import TableOptions
 from warehouse_assets.tables import PartitionFilter, TableSlice, TableStats, TableVersion, placed_key
+
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = Deferred("polars")
 
 __all__ = ["ParquetIOManager"]
 
@@ -104,6 +110,9 @@ class ParquetIOManager(TableIOManager):
     def run_sql(self, context: OutputContext, sql: Any) -> TableStats:
         return self._stream(context, sql) if self._streams(context) else super().run_sql(context, sql)
 
+    def sql_functions(self) -> Mapping[str, Any]:
+        return named_functions(self.functions)
+
     @property
     def called_functions(self) -> Sequence[Any]:
         return self.functions
@@ -136,6 +145,11 @@ class ParquetIOManager(TableIOManager):
     def duckdb_scan(self, connection: Any, context: InputContext) -> str:
         """A `read_parquet` of the files, or a scan by polars of those that are elsewhere."""
         return self.stored(context).duckdb_scan(connection)
+
+    def column_names(self, source: TableSource) -> Sequence[str] | None:
+        """The columns of a table of Parquet files, as a footer has them."""
+        manager = source.io_manager
+        return manager.stored(source.context).columns().names() if isinstance(manager, ParquetIOManager) else None
 
     def drop(self, context: OutputContext) -> bool:
         """Remove the table, or the partitions that are meant; whether there was one."""

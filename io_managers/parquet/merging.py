@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
-
-import polars as pl
+from typing import TYPE_CHECKING
 
 from io_managers.column_fitting import fitting
+from io_managers.deferred import Deferred
 from io_managers.merging import check_key, not_a_snapshot, wrong_key
 from io_managers.table import SchemaPolicy
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.table_options import WriteMode
 
-__all__ = ["judge_keys", "merged_file", "merged_rows"]
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = Deferred("polars")
 
-_TIME = pl.Datetime("us", "UTC")
+__all__ = ["judge_keys", "merged_file", "merged_rows"]
 
 
 def judge_keys(mode: WriteMode, new: pl.LazyFrame, key: AssetKey) -> None:
@@ -52,7 +55,7 @@ def merged_file(
 def merged_rows(old: pl.LazyFrame | None, new: pl.LazyFrame, mode: WriteMode, now: datetime) -> pl.LazyFrame:
     """The rows of a table once the new ones are in it; both have the same columns, beside the times that a snapshot has."""
     if mode.kind == "snapshot":
-        opened = {mode.valid_from: pl.lit(now, _TIME), mode.valid_to: pl.lit(None, _TIME)}
+        opened = {mode.valid_from: pl.lit(now, _time()), mode.valid_to: pl.lit(None, _time())}
         return new.with_columns(**opened) if old is None else _snapshot(old, new, mode, now, opened)
     if old is None:
         return new
@@ -75,7 +78,13 @@ def _snapshot(old: pl.LazyFrame, new: pl.LazyFrame, mode: WriteMode, now: dateti
         return joined, pl.all_horizontal(pl.col("\0").is_not_null(), *same)
 
     present, stays = beside(old.filter(~ended), new)
-    closed = present.with_columns(pl.when(stays).then(pl.col(mode.valid_to)).otherwise(pl.lit(now, _TIME)).alias(mode.valid_to))
+    closed = present.with_columns(
+        pl.when(stays).then(pl.col(mode.valid_to)).otherwise(pl.lit(now, _time())).alias(mode.valid_to)
+    )
     coming, is_there = beside(new, old.filter(~ended))
     begun = coming.filter(~is_there).with_columns(**opened)
     return pl.concat([old.filter(ended).select(columns), closed.select(columns), begun.select(columns)])
+
+
+def _time() -> pl.DataType:
+    return pl.Datetime("us", "UTC")

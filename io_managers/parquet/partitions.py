@@ -6,12 +6,11 @@ import os
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import datetime
-from typing import Any
-
-import polars as pl
+from typing import TYPE_CHECKING, Any
 
 from io_managers.asset_files import AssetFiles
 from io_managers.column_fitting import fitting, joint_schema
+from io_managers.deferred import Deferred
 from io_managers.frame_slices import refuse_outside, rows_of
 from io_managers.parquet.files import Footers, ParquetFiles
 from io_managers.parquet.merging import judge_keys, merged_rows
@@ -21,6 +20,11 @@ from io_managers.table import SchemaPolicy
 from io_managers.write_locks import one_at_a_time
 from io_managers.write_modes import keeps_rows
 from warehouse_assets.io_manager import OutputContext
+
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = Deferred("polars")
 
 __all__ = ["staged_partitions"]
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import polars as pl
 
 from io_managers import engine
 from io_managers.database import in_memory
+from io_managers.deferred import Deferred
 from io_managers.frames import FrameType, Stream, from_reader
 from io_managers.parquet.files import ParquetFiles
-from io_managers.parquet.writing import PLAIN
+from io_managers.parquet.writing import are_plain
 from io_managers.selected_rows import check_condition, holding, selected, wrong_condition
 from io_managers.table import check_columns
 from warehouse_assets.io_manager import InputContext
 from warehouse_assets.tables import TableSlice, quote_identifier
+
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = Deferred("polars")
 
 __all__ = ["read_part"]
 
@@ -41,7 +46,7 @@ def read_part(files: ParquetFiles, context: InputContext, table: TableSlice, kin
 
 def _is_plain(schema: pl.Schema, columns: list[str] | None) -> bool:
     """Whether DuckDB gives the columns as they are."""
-    return all(schema[name] in PLAIN for name in columns or schema)
+    return are_plain(schema[name] for name in columns or schema)
 
 
 def _filtered(files: ParquetFiles, context: InputContext, table: TableSlice) -> pl.LazyFrame:

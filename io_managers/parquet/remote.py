@@ -8,15 +8,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import Any
-
-import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any
 
 from io_managers.cloud import ReplacedError, reaching, unreachable
+from io_managers.deferred import Deferred
 from io_managers.files import Files, Stamp
 from io_managers.frames import BATCH_ROWS
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+else:
+    pl = Deferred("polars")
+    pa = Deferred("pyarrow")
+    pq = Deferred("pyarrow.parquet")
 
 __all__ = ["RemoteParquet"]
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing, suppress
+from functools import cache
 from tempfile import TemporaryDirectory
-from typing import Any, BinaryIO
-
-import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from io_managers import engine
 from io_managers.database import in_memory
+from io_managers.deferred import Deferred
 from io_managers.engine_types import Column, restored
 from io_managers.frames import Stream, is_lazy, is_polars
 from io_managers.parquet.files import BATCH_ROWS
@@ -24,7 +22,16 @@ from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql import SQL
 from warehouse_assets.tables import quote_identifier
 
-__all__ = ["PLAIN", "sink_sorted", "write_parquet"]
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+else:
+    pl = Deferred("polars")
+    pa = Deferred("pyarrow")
+    pq = Deferred("pyarrow.parquet")
+
+__all__ = ["are_plain", "sink_sorted", "write_parquet"]
 
 ROW_GROUP_ROWS = 1_048_576  # of a stream, which is gathered to this size, the default of pyarrow; polars has its own
 
@@ -33,11 +40,16 @@ _COPIED = re.compile(
     r"U?(TINY|SMALL|BIG)INT|U?INTEGER|U?HUGEINT|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)|VARCHAR|BLOB|BOOLEAN|DATE|TIMESTAMP( WITH TIME ZONE)?"
 )
 
-# The polars types that DuckDB reads from a file, and writes to one, as they are.
-PLAIN = (
-    *(pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64, pl.Float32, pl.Float64),
-    *(pl.String, pl.Binary, pl.Boolean, pl.Date, pl.Datetime("us"), pl.Datetime("us", "UTC")),
-)
+
+def are_plain(dtypes: Iterable[pl.DataType]) -> bool:
+    """Whether DuckDB reads columns of these types from a file, and writes them to one, as they are."""
+    return all(dtype in _plain() for dtype in dtypes)
+
+
+@cache
+def _plain() -> Sequence[Any]:
+    numbers = pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64, pl.Float32, pl.Float64
+    return (*numbers, pl.String, pl.Binary, pl.Boolean, pl.Date, pl.Datetime("us"), pl.Datetime("us", "UTC"))
 
 
 def write_parquet(context: OutputContext, obj: Any, target: str | BinaryIO, compression: Any) -> None:
@@ -64,7 +76,7 @@ def sink_sorted(frame: pl.LazyFrame, target: str, columns: Sequence[str], key: A
                 f"asset {key.to_user_string()!r} is sorted by {column!r}, and its rows have no such column",
                 hint=close_matches(column, schema.names()) or f"They have {', '.join(map(repr, schema))}.",
             )
-    if not columns or any(dtype not in PLAIN for dtype in schema.values()):
+    if not columns or not are_plain(schema.values()):
         frame = frame.sort(columns, maintain_order=True, nulls_last=True) if columns else frame
         frame.sink_parquet(target, compression=compression)
         return

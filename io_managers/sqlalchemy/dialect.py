@@ -83,6 +83,7 @@ class Dialect(ABC):
     transactional_ddl: ClassVar[bool] = True
     joins_by_hash: ClassVar[bool] = True  # and finds without an index which rows are among others
     keeps_views: ClassVar[bool] = True
+    has_arrays: ClassVar[bool] = False  # among the values that are bound
     alters_types: ClassVar[bool] = True  # and the defaults of columns
 
     def __init__(self, engine: Engine) -> None:
@@ -230,8 +231,12 @@ class Dialect(ABC):
         return value
 
     def given(self, value: Any) -> Any:
-        """A value that a person gave, as it is bound."""
+        """A value that a person gave, as it is bound; NotImplemented for one of a type that the database has not."""
         return value
+
+    def among_none(self, *, negated: bool) -> str:
+        """The SQL after a value that asks whether it is, or is not, among none, which it never is."""
+        return f"{'not ' if negated else ''}in (select null where 1 = 0)"
 
     @abstractmethod
     def swap(self, session: Session, staged: TableName, table: TableName) -> None:

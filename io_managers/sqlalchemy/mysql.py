@@ -7,9 +7,9 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any, ClassVar
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import polars as pl
 
@@ -109,6 +109,18 @@ class MySQL(Dialect):
             session.close()
             raise
         return session
+
+    def given(self, value: Any) -> Any:
+        match value:
+            case datetime() if value.tzinfo is not None:  # in UTC, as moments are kept
+                return value.astimezone(UTC).replace(tzinfo=None)
+            case time() if value.tzinfo is not None:
+                return NotImplemented
+            case UUID():
+                return str(value)
+            case memoryview():
+                return bytes(value)
+        return value
 
     def make_schema(self, table: TableName) -> None:
         session = self.session()

@@ -59,6 +59,7 @@ class PostgreSQL(Dialect):
     """What is staged is seen by its own transaction only, so that a killed process leaves nothing."""
 
     name: ClassVar[str] = "postgresql"
+    has_arrays: ClassVar[bool] = True
 
     @property
     def sqlglot(self) -> str:
@@ -101,6 +102,9 @@ class PostgreSQL(Dialect):
     def check_name(self, name: str) -> None:
         super().check_name(name)
         self.refuse_long(name, len(name.encode()), 63, "bytes")
+
+    def among_none(self, *, negated: bool) -> str:
+        return f"{'<> all' if negated else '= any'} ('{{}}')"  # whose type is that of the value
 
     def make_schema(self, table: TableName) -> None:
         session = CopySession(self)

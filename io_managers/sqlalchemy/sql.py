@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -11,31 +10,19 @@ import pyarrow as pa
 from sqlalchemy.exc import DBAPIError
 
 from io_managers.projection import narrowed
-from io_managers.sqlalchemy.dialect import Dialect, Session, parameter_name
+from io_managers.sqlalchemy.bindings import OwnNames
+from io_managers.sqlalchemy.dialect import Dialect, Session
 from io_managers.sqlalchemy.engines import plain_text
 from io_managers.sqlalchemy.incoming import Incoming
 from io_managers.sqlalchemy.types import kind_of
 from warehouse_assets.errors import InvalidSQLError, WarehouseAssetsError
 from warehouse_assets.io_manager import InputContext, TableSource
 from warehouse_assets.keys import AssetKey
-from warehouse_assets.sql import SQL, Identifier, ResolvedSQL
+from warehouse_assets.sql import SQL, ResolvedSQL
 from warehouse_assets.sql.faults import fault_said, place_said
-from warehouse_assets.tables import Table, TableName
+from warehouse_assets.tables import TableName
 
 __all__ = ["bound_sql", "condition_in", "invalid_sql"]
-
-_PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
-
-
-class _Quoted(Identifier):
-    """A name whose text is quoted as its database wants it."""
-
-    def __init__(self, dialect: Dialect, *parts: str) -> None:
-        super().__init__(*parts)
-        object.__setattr__(self, "text", ".".join(map(dialect.quote, parts)))
-
-    def __str__(self) -> str:
-        return str(self.text)  # type: ignore[attr-defined]
 
 
 @contextmanager
@@ -53,8 +40,11 @@ def bound_sql(
 
     `in_place` gives a SQL expression for a table that the session sees, and its parameters; others become temporary tables.
     """
-    own = _with_own_names(sql, dialect)
-    resolved = own.resolve(sources, asset_key=asset_key, default_schema=default_schema, dialect=dialect.sqlglot, several=True)
+    own = OwnNames(dialect)
+    with own.told_as_given():
+        resolved = own.put_in(sql).resolve(
+            sources, asset_key=asset_key, default_schema=default_schema, dialect=dialect.sqlglot, several=True
+        )
     parameters = dict(resolved.parameters)
     names: dict[AssetKey, str] = {}
     brought: list[TableName] = []
@@ -64,34 +54,19 @@ def bound_sql(
             parameters.update(more)
             if name is None:
                 brought.append(_bring_in(sources[key], dialect, session, resolved.template))
+                own.stands_for(brought[-1].table, ".".join(key.path))
                 name = dialect.full(brought[-1])
             names[key] = _limited(name, sources[key].context, dialect)
         *before, text = (_text(resolved, names, dialect, span).strip().removesuffix(";") for span in _spans(resolved))
         for statement in before:
             session.spoil()
-            with _errors(sql, statement, dialect, asset_key):
+            with own.told_as_given(), _errors(sql, statement, dialect, asset_key):
                 session.run(statement, _named_in(statement, parameters))
-        with _errors(sql, text, dialect, asset_key):
+        with own.told_as_given(), _errors(sql, text, dialect, asset_key):
             yield text, _named_in(text, parameters) if before else parameters
     finally:
         for table in brought:
             dialect.drop_temporary(session, table)
-
-
-def _with_own_names(sql: SQL, dialect: Dialect) -> SQL:
-    """The same SQL, whose parameters have names that stand nowhere else in its text."""
-    names: dict[str, str] = {}
-    bindings: dict[str, Any] = {}
-    for name, value in sql.bindings.items():
-        if isinstance(value, (Table, Identifier)):
-            bindings[name] = _Quoted(dialect, *(value.asset_key.path if isinstance(value, Table) else value.parts))
-        elif isinstance(value, SQL):
-            bindings[name] = _with_own_names(value, dialect)
-        else:
-            names[name] = parameter_name(name)
-            bindings[names[name]] = dialect.given(value)
-    template = _PLACEHOLDER.sub(lambda match: f"{{{names.get(match[1], match[1])}}}", sql.template)
-    return sql.rewritten(template, bindings)
 
 
 def _spans(resolved: ResolvedSQL) -> Sequence[tuple[int, int]]:

@@ -7,9 +7,11 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
+from uuid import UUID
 
 import polars as pl
 
@@ -190,7 +192,18 @@ class SQLite(Dialect):
         return value.isoformat(" ") if isinstance(value, datetime) else str(value) if isinstance(value, date) else value
 
     def given(self, value: Any) -> Any:
-        return self.bound(value, Kind("text"))
+        match value:
+            case datetime(tzinfo=None) | None:
+                return self.bound(value, Kind("text"))
+            case datetime():
+                return self.bound(value.astimezone(UTC), Kind("text"))
+            case date() | UUID():
+                return str(value)
+            case time(tzinfo=None):
+                return value.isoformat()
+            case Decimal() | time() | timedelta():
+                return NotImplemented
+        return value
 
     def is_view(self, session: Session, table: TableName) -> bool:
         return self._query_of(session, table) is not None

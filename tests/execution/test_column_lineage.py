@@ -191,6 +191,65 @@ def test_what_was_recorded_is_taken_over_while_nothing_changed(tmp_path: Path, m
     assert shown(recorded(instance, "marts/days"))["id"] == "direct shop/orders.id"
 
 
+@pytest.mark.parametrize("kind", ["duckdb", "parquet"])
+def test_it_is_taken_over_from_sources_that_nothing_is_recorded_of(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worked_out: list[object] = []
+    work_out = asset_columns._worked_out
+    monkeypatch.setattr(asset_columns, "_worked_out", lambda *told: worked_out.append(told[2]) or work_out(*told))
+    lake, instance = tmp_path / "lake", Instance.ephemeral()
+    lake.mkdir()
+    resources = {"io_manager": STORES[kind](tmp_path), "lake": ParquetIOManager(base_path=str(tmp_path))}
+    definitions = Definitions(
+        [SourceAsset(["lake", "days"], io_manager_key="lake"), sql_asset("marts/all", "select * from lake.days")],
+        resources=resources,
+    )
+    for columns in ({"day": [1]}, {"day": [2]}, {"day": [3], "size": [4]}):
+        pl.DataFrame(columns).write_parquet(lake / "days.parquet")
+        definitions.materialize(instance=instance)
+
+    assert worked_out == [((("lake", "days"), ("day",)),), ((("lake", "days"), ("day", "size")),)]
+    assert shown(recorded(instance, "marts/all")) == {"day": "direct lake/days.day", "size": "direct lake/days.size"}
+
+
+def test_sql_that_was_edited_since_tells_what_it_will_make(tmp_path: Path) -> None:
+    instance = Instance.ephemeral()
+    resources = {"io_manager": STORES["duckdb"](tmp_path)}
+    every = sql_asset("marts/every", "select *, 1 as one from marts.days")
+    Definitions([orders, DAYS, every], resources=resources).materialize(instance=instance)
+
+    def sources(days: Any, key: str, column: str, direction: Any = "upstream") -> list[str]:
+        defs = Definitions([orders, days, every], resources=resources)
+        trace = defs.column_lineage(key, column, direction=direction, instance=instance)
+        return [str(link.source if direction == "upstream" else link.target) for link in trace.links]
+
+    edited = sql_asset("marts/days", "select day, id as number from shop.orders")
+    broken = sql_asset("marts/days", "select day, from from shop.orders, where")
+
+    assert sources(edited, "marts/every", "number") == ["marts/days.number", "shop/orders.id"]
+    assert sources(edited, "shop/orders", "paid", "downstream") == []
+    assert sources(edited, "shop/orders", "id", "downstream") == ["marts/days.number", "marts/every.number"]
+    assert sources(DAYS, "marts/every", "paid") == ["marts/days.paid", "shop/orders.paid"]
+    with pytest.raises(ValueError, match="marts/days"):
+        sources(broken, "marts/days", "day")
+
+
+def test_a_table_downstream_of_edited_sql_that_python_makes_stays_as_it_was_recorded(tmp_path: Path) -> None:
+    @asset(key="marts/lazy")
+    def lazily(days: pl.LazyFrame) -> pl.LazyFrame:
+        return days.select(twice=pl.col("paid") * 2)
+
+    instance = Instance.ephemeral()
+    resources = {"io_manager": STORES["duckdb"](tmp_path)}
+    Definitions([orders, DAYS, lazily], resources=resources).materialize(instance=instance)
+    edited = sql_asset("marts/days", "select day, paid + id as paid from shop.orders")
+    trace = Definitions([orders, edited, lazily], resources=resources).column_lineage("marts/lazy", instance=instance)
+
+    assert [str(link) for link in trace.links] != []
+    assert {str(link.source) for link in trace.links} == {"marts/days.paid", "shop/orders.paid", "shop/orders.id"}
+
+
 def test_nothing_is_recorded_of_frames(tmp_path: Path) -> None:
     instance = Instance.ephemeral()
     Definitions([orders], resources={"io_manager": STORES["duckdb"](tmp_path)}).materialize(instance=instance)

@@ -79,11 +79,18 @@ class Databases:
     @contextmanager
     def lent(self) -> Iterator[Database]:
         """An empty database; whoever is still connected to it at the end is sent away."""
+        import psycopg
+
         connection = self._free.pop() if self._free else self._made()
+        name = connection.info.dbname
         try:
-            yield Database("postgresql", "psycopg", name=connection.info.dbname, **self._server)
+            yield Database("postgresql", "psycopg", name=name, **self._server)
         finally:
-            _empty(connection)
+            try:
+                _empty(connection)
+            except psycopg.OperationalError:  # what is tested may cut every connection that there is
+                connection = _connect(**self._server, database=name)
+                _empty(connection)
             self._free.append(connection)
 
     def close(self) -> None:

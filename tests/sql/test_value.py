@@ -9,6 +9,8 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -292,14 +294,38 @@ class Colour(Enum):
         (Path("a/b"), "a/b"),
         (range(3), [0, 1, 2]),
         (frozenset([4]), [4]),
+        (np.array([1, 2]), [1, 2]),
+        (pl.Series([1, 2]), [1, 2]),
+        (pa.array([1, 2]), [1, 2]),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_values_of_python_are_those_that_databases_have(value, bound):
     _, parameters = SQL("select {x}", x=value).render()
 
     assert parameters == {"x": bound}
     assert type(parameters["x"]) is type(bound)
+
+
+def test_sql_with_arrays_can_be_compared():
+    one, same, other = (SQL("select {x}", x=np.array(values)) for values in ([1, 2], [1, 2], [1, 3]))
+
+    assert (one == same, one == other) == (True, False)
+
+
+def test_a_place_may_have_any_name_that_python_has():
+    query = SQL("select {größe} + {Δ} as {名}, '{}', {1}, {a-b}", größe=1, Δ=2, 名=Identifier("é"))
+
+    assert query.render() == ("select $größe + $Δ as \"é\", '{}', {1}, {a-b}", {"größe": 1, "Δ": 2})
+    assert answer(SQL("select {größe} as x", größe=3)) == [(3,)]
+
+
+@pytest.mark.parametrize(
+    "value", [pl.DataFrame({"a": [1]}), pl.LazyFrame({"a": [1]}), pa.table({"a": [1]})], ids=["eager", "lazy", "arrow"]
+)
+def test_a_frame_is_no_value(value):
+    with pytest.raises(InvalidSQLError, match="'x' is a frame, which is no value in SQL"):
+        SQL("select {x}", x=value)
 
 
 @pytest.mark.parametrize("value", [(n for n in range(3)), ORDERS, int, print], ids=["generator", "key", "class", "function"])

@@ -1,4 +1,4 @@
-"""The columns of a project, and what they are made from: as recorded, and as the SQL says where nothing is."""
+"""The columns of a project, and what they are made from: as recorded, and as the SQL says where it was edited since, or never ran."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from warehouse_assets.graph.partitions import readable_tables
 from warehouse_assets.graph.sql_tables import naming_of
 from warehouse_assets.graph.tracing import Direction, LineageNode, LineageTrace, trace_columns
 from warehouse_assets.keys import AssetKey
+from warehouse_assets.metadata import SQL_TEXT
 from warehouse_assets.sql.asset_columns import AssetQuery
 from warehouse_assets.tables import placed_key
 
 if TYPE_CHECKING:
     from warehouse_assets.code_location.definitions import Definitions
+    from warehouse_assets.events import Event
+    from warehouse_assets.graph.asset_graph import AssetNode
     from warehouse_assets.instance import Instance
 
 __all__ = ["traced"]
@@ -54,9 +57,14 @@ class _Known:
         events = instance.get_latest_materialization_events(keys)
         with definitions.stored_tables(instance=instance) as tables:
             stores = ColumnLineages(tables)
-            for key in (key for key in definitions.graph.order if key in keys):
-                recorded = lineage_of(events.get(key))
-                self.columns[key] = columns_of(events.get(key))
+            edited: set[AssetKey] = set()
+            for node in (node for node in definitions.graph if node.key in keys):
+                key, event = node.key, events.get(node.key)
+                if event is not None and (_is_edited(node, event) or not edited.isdisjoint(node.parents)):
+                    edited.add(key)
+                by_sql = key in edited and node.sql is not None
+                self.columns[key] = None if by_sql else columns_of(event)
+                recorded = None if by_sql else lineage_of(event)
                 found = recorded if recorded is not None else self._told_by_sql(key, stores)
                 if found is None:
                     continue
@@ -90,3 +98,10 @@ class _Known:
 
     def _known(self, query: AssetQuery) -> dict[AssetKey, tuple[str, ...] | None]:
         return {key: None if (names := self.columns.get(key)) is None else tuple(names) for key in query.tables.values()}
+
+
+def _is_edited(node: AssetNode, event: Event) -> bool:
+    """Whether a table was made from other SQL than its asset has now."""
+    made = event.asset_materialization
+    text = made.metadata.get(SQL_TEXT) if made is not None else None
+    return node.sql is not None and text is not None and text.value != node.sql.render()[0]

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from warehouse_assets.code_location.automation import check_instigators, jobs_with
 from warehouse_assets.code_location.versions import with_versions
 from warehouse_assets.definitions.naming import Faults, caller_place
 from warehouse_assets.definitions.specs import DEFAULT_IO_MANAGER_KEY
 from warehouse_assets.errors import InvalidDefinitionError, InvalidSelectionError, close_matches
+from warehouse_assets.garbage import uncollected
 from warehouse_assets.graph.asset_graph import AnyAsset, AssetGraph
 from warehouse_assets.graph.requirements import (
     missing_resources,
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from warehouse_assets.definitions.assets import AssetsDefinition
     from warehouse_assets.definitions.checks import AssetChecksDefinition
     from warehouse_assets.definitions.job import UnresolvedAssetJobDefinition
+    from warehouse_assets.definitions.schedule import ScheduleDefinition
+    from warehouse_assets.definitions.sensor import SensorDefinition
     from warehouse_assets.execution.executors import Executor
     from warehouse_assets.execution.job import JobDefinition
     from warehouse_assets.execution.run import RunResult
@@ -42,14 +46,16 @@ if TYPE_CHECKING:
 
 __all__ = ["AssetValueLoader", "Definitions"]
 
+T = TypeVar("T")
+
 
 class Definitions:
-    """The assets and jobs of a project, the checks of its tables, and the resources they run with, examined together.
+    """The assets, jobs, schedules and sensors of a project, the checks of its tables, and the resources they run with, examined together.
 
     The `code_version`, "auto" for example, and `data_version` are those of assets that say nothing of their own. A table that the SQL
     of an asset reads, and that is no asset, is an error; with `unknown_tables` "source" it is one that is there already.
     Raises InvalidDefinitionError, or a group of all faults: those of the graph, missing and conflicting resources, assets that
-    would share a table, jobs that select what is not there.
+    would share a table, jobs, schedules and sensors that select what is not there. Jobs that schedules and sensors run need not be given.
 
     >>> from warehouse_assets import asset
     >>> @asset
@@ -65,6 +71,8 @@ class Definitions:
         *,
         asset_checks: Iterable[AssetChecksDefinition] = (),
         jobs: Iterable[UnresolvedAssetJobDefinition] = (),
+        schedules: Iterable[ScheduleDefinition] = (),
+        sensors: Iterable[SensorDefinition] = (),
         resources: Mapping[str, Any] | None = None,
         executor: Executor | None = None,
         code_version: str | None = None,
@@ -75,20 +83,29 @@ class Definitions:
         self.asset_checks = tuple(asset_checks)
         if code_version is not None or data_version is not None:
             self.assets = with_versions(self.assets, code_version, data_version)
-        self.jobs = tuple(jobs)
+        self.schedules, self.sensors = tuple(schedules), tuple(sensors)
+        self.jobs = jobs_with(jobs, (*self.schedules, *self.sensors)) if self.schedules or self.sensors else tuple(jobs)
         self.executor = executor
         self.unknown_tables: UnknownTables = unknown_tables
         faults = Faults()
         if unknown_tables not in ("source", "error"):
             faults.add(f"unknown_tables is {unknown_tables!r}", hint='It is "source" or "error".', where=caller_place())
-        self.graph = AssetGraph.attempt(
-            [self.assets, self.asset_checks], faults, resources=resources or {}, unknown_tables=unknown_tables
-        )
+        with uncollected():
+            self.graph = AssetGraph.attempt(
+                [self.assets, self.asset_checks], faults, resources=resources or {}, unknown_tables=unknown_tables
+            )
         is_sound = not faults.errors
         self.resources = self._all_resources(dict(resources or {}), faults)
         faults.attempt(check_table_names, self.graph, self.resources)
         faults.attempt(check_stores, self.graph, self.resources)
         self._jobs = self._resolved_jobs(faults, is_sound) if self.jobs else {}
+        self._schedules: Mapping[str, ScheduleDefinition] = {}
+        self._sensors: Mapping[str, SensorDefinition] = {}
+        if self.schedules or self.sensors:
+            graph, names = self.graph if is_sound else None, {job.name for job in self.jobs}
+            self._schedules, self._sensors = check_instigators(
+                self.schedules, self.sensors, faults, graph=graph, jobs=names, resources=self.resources
+            )
         faults.settle("the definitions")
 
     def _all_resources(self, given: dict[str, Any], faults: Faults) -> dict[str, Any]:
@@ -133,13 +150,17 @@ class Definitions:
 
     def get_job_def(self, name: str) -> JobDefinition:
         """The job of this name, which can run; InvalidSelectionError where there is none."""
-        if name not in self._jobs:
-            known = list(self._jobs)
-            hint = close_matches(name, known) or f"There are {', '.join(map(repr, sorted(known))) or 'none'}."
-            raise InvalidSelectionError(f"there is no job {name!r}", hint=hint)
-        return self._jobs[name]
+        return _named(self._jobs, name, "job")
 
     resolve_job_def = get_job_def
+
+    def get_schedule_def(self, name: str) -> ScheduleDefinition:
+        """The schedule of this name; InvalidSelectionError where there is none."""
+        return _named(self._schedules, name, "schedule")
+
+    def get_sensor_def(self, name: str) -> SensorDefinition:
+        """The sensor of this name; InvalidSelectionError where there is none."""
+        return _named(self._sensors, name, "sensor")
 
     @classmethod
     def merge(cls, *parts: Definitions) -> Definitions:
@@ -159,6 +180,8 @@ class Definitions:
             [part.assets for part in parts],
             asset_checks=checks,
             jobs=jobs,
+            schedules=dict.fromkeys(one for part in parts for one in part.schedules),
+            sensors=dict.fromkeys(one for part in parts for one in part.sensors),
             resources=resources,
             executor=executors[0] if executors else None,
             unknown_tables="source" if any(part.unknown_tables == "source" for part in parts) else "error",
@@ -333,6 +356,13 @@ class AssetValueLoader:
 
         metadata = part_asked_for(columns, where, limit)
         return self._tables.load(AssetKey.coerce(key), as_type, metadata=metadata, partition_key=partition_key, as_of=as_of)
+
+
+def _named(known: Mapping[str, T], name: str, what: str) -> T:
+    if name not in known:
+        hint = close_matches(name, list(known)) or f"There are {', '.join(map(repr, sorted(known))) or 'none'}."
+        raise InvalidSelectionError(f"there is no {what} {name!r}", hint=hint)
+    return known[name]
 
 
 def _is_readable(definition: AssetsDefinition | AssetChecksDefinition) -> bool:

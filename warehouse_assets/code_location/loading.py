@@ -26,7 +26,8 @@ __all__ = ["assets_in", "checks_in", "load_definitions"]
 def load_definitions(target: str, folder: Path | None = None) -> Definitions:
     """The Definitions of a module (`my_project.assets`) or file (`assets.py`), importable from `folder` (the current one).
 
-    A module without a `Definitions` is taken for the assets, sources, specs, checks and lists of them at its top level, and its jobs.
+    A module without a `Definitions` is taken for the assets, sources, specs, checks and lists of them at its top level, and its jobs, schedules
+    and sensors.
     Raises InvalidDefinitionError, or a group of all faults in it and in what it imports, for a module that is not there, declares
     nothing, or declares what cannot be meant. Whatever else the module raises is left as it is, unless a fault came before.
     """
@@ -63,8 +64,21 @@ def _definitions_of(module: ModuleType, target: str) -> Definitions:
             f"the module {target!r} declares no assets",
             hint="Put a Definitions, or assets, at its top level." + _hint_of_submodule(module),
         )
-    jobs = [value for value in vars(module).values() if isinstance(value, UnresolvedAssetJobDefinition)]
-    return Definitions(assets, jobs=dict.fromkeys(jobs))
+    kinds = (UnresolvedAssetJobDefinition, _class("schedule", "ScheduleDefinition"), _class("sensor", "SensorDefinition"))
+    others: list[dict[Any, None]] = [
+        dict.fromkeys(value for value in vars(module).values() if isinstance(value, kind)) for kind in kinds
+    ]
+    return Definitions(assets, jobs=others[0], schedules=others[1], sensors=others[2])
+
+
+def _class(module: str, name: str) -> type[Any]:
+    """A class of definitions that few modules need: where it was not imported yet, nothing can be one."""
+    loaded = sys.modules.get(f"warehouse_assets.definitions.{module}")
+    return getattr(loaded, name) if loaded is not None else _Nothing
+
+
+class _Nothing:
+    """What nothing is."""
 
 
 def _placed(error: InvalidDefinitionError, folder: Path) -> InvalidDefinitionError:

@@ -13,6 +13,7 @@ from warehouse_assets.code_location.sql_headers import Header, Section, asset_op
 from warehouse_assets.definitions.naming import Faults, caller_frame, caller_place
 from warehouse_assets.definitions.sql_asset import sql_asset
 from warehouse_assets.errors import InvalidDefinitionError, close_matches
+from warehouse_assets.garbage import uncollected
 from warehouse_assets.keys import AssetKey, CoercibleToKeyPrefix, key_prefix_segments
 from warehouse_assets.sql.known import remembered_of
 from warehouse_assets.sql.origin import SQLOrigin
@@ -56,10 +57,11 @@ def load_assets_from_sql_files(
     common = {"group_name": group_name, "io_manager_key": io_manager_key, "dialect": dialect}
     made: list[AssetsDefinition | AssetChecksDefinition] = []
     prefix = key_prefix_segments(key_prefix)
-    for segments, file, beside in files:
-        key = AssetKey((*prefix, *segments))
-        if (read := faults.attempt(SQLFile.read, file, beside, root)) is not None:
-            made += _assets_of(read, key, common, (tags or {}, owners or (), kinds), faults)
+    with uncollected():
+        for segments, file, beside in files:
+            key = AssetKey((*prefix, *segments))
+            if (read := faults.attempt(SQLFile.read, file, beside, root)) is not None:
+                made += _assets_of(read, key, common, (tags or {}, owners or (), kinds), faults)
     faults.settle(f"the SQL files in {root}")
     return made
 

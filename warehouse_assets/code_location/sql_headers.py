@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from warehouse_assets.definitions.naming import Faults, Place
@@ -109,10 +109,8 @@ class Header:
 
         `options` are the names that it takes beside those of its signature.
         """
-        parameters = inspect.signature(build).parameters.values()
-        names = [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD][len(args) :]
-        if len(parameters) > len(names) + len(args):
-            names += options
+        taken, takes_any = _parameters(build)
+        names = [*taken[len(args) :], *(options if takes_any else ())]
         for name in given:
             if name not in names:
                 hint = close_matches(str(name), names) or f"There are {', '.join(names)}."
@@ -152,6 +150,14 @@ class Header:
         for step in path[1:]:
             value = value[step]
         return value
+
+
+@cache
+def _parameters(build: Callable[..., Any]) -> tuple[Sequence[str], bool]:
+    """The names of the arguments that a function takes, and whether it takes any others by name; files ask for the same few."""
+    parameters = inspect.signature(build).parameters.values()
+    names = [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD]
+    return names, len(parameters) > len(names)
 
 
 def asset_options(header: Header) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from warehouse_assets.definitions.automating import check_automation
 from warehouse_assets.definitions.naming import Faults, Place, caller_place
 from warehouse_assets.definitions.partitioning import check_partition_mapping, check_partitions
 from warehouse_assets.definitions.table_parts import TABLE_OPTIONS, part_of_table, with_table_options
@@ -165,6 +166,8 @@ class AssetSpec:
             partitions_def = None
         if data_version is not None:
             faults.check_data_version(data_version)
+        if automation_condition is not None or freshness_policy is not None:
+            check_automation(automation_condition, freshness_policy, faults)
         put = object.__setattr__
         put(self, "key", asset_key)
         put(self, "deps", normalize_deps(deps, faults) if deps else ())

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.column_lineage import COLUMN_LINEAGE, TableColumnLineage
-from warehouse_assets.io_manager.powers import NamesTables
+from warehouse_assets.io_manager.powers import NamesTables, TellsColumns
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.metadata import MetadataValue
 from warehouse_assets.sql.asset_columns import AssetQuery
@@ -51,6 +52,8 @@ class ColumnLineages:
         names = schema.value.names if schema is not None else None
         keys = dict.fromkeys(query.tables.values())
         before = self._recall(keys, told.asset_key)
+        if isinstance(manager, TellsColumns):
+            self._tell((key for key in keys if self._columns[key] is None), manager)
         if before is not None and before.digest == query.digest(self._columns, names):
             return before
         lineage = query.lineage(self._columns, names)
@@ -72,6 +75,14 @@ class ColumnLineages:
             self._asked.add(key)
             self._columns[key] = self._stored(key)
         return {key: names for key in keys if (names := self._columns.get(key)) is not None}
+
+    def _tell(self, keys: Iterable[AssetKey], manager: TellsColumns) -> None:
+        """Take up the columns of those of these tables that a store knows at once."""
+        for key in (key for key in keys if key not in self._asked):
+            with suppress(Exception):  # what is not there has no columns that are known
+                if (names := manager.column_names(self._tables.sources([key])[key])) is not None:
+                    self._asked.add(key)
+                    self._columns[key] = tuple(names)
 
     def _stored(self, key: AssetKey) -> tuple[str, ...] | None:
         try:

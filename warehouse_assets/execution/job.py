@@ -16,6 +16,7 @@ from warehouse_assets.errors import (
 )
 from warehouse_assets.execution.executors import Executor, InProcessExecutor
 from warehouse_assets.execution.plan import Plan
+from warehouse_assets.execution.prepare import PreparedRun, prepare_run
 from warehouse_assets.execution.run import RunResult, execute_run
 from warehouse_assets.execution.run_config import CoercibleToRunConfig, RunConfig, configurable_names
 from warehouse_assets.graph.asset_graph import AssetGraph
@@ -105,14 +106,37 @@ class JobDefinition:
         return execute_run(
             self.graph,
             selected,
-            checks=self.check_keys & self.graph.checks_of(selected) if checks is None else checks,
-            resources={**self.resources, **(resources or {})},
-            run_config=self._merged(RunConfig.of(run_config), selected, checks),
+            **self._asked(selected, checks, run_config, resources),
             tags={**self.run_tags, **(tags or {})},
             executor=executor or self.executor,
             job_name=self.name,
             **options,
         )
+
+    def prepare(
+        self,
+        selected: Collection[AssetKey],
+        *,
+        checks: Collection[AssetCheckKey] | None = None,
+        run_config: CoercibleToRunConfig = None,
+        **options: Any,
+    ) -> PreparedRun:
+        """Check all that a run of some assets of the job needs, as `prepare_run` does, with what `execute` adds."""
+        return prepare_run(self.graph, selected, **self._asked(selected, checks, run_config, None), **options)
+
+    def _asked(
+        self,
+        selected: Collection[AssetKey],
+        checks: Collection[AssetCheckKey] | None,
+        run_config: CoercibleToRunConfig,
+        resources: Mapping[str, Any] | None,
+    ) -> dict[str, Any]:
+        """What a run of some assets of the job is given, which is what the job says and what is given in its place."""
+        return {
+            "checks": self.check_keys & self.graph.checks_of(selected) if checks is None else checks,
+            "resources": {**self.resources, **(resources or {})},
+            "run_config": self._merged(RunConfig.of(run_config), selected, checks),
+        }
 
     def _merged(self, given: RunConfig, selected: Collection[AssetKey], checks: Collection[AssetCheckKey] | None) -> RunConfig:
         """The job's configuration of what runs, and what is given, which wins for each asset and resource."""

@@ -98,6 +98,10 @@ class ResourcePool:
                     self._starting.pop()
         return self._values[name]
 
+    def started(self, name: str) -> Any:
+        """The resource of this name, where it is started; else None."""
+        return self._values.get(name)
+
     def view(self, names: Iterable[str]) -> Resources:
         """The started resources of these names, as attributes."""
         return Resources({name: self.get(name) for name in names})

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.definitions.specs import DEFAULT_IO_MANAGER_KEY
-from warehouse_assets.errors import ResourceError
+from warehouse_assets.errors import RunTakenError
 from warehouse_assets.events import AssetCheckEvaluation, AssetMaterialization, Event, RunRecord, error_line
 from warehouse_assets.execution.executors import Executor, InProcessExecutor
 from warehouse_assets.execution.notebook import progress_here, result_table
-from warehouse_assets.execution.partitions import choose_partitions
-from warehouse_assets.execution.plan import Plan, Step
+from warehouse_assets.execution.plan import Step
+from warehouse_assets.execution.prepare import prepare_run
 from warehouse_assets.execution.resources import DefaultIOManager, ResourcePool
-from warehouse_assets.execution.run_config import CoercibleToRunConfig, RunConfig, validate_run_config
+from warehouse_assets.execution.run_config import CoercibleToRunConfig
 from warehouse_assets.execution.session import Listener, RunSession
 from warehouse_assets.execution.state import RunState
-from warehouse_assets.execution.versions import keys_to_refresh
+from warehouse_assets.execution.telemetry import watch
 from warehouse_assets.graph.asset_graph import AssetGraph
-from warehouse_assets.graph.requirements import merge_resources, missing_resources, required_by_checks, required_resources
-from warehouse_assets.graph.tables import check_stores, check_table_names
 from warehouse_assets.keys import AssetCheckKey, AssetKey, CoercibleToAssetKey
 
 if TYPE_CHECKING:
+    from warehouse_assets.execution.heartbeat import Heartbeat
     from warehouse_assets.instance import Instance
     from warehouse_assets.partitions.definition import PartitionKeyRange
 
@@ -142,40 +139,33 @@ def execute_run(
     listeners: Sequence[Listener] = (),
     job_name: str | None = None,
     only_stale: bool = False,
+    recorded: RunRecord | None = None,
+    done: Collection[str] = (),
+    heartbeat: Heartbeat | None = None,
 ) -> RunResult:
     """Plan a run, check all it needs, run it and record it. Nothing is recorded of a run that cannot start.
 
-    The `checks` of the selected assets are evaluated, unless others are given.
+    The `checks` of the selected assets are evaluated, unless others are given. A run that is `recorded` already, and waits, goes on under its
+    own id and tags; RunTakenError where it waits no more. The steps whose keys are `done` are left out. The `heartbeat` may interrupt it while steps run.
     """
     from warehouse_assets.instance import Instance
 
     record = instance if instance is not None else Instance.ephemeral()
-    plan = Plan.build(graph, selected, checks)
-    partitions = choose_partitions(graph, plan, partition_key, partition_key_range, record)
-    if only_stale:
-        every, selected = selected, keys_to_refresh(graph, selected, record, partitions)
-        checks = None if checks is None else [key for key in checks if key.asset_key in selected or key.asset_key not in every]
-        plan = Plan.build(graph, selected, checks)
-    config = RunConfig.of(run_config)
-    definitions = [step.definition for step in plan.steps if step.outputs]
-    nodes = _nodes_touched(graph, plan)
-    given = merge_resources(graph, resources, nodes, plan.checks)
-    needed = {**required_by_checks(graph, plan.checks), **required_resources(graph, definitions)}
-    if faults := missing_resources(needed, given):
-        raise ResourceError("; ".join(faults))
-    configs, given = validate_run_config(plan, config, given)
-    check_table_names(graph, given)
-    check_stores(graph, given)
-    given.setdefault(DEFAULT_IO_MANAGER_KEY, DefaultIOManager(lambda: record))
-    run = RunRecord(
-        run_id=os.urandom(8).hex(),
-        status="QUEUED",
-        created=time.time(),
-        job_name=job_name,
-        tags={**tags, **partitions.tags} if partitions is not None else dict(tags),
-        asset_keys=plan.asset_keys,
-        config=config.to_dict(),
+    prepared = prepare_run(
+        graph,
+        selected,
+        checks=checks,
+        resources=resources,
+        run_config=run_config,
+        instance=record,
+        partition_key=partition_key,
+        partition_key_range=partition_key_range,
+        only_stale=only_stale,
+        done=done,
     )
+    plan, given, needed = prepared.plan, prepared.resources, prepared.needed
+    given.setdefault(DEFAULT_IO_MANAGER_KEY, DefaultIOManager(lambda: record))
+    run = recorded or prepared.record(tags, job_name)
     pool = ResourcePool(given, run_id=run.run_id, instance=record)
     seen: list[Event] = []
     session = RunSession(
@@ -184,49 +174,67 @@ def execute_run(
         run=run,
         instance=record,
         pool=pool,
-        configs=configs,
+        configs=prepared.configs,
         listeners=(seen.append, *listeners, *progress_here(len(plan.steps))),
-        partitions=partitions,
+        partitions=prepared.partitions,
         only_stale=only_stale,
     )
+    watch(session, given)
     state = RunState(plan)
-    _lead(session, state, executor or InProcessExecutor(), needed)
+    _lead(session, state, executor or InProcessExecutor(), needed, recorded=recorded is not None, heartbeat=heartbeat)
     result = RunResult(session, seen, state)
     if raise_on_error and session.failures:
         _raise_first(session.failures)
     return result
 
 
-def _lead(session: RunSession, state: RunState, executor: Executor, needed: Mapping[str, str]) -> None:
+def _lead(
+    session: RunSession,
+    state: RunState,
+    executor: Executor,
+    needed: Mapping[str, str],
+    *,
+    recorded: bool,
+    heartbeat: Heartbeat | None,
+) -> None:
     """Start the resources, run the steps, and record how the run began and ended, whatever happens in between."""
-    session.instance.create_run(session.run)
-    session.record(session.event("RUN_START"))
+    _begin(session, recorded=recorded)
     try:
         try:
-            session.pool.start(name for name in needed if name in session.pool.names)
-            executor.execute(session, state)
+            try:
+                session.pool.start(name for name in needed if name in session.pool.names)
+                executor.execute(session, state)
+            finally:
+                if heartbeat is not None:
+                    heartbeat.deafen()
         finally:
             session.pool.close()
     except KeyboardInterrupt:
         done = len(state.steps_with("success", "no_output"))
-        session.record(session.event("RUN_CANCELED", message=f"canceled after {done} of {len(session.plan.steps)} steps"))
-        session.flush()
+        session.end("RUN_CANCELED", message=f"canceled after {done} of {len(session.plan.steps)} steps")
         raise
     except BaseException as error:
-        session.record(session.event("RUN_FAILURE", message=error_line(error)))
-        session.flush()
+        session.end("RUN_FAILURE", message=error_line(error))
         raise
     _record_end(session, state)
+
+
+def _begin(session: RunSession, *, recorded: bool) -> None:
+    session.record(session.event("RUN_START"))
+    if not recorded:
+        session.instance.create_run(session.run)
+    elif not session.flush_if(("QUEUED", "STARTING")):
+        raise RunTakenError(
+            f"run {session.run.run_id!r} does not wait to be started", hint="Another process has it, or it was canceled."
+        )
 
 
 def _record_end(session: RunSession, state: RunState) -> None:
     if session.failures:
         failed, skipped = len(session.failures), len(state.steps_with("skipped"))
-        message = f"{failed} of {len(session.plan.steps)} steps failed, {skipped} were skipped"
-        session.record(session.event("RUN_FAILURE", message=message))
+        session.end("RUN_FAILURE", message=f"{failed} of {len(session.plan.steps)} steps failed, {skipped} were skipped")
     else:
-        session.record(session.event("RUN_SUCCESS"))
-    session.flush()
+        session.end("RUN_SUCCESS")
 
 
 def _raise_first(failures: Sequence[tuple[Step, BaseException]]) -> None:
@@ -234,14 +242,3 @@ def _raise_first(failures: Sequence[tuple[Step, BaseException]]) -> None:
     for step, other in failures[1:]:
         error.add_note(f"{step.key} failed too: {error_line(other)}")
     raise error
-
-
-def _nodes_touched(graph: AssetGraph, plan: Plan) -> list[Any]:
-    keys: dict[AssetKey, None] = {}
-    for step in plan.steps:
-        for key in step.asset_keys:
-            keys[key] = None
-            keys.update(dict.fromkeys(graph.nodes[key].parents))
-    for check in plan.checks:
-        keys.update(dict.fromkeys((check.spec.asset_key, *sorted(check.needs))))
-    return [graph.nodes[key] for key in keys]

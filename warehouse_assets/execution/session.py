@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.definitions.assets import AssetsDefinition
 from warehouse_assets.errors import TableNotFoundError
-from warehouse_assets.events import ErrorInfo, Event, EventType, RunRecord, error_line
+from warehouse_assets.events import ErrorInfo, Event, EventType, RunRecord, RunStatus, error_line
 from warehouse_assets.execution.partitions import ChosenPartitions, RunPartitions
 from warehouse_assets.execution.plan import Plan, Step
 from warehouse_assets.execution.resources import ResourcePool, Resources
@@ -24,6 +24,7 @@ from warehouse_assets.keys import AssetKey
 
 if TYPE_CHECKING:
     from warehouse_assets.execution.column_lineage import ColumnLineages
+    from warehouse_assets.telemetry.spans import RunSpans
 
 __all__ = ["Listener", "RunSession"]
 
@@ -59,13 +60,18 @@ class RunSession:
         self.configs = configs
         self.log = log
         self.failures: list[tuple[Step, BaseException]] = []
-        self._listeners = listeners
+        self.spans: RunSpans | None = None
+        self._listeners = [*listeners]
         self._pending: list[Event] = []
         self.partitions = RunPartitions(graph, partitions, instance)
         self.tables = StoredTables(graph, pool, run_id=run.run_id, instance=instance, log=log)
         self.versions = RunVersions(graph, run.asset_keys, instance, self.partitions, run_id=run.run_id, only_stale=only_stale)
 
     # the record
+
+    def listen(self, listener: Listener) -> None:
+        """Have a listener told of all that happens from now on."""
+        self._listeners.append(listener)
 
     def event(self, event_type: EventType, step: Step | None = None, *, message: str | None = None, data: Any = None) -> Event:
         """An event of this run, now."""
@@ -83,6 +89,19 @@ class RunSession:
         if self._pending:
             pending, self._pending = self._pending, []
             self.instance.store_events(pending)
+
+    def flush_if(self, statuses: Collection[RunStatus]) -> bool:
+        """Store what was taken up, but only while the run has one of these statuses; whether it was stored."""
+        pending, self._pending = self._pending, []
+        stored: bool = self.instance.event_log.store_events_if(self.run.run_id, statuses, pending)
+        return stored
+
+    def end(self, event_type: EventType, *, message: str | None = None) -> None:
+        """Record how the run ended, unless somebody else has said so: that its process is taken for dead, for example."""
+        self.flush()
+        self.record(self.event(event_type, message=message))
+        if not self.flush_if(("STARTED", "CANCELING")):
+            self.log.warning("run %s was ended from outside, and what it came to is not recorded", self.run.run_id)
 
     def record_failure(self, step: Step, error: BaseException) -> None:
         """Take up that a step failed for good."""

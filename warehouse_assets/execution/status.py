@@ -56,5 +56,5 @@ def _statuses(
     needed = links.upstream(wanted)
     names = None if partitions is None else {name for here in needed.values() for name in here if name is not None}
     latest = latest_versions(graph, instance, needed.keys(), names)
-    found = partition_statuses(graph, latest, links, needed, CodeVersions())
+    found = partition_statuses(graph, latest, links, needed, CodeVersions(graph.resources))
     return {key: {name: found[key][name] for name in here} for key, here in wanted.items()}

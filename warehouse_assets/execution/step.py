@@ -31,9 +31,23 @@ class StepOutcome:
     error: BaseException | None = None
     fresh: bool = False
 
+    @property
+    def status(self) -> str:
+        """How it ended, in a word."""
+        return "failure" if self.error is not None else "fresh" if self.fresh else "success"
+
 
 def execute_step(session: RunSession, step: Step, attempt: int) -> StepOutcome:
     """Run one attempt of a step; an exception of user code becomes part of the outcome, all but a Ctrl-C."""
+    if session.spans is None:
+        return _attempted(session, step, attempt)
+    with session.spans.step(step.key, step.asset_keys, attempt) as span:
+        outcome = _attempted(session, step, attempt)
+        span.ended(outcome.status, outcome.error, outcome.events)
+        return outcome
+
+
+def _attempted(session: RunSession, step: Step, attempt: int) -> StepOutcome:
     outcome = StepOutcome()
     session.pool.keep_open(step.checks.call is None and step.definition.sql is not None)
     try:

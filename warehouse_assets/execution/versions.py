@@ -44,7 +44,7 @@ class RunVersions:
         linked = {parent for links in self._links.values() for parent in links}  # of which other partitions may be needed
         read = parents | own if only_stale else parents - own | linked
         self._latest = latest_versions(graph, instance, read, self._partition_keys() if self._links else None)
-        code_version = CodeVersions()
+        code_version = CodeVersions(graph.resources)
         self._codes = {key: code_version(node) for key in own if (node := graph.nodes[key]).spec.code_version is not None}
 
     def code_version(self, key: AssetKey) -> str | None:

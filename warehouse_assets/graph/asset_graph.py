@@ -91,7 +91,8 @@ class AssetNode:
 class AssetGraph:
     """Assets and their dependencies, in an order in which each stands after all it depends on.
 
-    `bindings` gives, for each definition, the asset that each argument is filled with; `checks` are the checks of the assets.
+    `bindings` gives, for each definition, the asset that each argument is filled with; `checks` are the checks of the assets;
+    among `resources` are their I/O managers.
     """
 
     def __init__(
@@ -100,11 +101,13 @@ class AssetGraph:
         bindings: Mapping[AssetsDefinition, Mapping[str, AssetKey]],
         order: Sequence[AssetKey],
         checks: Mapping[AssetCheckKey, CheckNode] | None = None,
+        resources: Mapping[str, Any] = _NOTHING,
     ) -> None:
         self.nodes = nodes
         self.bindings = bindings
         self.order = order
         self.checks = checks or {}
+        self.resources = resources
 
     @classmethod
     def build(
@@ -288,7 +291,7 @@ class _Builder:
         for key in order:
             for parent in connected[key].parents:
                 connected[parent].children.append(key)
-        return AssetGraph(connected, bindings, order, checks)
+        return AssetGraph(connected, bindings, order, checks, self.resources)
 
     def _read_sql(self) -> dict[AssetKey, AssetNode]:
         """Find what SQL reads; the sources that it reads and nobody declared."""

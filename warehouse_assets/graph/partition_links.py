@@ -59,6 +59,10 @@ class PartitionLinks:
         """For each table that these partitions of one are made from, the partitions of it that each is made from."""
         return {parent: self._links(key, parent, partitions) for parent in self.parents(key)}
 
+    def inputs_from(self, key: AssetKey, parent: AssetKey, partitions: Sequence[Partition]) -> Links:
+        """For one of the tables that these partitions are made from, the partitions of it that each is made from."""
+        return self._links(key, parent, partitions)
+
     def upstream(self, wanted: Mapping[AssetKey, Sequence[Partition]]) -> dict[AssetKey, Sequence[Partition]]:
         """These partitions, and all that they are made from, step by step; of a table that is made from itself, all partitions."""
         needed = {key: dict.fromkeys(partitions) for key, partitions in wanted.items()}

@@ -18,7 +18,7 @@ from warehouse_assets.tables import SQLNaming, placed_key
 if TYPE_CHECKING:
     from warehouse_assets.sql.references import TableReference
 
-__all__ = ["SQLTables", "UnknownTables", "naming_of"]
+__all__ = ["SQLTables", "UnknownTables", "manager_of", "naming_of"]
 
 UnknownTables: TypeAlias = Literal["source", "error"]
 
@@ -160,12 +160,17 @@ class SQLTables:
         self._faults.errors.append(InvalidDefinitionError(what, where=where, hint=hint))
 
 
+def manager_of(node: AssetNode, resources: Mapping[str, Any]) -> Any:
+    """The manager that holds the table of an asset, as it was given, before it starts; None for one that is not known yet."""
+    manager = node.io_manager_def or resources.get(node.io_manager_key)
+    if manager is None and node.definition is not None:
+        manager = node.definition.resource_defs.get(node.io_manager_key)
+    return manager
+
+
 def naming_of(node: AssetNode, resources: Mapping[str, Any]) -> SQLNaming:
     """How the manager of an asset calls tables, as far as that is known before it starts."""
-    owner, name = node.definition, node.io_manager_key
-    manager = node.io_manager_def or resources.get(name)
-    if manager is None and owner is not None:
-        manager = owner.resource_defs.get(name)
+    manager = manager_of(node, resources)
     if not isinstance(manager, NamesTables):
         return SQLNaming()
     try:

@@ -23,7 +23,7 @@ from warehouse_assets.events import (
     event_data_from_json,
     event_data_to_json,
 )
-from warehouse_assets.keys import AssetKey
+from warehouse_assets.keys import AssetCheckKey, AssetKey
 from warehouse_assets.metadata import RecordedMetadata
 
 __all__ = [
@@ -110,10 +110,12 @@ def _event_from_loaded(storage_id: int, event_type: EventType, run_id: str, time
 
 
 def run_body(run: RunRecord) -> str:
-    """What a run says beside what has a column of its own: its tags, assets, configuration and location."""
+    """What a run says beside what has a column of its own: its tags, assets, checks, configuration and location."""
     body: dict[str, Any] = {"tags": run.tags, "assets": [key.path for key in run.asset_keys], "config": run.config}
     if run.location is not None:
         body["location"] = asdict(run.location)
+    if run.check_keys is not None:
+        body["checks"] = [key.to_escaped_string() for key in run.check_keys]
     return _dumps(body)
 
 
@@ -132,8 +134,10 @@ def run_from_body(
     body = _loads(text)
     keys = tuple(AssetKey(path) for path in body["assets"])
     location = CodeLocation(**body["location"]) if "location" in body else None
+    checks = tuple(map(AssetCheckKey.from_escaped_string, body["checks"])) if "checks" in body else None
+    tags, config = body["tags"], body["config"]
     return RunRecord(
-        run_id, status, created, started, ended, job_name, body["tags"], keys, body["config"], run_key, location, heartbeat
+        run_id, status, created, started, ended, job_name, tags, keys, config, run_key, location, heartbeat, checks
     )
 
 

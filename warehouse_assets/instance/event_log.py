@@ -19,14 +19,16 @@ from warehouse_assets.events import (
 )
 from warehouse_assets.instance.automation import AutomationLog
 from warehouse_assets.instance.upkeep import Pruned, RecordInfo
-from warehouse_assets.keys import AssetKey
+from warehouse_assets.keys import AssetCheckKey, AssetKey
 
 __all__ = [
+    "CHECKS",
     "EVERYTHING",
     "EVERY_RUN",
     "VERSIONED_OBSERVATION",
     "EventFilter",
     "EventLog",
+    "Mark",
     "RunFilter",
     "filed_as",
     "has_data_version",
@@ -85,6 +87,7 @@ class RunFilter:
     job_name: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     run_keys: Collection[str] | None = None
+    run_ids: Collection[str] | None = None
 
     def accepts(self, run: RunRecord) -> bool:
         """Whether the run fits."""
@@ -93,10 +96,20 @@ class RunFilter:
             and (self.job_name is None or run.job_name == self.job_name)
             and all(run.tags.get(name) == value for name, value in self.tags.items())
             and (self.run_keys is None or run.run_key in self.run_keys)
+            and (self.run_ids is None or run.run_id in self.run_ids)
         )
 
 
 EVERY_RUN = RunFilter()
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where and when an event is in the record, without what it says."""
+
+    storage_id: int
+    run_id: str
+    timestamp: float
 
 
 class EventLog(AutomationLog):
@@ -151,6 +164,14 @@ class EventLog(AutomationLog):
 
         The assets are in the order of `keys`, their partitions in none; `versioned` is as for `get_latest`.
         """
+
+    @abstractmethod
+    def get_latest_marks(self, event_type: EventType, keys: Iterable[AssetKey]) -> dict[AssetKey, dict[str | None, Mark]]:
+        """Where the latest event of this type is, of each asset that has one as a whole (None) and of each of its partitions."""
+
+    @abstractmethod
+    def get_latest_check_events(self, keys: Iterable[AssetKey]) -> dict[AssetCheckKey, Event]:
+        """The latest evaluation of each check of these assets, of whichever partition."""
 
     @abstractmethod
     def get_partitions(self, event_type: EventType, key: AssetKey) -> dict[str, int]:
@@ -231,6 +252,9 @@ def filed_as(event: Event) -> Sequence[str]:
     if event.event_type == "ASSET_OBSERVATION" and has_data_version(event):
         return event.event_type, VERSIONED_OBSERVATION
     return (event.event_type,)
+
+
+CHECKS = "ASSET_CHECK_EVALUATION:"  # in front of the name of a check
 
 
 def latest_name(event_type: EventType, check_name: str | None = None, *, versioned: bool = False) -> str:

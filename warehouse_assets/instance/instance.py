@@ -50,6 +50,7 @@ class Instance:
     def __init__(self, event_log: EventLog, folder: str | os.PathLike[str] | None = None) -> None:
         self.event_log = event_log
         self._folder = None if folder is None else Path(folder)
+        self._url: str | None = None
         self._folder_lock = threading.Lock()
         self._remove_folder: weakref.finalize[..., Instance] | None = None
 
@@ -82,7 +83,9 @@ class Instance:
         if scheme in ("postgresql", "postgres"):
             from warehouse_assets.instance.postgresql import PostgreSQLEventLog
 
-            return cls(PostgreSQLEventLog(url), folder)
+            instance = cls(PostgreSQLEventLog(url), folder)
+            instance._url = url
+            return instance
         raise InstanceError(
             f"no record is kept at a URL of the kind {scheme!r}",
             hint="Give sqlite:///folder, sqlite:////absolute/folder or postgresql://user:password@host/database.",
@@ -122,6 +125,13 @@ class Instance:
     def is_ephemeral(self) -> bool:
         """Whether the record is gone with this object."""
         return isinstance(self.event_log, MemoryEventLog)
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The environment variables by which another process finds this record; InstanceError for one in memory."""
+        if self._folder is None or self.is_ephemeral:
+            raise InstanceError("a record in memory is seen by its own process only", hint="Use Instance.local(folder).")
+        return {HOME_VARIABLE: str(self._folder), URL_VARIABLE: self._url or ""}
 
     @property
     def folder(self) -> Path:
@@ -279,15 +289,16 @@ class Instance:
         statuses: RunStatus | Collection[RunStatus] = (),
         job_name: str | None = None,
         tags: Mapping[str, str] | None = None,
+        run_ids: Collection[str] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> list[RunRecord]:
-        """Runs, the last one first, of these statuses (none stand for all), of one job, and with all of these tags.
+        """Runs, the last one first, of these statuses (none stand for all), of one job, with all of these tags and of these ids.
 
         `cursor` continues after the run of that id.
         """
         wanted = (statuses,) if isinstance(statuses, str) else statuses
-        return self.event_log.get_runs(RunFilter(wanted, job_name, tags or {}), limit=limit, cursor=cursor)
+        return self.event_log.get_runs(RunFilter(wanted, job_name, tags or {}, run_ids=run_ids), limit=limit, cursor=cursor)
 
     # Upkeep
 

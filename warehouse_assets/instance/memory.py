@@ -11,9 +11,11 @@ from itertools import islice
 from warehouse_assets.events import Event, EventType, RunRecord, RunStatus
 from warehouse_assets.instance.automation import enqueued
 from warehouse_assets.instance.event_log import (
+    CHECKS,
     EVERY_RUN,
     EVERYTHING,
     EventFilter,
+    Mark,
     RunFilter,
     filed_as,
     is_of_the_whole,
@@ -25,7 +27,7 @@ from warehouse_assets.instance.event_log import (
 )
 from warehouse_assets.instance.memory_automation import MemoryAutomation
 from warehouse_assets.instance.upkeep import BACKFILL_TAG, ENDED, ENDED_BACKFILLS, Pruned, RecordInfo
-from warehouse_assets.keys import AssetKey
+from warehouse_assets.keys import AssetCheckKey, AssetKey
 
 __all__ = ["MemoryEventLog"]
 
@@ -106,6 +108,28 @@ class MemoryEventLog(MemoryAutomation):
                 if ids:
                     found[key] = {ids[i]: replace(event, storage_id=i) for i, event in self._numbered(ids)}
             return found
+
+    def get_latest_marks(self, event_type: EventType, keys: Iterable[AssetKey]) -> dict[AssetKey, dict[str | None, Mark]]:
+        with self._lock:
+            self._file_new_events()
+            found: dict[AssetKey, dict[str | None, Mark]] = {}
+            for key in keys:
+                for (kind, partition), i in self._latest.get(key, {}).items():
+                    if kind == event_type and (event := self._events[i - 1]) is not None:
+                        found.setdefault(key, {})[partition] = Mark(i, event.run_id, event.timestamp)
+            return found
+
+    def get_latest_check_events(self, keys: Iterable[AssetKey]) -> dict[AssetCheckKey, Event]:
+        with self._lock:
+            self._file_new_events()
+            ids = [
+                i
+                for key in keys
+                for (kind, partition), i in self._latest.get(key, {}).items()
+                if partition is None and kind.startswith(CHECKS)
+            ]
+            events = [replace(event, storage_id=i) for i, event in self._numbered(ids)]
+            return {check.asset_check_key: event for event in events if (check := event.asset_check_evaluation) is not None}
 
     def get_partitions(self, event_type: EventType, key: AssetKey) -> dict[str, int]:
         with self._lock:

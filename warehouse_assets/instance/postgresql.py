@@ -11,12 +11,22 @@ from sqlalchemy.dialects import postgresql
 
 from warehouse_assets.errors import ExtraRequiredError, InstanceError
 from warehouse_assets.instance.batch import Batch
-from warehouse_assets.instance.schema import ANY_TEXT, VERSION, create, events, latest, stored_version
+from warehouse_assets.instance.schema import (
+    ANY_TEXT,
+    VERSION,
+    create,
+    events,
+    events_by_asset,
+    latest,
+    stored_version,
+)
 from warehouse_assets.instance.sql import SQLEventLog
 
 __all__ = ["PostgreSQLEventLog"]
 
 SCHEMA = "warehouse_assets"
+# Said here and not with the table, as it has SQLAlchemy load all it knows of PostgreSQL, which runs on SQLite would wait for.
+events_by_asset.dialect_kwargs["postgresql_where"] = events_by_asset.dialect_kwargs["sqlite_where"]
 _TURN = sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:schema, 0))")
 _SIZE = sa.text(
     "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"

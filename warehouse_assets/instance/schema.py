@@ -14,6 +14,7 @@ __all__ = [
     "create",
     "dynamic_partitions",
     "events",
+    "events_by_asset",
     "instigators",
     "latest",
     "leases",
@@ -66,8 +67,7 @@ events = sa.Table(
     sqlite_autoincrement=True,  # an id is never given twice, even after the last event was wiped: cursors rely on it
 )
 sa.Index("events_by_run", events.c.run_id)
-_of_an_asset = events.c.asset_key.is_not(None)
-sa.Index("events_by_asset", events.c.asset_key, sqlite_where=_of_an_asset, postgresql_where=_of_an_asset)
+events_by_asset = sa.Index("events_by_asset", events.c.asset_key, sqlite_where=events.c.asset_key.is_not(None))
 
 latest = sa.Table(
     "latest",

@@ -9,10 +9,10 @@ import sqlalchemy as sa
 
 from warehouse_assets.events import Event, EventType
 from warehouse_assets.instance.codec import event_from_body, key_text
-from warehouse_assets.instance.event_log import EVERYTHING, EventFilter, latest_name
+from warehouse_assets.instance.event_log import CHECKS, EVERYTHING, EventFilter, Mark, latest_name
 from warehouse_assets.instance.schema import dynamic_partitions, events, latest
 from warehouse_assets.instance.sql_upkeep import SQLUpkeep
-from warehouse_assets.keys import AssetKey
+from warehouse_assets.keys import AssetCheckKey, AssetKey
 
 __all__ = ["SQLEventLog"]
 
@@ -35,6 +35,15 @@ class SQLEventLog(SQLUpkeep):
             .join_from(latest, events, latest.c.event_id == events.c.id)
             .where(latest.c.asset_key.in_(self._strings("keys")))
             .where(latest.c.event_type == sa.bindparam("type"), latest.c.partition != "")
+        )
+        of_assets = latest.c.asset_key.in_(self._strings("keys"))
+        self._marks = (
+            sa.select(latest.c.asset_key, latest.c.partition, latest.c.event_id, events.c.run_id, events.c.timestamp)
+            .join_from(latest, events, latest.c.event_id == events.c.id)
+            .where(of_assets, latest.c.event_type == sa.bindparam("type"))
+        )
+        self._checks = _EVENT.join_from(latest, events, latest.c.event_id == events.c.id).where(
+            of_assets, latest.c.event_type.startswith(CHECKS, autoescape=True), latest.c.partition == ""
         )
 
     def get_events(self, where: EventFilter = EVERYTHING, *, limit: int | None = None, ascending: bool = True) -> list[Event]:
@@ -63,7 +72,7 @@ class SQLEventLog(SQLUpkeep):
         by_text = {key_text(key): key for key in keys}
         name = latest_name(event_type, check_name, versioned=versioned)
         rows = self._read(self._latest, {"keys": list(by_text), "type": name, "part": partition or ""})
-        found = {text: event_from_body(i, kind, run, at, body, by_text[text]) for i, kind, run, at, body, text in rows}
+        found = {text: event_from_body(at, kind, run, when, body, by_text[text]) for at, kind, run, when, body, text in rows}
         return {key: found[text] for text, key in by_text.items() if text in found}
 
     def get_latest_by_partition(
@@ -81,9 +90,21 @@ class SQLEventLog(SQLUpkeep):
             query = query.where(latest.c.partition.in_(self._strings("parts")))
             parameters["parts"] = list(partitions)
         found: dict[str, dict[str, Event]] = {text: {} for text in by_text}
-        for i, kind, run, at, body, text, partition in self._read(query, parameters):
-            found[text][partition] = event_from_body(i, kind, run, at, body, by_text[text])
+        for at, kind, run, when, body, text, partition in self._read(query, parameters):
+            found[text][partition] = event_from_body(at, kind, run, when, body, by_text[text])
         return {key: found[text] for text, key in by_text.items() if found[text]}
+
+    def get_latest_marks(self, event_type: EventType, keys: Iterable[AssetKey]) -> dict[AssetKey, dict[str | None, Mark]]:
+        by_text = {key_text(key): key for key in keys}
+        found: dict[AssetKey, dict[str | None, Mark]] = {}
+        for text, partition, *mark in self._read(self._marks, {"keys": list(by_text), "type": event_type}):
+            found.setdefault(by_text[text], {})[partition or None] = Mark(*mark)
+        return found
+
+    def get_latest_check_events(self, keys: Iterable[AssetKey]) -> dict[AssetCheckKey, Event]:
+        rows = self._read(self._checks, {"keys": [key_text(key) for key in keys]})
+        events = [event_from_body(*row) for row in rows]
+        return {check.asset_check_key: event for event in events if (check := event.asset_check_evaluation) is not None}
 
     def get_partitions(self, event_type: EventType, key: AssetKey) -> dict[str, int]:
         query = sa.select(latest.c.partition, latest.c.event_id).where(

@@ -75,6 +75,8 @@ class SQLRuns(SQLRecord):
             query = query.where(runs.c.id.in_(tagged))
         if where.run_keys is not None:
             query = query.where(runs.c.run_key.in_(where.run_keys))
+        if where.run_ids is not None:
+            query = query.where(runs.c.run_id.in_(where.run_ids))
         if cursor is not None:
             rows = self._read(sa.select(runs.c.id).where(runs.c.run_id == cursor))
             if not rows:

@@ -20,6 +20,7 @@ from warehouse_assets.io_manager.powers import (
     ScansInDuckDB,
     StagedTable,
     StagesTables,
+    TellsColumns,
 )
 from warehouse_assets.io_manager.registry import default_io_manager, io_manager_from_uri
 
@@ -44,6 +45,7 @@ __all__ = [
     "StagedTable",
     "StagesTables",
     "TableSource",
+    "TellsColumns",
     "default_io_manager",
     "io_manager",
     "io_manager_from_uri",

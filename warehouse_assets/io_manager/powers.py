@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from warehouse_assets.tables import SQLNaming, TableSchema, TableStats, TableVersion
 
 __all__ = [
+    "CallsFunctions",
     "ChecksAssets",
     "DropsTables",
     "KeepsOpen",
@@ -27,6 +28,7 @@ __all__ = [
     "ScansInDuckDB",
     "StagedTable",
     "StagesTables",
+    "TellsColumns",
 ]
 
 
@@ -62,6 +64,14 @@ class ScansInDuckDB(Protocol):
 
 
 @runtime_checkable
+class TellsColumns(Protocol):
+    """Knows the columns of the tables that its SQL reads, without an answer to a query."""
+
+    def column_names(self, source: TableSource) -> Sequence[str] | None:
+        """The columns of a stored table; None where another store has to be asked."""
+
+
+@runtime_checkable
 class PlacesTables(Protocol):
     """Knows where the table of an asset is, without looking there."""
 
@@ -75,6 +85,14 @@ class NamesTables(Protocol):
 
     def sql_naming(self) -> SQLNaming:
         """The dialect, and the default schema; asked without looking into the store."""
+
+
+@runtime_checkable
+class CallsFunctions(Protocol):
+    """Has an engine whose SQL can call Python functions, whose code then counts like that of the SQL."""
+
+    def sql_functions(self) -> Mapping[str, Any]:
+        """The functions, by their names in SQL, without case."""
 
 
 @runtime_checkable

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from warehouse_assets.sql.composition import Identifier
+from warehouse_assets.sql.composition import PLACEHOLDER, Identifier
 from warehouse_assets.sql.names import is_file_name, resolve_table
 from warehouse_assets.sql.origin import SQLOrigin
 from warehouse_assets.sql.value import SQL, ResolvedSQL
 
-__all__ = ["SQL", "Identifier", "ResolvedSQL", "SQLOrigin", "is_file_name", "resolve_table"]
+__all__ = ["PLACEHOLDER", "SQL", "Identifier", "ResolvedSQL", "SQLOrigin", "is_file_name", "resolve_table"]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 import sqlglot
 from sqlglot.errors import SqlglotError
 
-__all__ = ["canonical"]
+from warehouse_assets.sql.composition import PLACEHOLDER
 
-_PLACEHOLDER = re.compile(r"\{[A-Za-z_]\w*\}")
+__all__ = ["canonical"]
 
 
 def canonical(template: str, dialect: str = "duckdb", *, pretty: bool = False) -> str:
@@ -20,7 +18,7 @@ def canonical(template: str, dialect: str = "duckdb", *, pretty: bool = False) -
     >>> canonical("select a  -- of all\\nfrom {t} where a<>1")
     'SELECT a FROM "{t}" WHERE a <> 1'
     """
-    text = _PLACEHOLDER.sub(lambda match: f'"{match[0]}"', template)
+    text = PLACEHOLDER.sub(lambda match: f'"{match[0]}"', template)
     try:
         statements = sqlglot.parse(text, dialect=dialect)
         texts = [statement.sql(dialect, comments=False, pretty=pretty) for statement in statements if statement is not None]

@@ -14,7 +14,11 @@ from warehouse_assets.errors import InvalidSQLError
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.tables import quote_identifier
 
-__all__ = ["Identifier", "bindable", "is_template", "of_template"]
+__all__ = ["PLACEHOLDER", "Identifier", "bindable", "is_template", "of_template"]
+
+PLACEHOLDER = re.compile(r"\{([^\W\d]\w*)\}")
+
+_TO_LIST = ("tolist", "to_list", "to_pylist")  # of numpy and pandas, of polars, of Arrow
 
 
 @dataclass(frozen=True, init=False)
@@ -44,7 +48,7 @@ def is_template(value: Any) -> bool:
 
 
 def bindable(name: str, value: Any) -> Any:
-    """A value as databases take it: the number in a numpy scalar, the value of an Enum, a path as text, a set as a list.
+    """A value as databases take it: the number in a numpy scalar, the value of an Enum, a path as text, a set or an array as a list.
 
     Raises InvalidSQLError for what no database has a value for.
     """
@@ -56,6 +60,12 @@ def bindable(name: str, value: Any) -> Any:
         return str(value)
     if isinstance(value, (set, frozenset, range)):
         return list(value)
+    if hasattr(type(value), "columns"):
+        raise InvalidSQLError(
+            f"{name!r} is a frame, which is no value in SQL", hint="Return it from an asset, and name the table of that."
+        )
+    if (to_list := next(filter(None, (getattr(value, name, None) for name in _TO_LIST)), None)) is not None:
+        return to_list()
     if isinstance(value, (Iterator, type, AssetKey)) or callable(value):
         hint = "Write Table(key) for a table." if isinstance(value, AssetKey) else "Give the value itself, or a list of values."
         raise InvalidSQLError(f"{name!r} is {value!r}, which is no value in SQL", hint=hint)
@@ -77,7 +87,7 @@ def of_template(template: Any) -> tuple[str, dict[str, Any]]:
             raise InvalidSQLError(
                 f"the place {{{part.expression}}} has a format, and values are bound as they are", hint="Leave the format out."
             )
-        name = part.expression if re.fullmatch(r"[A-Za-z_]\w*", part.expression) else f"value_{len(values) + 1}"
+        name = part.expression if part.expression.isidentifier() else f"value_{len(values) + 1}"
         while (name in values and values[name] is not part.value) or any(f"{{{name}}}" in text for text in template.strings):
             name += "_"
         values[name] = part.value

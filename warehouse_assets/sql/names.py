@@ -29,6 +29,7 @@ class KnownTables:
         self._default_schema = default_schema
         self._default_catalog = default_catalog
         self._placed = placed
+        self._found: dict[tuple[str, ...], Sequence[AssetKey]] = {}
         self._folded: dict[Callable[[str], str], Sequence[dict[tuple[str, ...], dict[AssetKey, None]]]] = {}
 
     def meant(self, parts: Sequence[str], own: AssetKey | None = None) -> Sequence[AssetKey]:
@@ -38,11 +39,17 @@ class KnownTables:
         key that ends with the parts, one other than the asset's `own` first. Each is tried as written, then without regard to
         case, since SQL has none.
         """
+        name = tuple(parts)
+        if (found := self._found.get(name)) is None:
+            found = self._found[name] = self._matching(name)
+        return [key for key in found if key != own] or list(found)
+
+    def _matching(self, parts: tuple[str, ...]) -> Sequence[AssetKey]:
         for fold in (str, str.casefold):
             name = tuple(fold(part) for part in parts)
             for form in self._forms(fold):
                 if found := form.get(name):
-                    return [key for key in found if key != own] or [*found]
+                    return tuple(found)
         return ()
 
     def _forms(self, fold: Callable[[str], str]) -> Sequence[dict[tuple[str, ...], dict[AssetKey, None]]]:

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from warehouse_assets.errors import InvalidSQLError, close_matches
 from warehouse_assets.keys import AssetKey
-from warehouse_assets.sql.composition import Identifier, bindable, is_template, of_template
+from warehouse_assets.sql.composition import PLACEHOLDER, Identifier, bindable, is_template, of_template
 from warehouse_assets.sql.known import script_of
 from warehouse_assets.sql.names import KnownTables, is_engine_name, is_file_name
 from warehouse_assets.sql.origin import SQLOrigin, place_made
@@ -21,7 +21,6 @@ __all__ = ["SQL", "ResolvedSQL"]
 
 _COMMENT = re.compile(r"--|#")
 _END = re.compile(r";(\s|--[^\n]*(\n|$)|/\*.*?\*/)*$", re.DOTALL)
-_PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
 
 
 class SQL:
@@ -61,7 +60,7 @@ class SQL:
         self.bindings = {name: _part_or_value(name, value) for name, value in bindings.items()} if bindings else bindings
         self.origin = self.dialect = None
         self.meant = {}
-        names = set(_PLACEHOLDER.findall(template)) if bindings else set()
+        names = set(PLACEHOLDER.findall(template)) if bindings else set()
         if unused := sorted(bindings.keys() - names):
             guess = close_matches(unused[0], names) or "Write it in braces where it belongs."
             raise InvalidSQLError(f"the SQL has no place for {', '.join(map(repr, unused))}", hint=guess)
@@ -76,7 +75,7 @@ class SQL:
         >>> SQL("select {sums} from bills", sums=sums)
         SQL('select sum("net") as "net", sum("tax") as "tax" from bills')
         """
-        if _PLACEHOLDER.search(separator):
+        if PLACEHOLDER.search(separator):
             raise InvalidSQLError(f"the separator {separator!r} has a place for a value", hint="Join parts that have it.")
         values = {f"part_{number}": part for number, part in enumerate(parts, 1)}
         for value in values.values():
@@ -157,14 +156,14 @@ class SQL:
                 parameters[names[name]] = value
             return f"${names[name]}"
 
-        return _PLACEHOLDER.sub(put, self.template)
+        return PLACEHOLDER.sub(put, self.template)
 
     def _code_positions(self, dialect: str) -> set[int]:
         """Where the template has tokens outside of comments."""
         from warehouse_assets.sql.analysis import token_spans
 
         spans = list(token_spans(self.template, dialect))
-        for match in _PLACEHOLDER.finditer(self.template):
+        for match in PLACEHOLDER.finditer(self.template):
             if match[1] in self.bindings and any(start < match.start() < end for start, end in spans):
                 raise InvalidSQLError(
                     f"it has {match[0]} inside quotes, where no value can be put", hint="Leave the quotes out."

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from warehouse_assets.events import AssetCheckEvaluation, AssetCheckSeverity, AssetMaterialization, Event, EventType
 from warehouse_assets.instance import EventFilter, EventLog
-from warehouse_assets.keys import AssetKey
+from warehouse_assets.keys import AssetCheckKey, AssetKey
 from warehouse_assets.metadata import MetadataValue
 
 __all__ = ["CheckEventsContract", "evaluation"]
@@ -58,3 +58,15 @@ class CheckEventsContract:
         assert log.get_latest(CHECKED, keys, "mon", "unique").keys() == {ORDERS}
         assert log.get_latest(CHECKED, keys, "mon", "few") == {}
         assert log.get_latest("ASSET_MATERIALIZATION", keys).keys() == {ORDERS}
+
+    def test_the_latest_of_all_checks_of_some_assets(self, log: EventLog) -> None:
+        odd = "100 % _ 'quoted'"
+        log.store_events([evaluation(ORDERS, "unique", at=1.0), evaluation(ORDERS, "unique", "mon", at=2.0)])
+        log.store_events([evaluation(ORDERS, odd, at=3.0), evaluation(CUSTOMERS, "unique", at=4.0)])
+
+        latest = log.get_latest_check_events([ORDERS])
+
+        assert {key: event.timestamp for key, event in latest.items()} == {
+            AssetCheckKey(ORDERS, "unique"): 2.0,
+            AssetCheckKey(ORDERS, odd): 3.0,
+        }

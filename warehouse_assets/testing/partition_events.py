@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from warehouse_assets.events import AssetMaterialization, AssetObservation, Event, EventType
 from warehouse_assets.instance import EventLog
+from warehouse_assets.instance.event_log import Mark
 from warehouse_assets.keys import AssetKey
 
 __all__ = ["PartitionEventsContract"]
@@ -57,6 +58,19 @@ class PartitionEventsContract:
 
         assert {key: {*partitions} for key, partitions in some.items()} == {ORDERS: {"tue", odd}, CUSTOMERS: {odd}}
         assert log.get_latest_by_partition(MADE, keys, []) == log.get_latest_by_partition(MADE, []) == {}
+
+    def test_the_marks_of_the_latest_of_an_asset_and_of_its_partitions(self, log: EventLog) -> None:
+        log.store_events([made(ORDERS, part, n) for n, part in enumerate((*PARTITIONS, "mon", None))])
+        log.store_events([made(CUSTOMERS, None, 20.0), Event(SEEN, "r1", 21.0, data=AssetObservation(CUSTOMERS))])
+
+        marks = log.get_latest_marks(MADE, [CUSTOMERS, AssetKey("unknown"), ORDERS])
+
+        assert {key: {part: mark.timestamp for part, mark in of.items()} for key, of in marks.items()} == {
+            ORDERS: dict([*((part, float(n)) for n, part in enumerate(PARTITIONS)), ("mon", 9.0), (None, 10.0)]),
+            CUSTOMERS: {None: 20.0},
+        }
+        latest = log.get_latest(MADE, [ORDERS])[ORDERS]
+        assert marks[ORDERS][None] == Mark(latest.storage_id or 0, "r1", 10.0)
 
     def test_what_was_wiped_is_not_found(self, log: EventLog) -> None:
         log.store_events([made(ORDERS, "mon", 1.0), made(CUSTOMERS, "mon", 2.0)])

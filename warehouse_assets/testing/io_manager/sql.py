@@ -93,6 +93,21 @@ class SQLContract(Contract):
 
         assert load(manager, pl.DataFrame, AssetKey("chosen")).to_dicts() == [{"id": 2, "odd 'name'": "x"}]
 
+    def test_values_are_bound_one_by_one_and_in_lists(self, manager: IOManager) -> None:
+        store(manager, ORDERS)
+        where = "id in {some} and id not in {none} and id NOT IN\n{one} and not id in {none} and kind in {kinds}"
+        query = SQL(
+            f"select id, {{größe}} as n from shop.orders where {where}",
+            größe=7,
+            some=(1, 2, 3),
+            none=[],
+            one={1},
+            kinds=["b", "it's"],
+        )
+        store(manager, query, AssetKey("some"), sources={KEY: source(manager, KEY)})
+
+        assert load(manager, pl.DataFrame, AssetKey("some")).rows() == [(2, 7)]
+
     @pytest.mark.parametrize("end", [";", " ; -- the end\n", "\n-- the end"], ids=["semicolon", "and a comment", "comment"])
     def test_a_query_may_end_as_people_end_it(self, manager: IOManager, end: str) -> None:
         store(manager, SQL(f"select 1 as n{end}"))

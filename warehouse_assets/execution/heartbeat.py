@@ -1,0 +1,93 @@
+"""`Heartbeat`: keeps that a run lives, and hears whether it is to stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from warehouse_assets.errors import InstanceError
+from warehouse_assets.io_manager.contexts import logger
+
+if TYPE_CHECKING:
+    from warehouse_assets.events import RunStatus
+    from warehouse_assets.instance import Instance
+
+__all__ = ["HEARTBEAT_SECONDS", "Heartbeat", "interrupt"]
+
+HEARTBEAT_SECONDS = 5.0
+_LIVING = ("QUEUED", "STARTING", "STARTED")
+
+
+class Heartbeat:
+    """While the block lasts, a thread keeps every few `seconds` that the run lives, and looks whether it is to stop.
+
+    Where it is, because somebody cancels it or has it for dead, `on_stop` is called with its status, once: a KeyboardInterrupt in the main
+    thread unless given. `also` is called every second, for what is to be told while steps run.
+    """
+
+    def __init__(
+        self,
+        instance: Instance,
+        run_id: str,
+        *,
+        seconds: float = HEARTBEAT_SECONDS,
+        on_stop: Callable[[RunStatus | None], None] | None = None,
+    ) -> None:
+        self.also: Callable[[], None] | None = None
+        self._instance = instance
+        self._run_id = run_id
+        self._seconds = seconds
+        self._on_stop = on_stop or (lambda _: interrupt())
+        self._over = threading.Event()
+        self._deaf = False
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._work, name="heartbeat", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._instance.event_log.heartbeat([self._run_id], time.time())
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def deafen(self) -> None:
+        """Go on, and call `on_stop` no more: the run comes to its end."""
+        with self._lock:
+            self._deaf = True
+
+    def _work(self) -> None:
+        next_beat = time.monotonic() + self._seconds
+        while not self._over.wait(min(1.0, self._seconds)):
+            try:
+                if self.also is not None:
+                    self.also()
+                if time.monotonic() < next_beat:
+                    continue
+                next_beat = time.monotonic() + self._seconds
+                self._instance.event_log.heartbeat([self._run_id], time.time())
+                run = self._instance.get_run_by_id(self._run_id)
+            except InstanceError as error:
+                logger.warning("run %s cannot tell that it lives: %s", self._run_id, error)
+                continue
+            status = run.status if run is not None else None
+            if status not in _LIVING:
+                self._stop(status)
+
+    def _stop(self, status: RunStatus | None) -> None:
+        with self._lock:
+            if not self._deaf:
+                self._deaf = True
+                self._on_stop(status)
+
+
+def interrupt() -> None:
+    """Raise a KeyboardInterrupt in the main thread, also where it waits."""
+    main = threading.main_thread().ident
+    if main is not None:
+        signal.pthread_kill(main, signal.SIGINT)
