@@ -13,6 +13,7 @@ __all__ = [
     "backfills",
     "create",
     "dynamic_partitions",
+    "escaped",
     "events",
     "events_by_asset",
     "instigators",
@@ -39,10 +40,17 @@ class EscapedText(sa.types.TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
-        return None if value is None else value.replace("\\", "\\\\").replace("\0", "\\0")
+        return None if value is None else escaped(value)
 
     def process_result_value(self, value: str | None, dialect: sa.Dialect) -> str | None:
-        return None if value is None else _ESCAPED.sub(lambda match: "\0" if match[1] == "0" else match[1], value)
+        if value is None or "\\" not in value:
+            return value
+        return _ESCAPED.sub(lambda match: "\0" if match[1] == "0" else match[1], value)
+
+
+def escaped(text: str) -> str:
+    """Any text as such a database keeps it."""
+    return text.replace("\\", "\\\\").replace("\0", "\\0")
 
 
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)

@@ -27,16 +27,16 @@ class SQLEventLog(SQLUpkeep):
         self._latest = (
             _EVENT.add_columns(latest.c.asset_key)
             .join_from(latest, events, latest.c.event_id == events.c.id)
-            .where(latest.c.asset_key.in_(self._strings("keys")))
+            .where(self._among(latest.c.asset_key, "keys"))
             .where(latest.c.event_type == sa.bindparam("type"), latest.c.partition == sa.bindparam("part"))
         )
         self._by_partition = (
             _EVENT.add_columns(latest.c.asset_key, latest.c.partition)
             .join_from(latest, events, latest.c.event_id == events.c.id)
-            .where(latest.c.asset_key.in_(self._strings("keys")))
+            .where(self._among(latest.c.asset_key, "keys"))
             .where(latest.c.event_type == sa.bindparam("type"), latest.c.partition != "")
         )
-        of_assets = latest.c.asset_key.in_(self._strings("keys"))
+        of_assets = self._among(latest.c.asset_key, "keys")
         self._marks = (
             sa.select(latest.c.asset_key, latest.c.partition, latest.c.event_id, events.c.run_id, events.c.timestamp)
             .join_from(latest, events, latest.c.event_id == events.c.id)
@@ -87,7 +87,7 @@ class SQLEventLog(SQLUpkeep):
         name = latest_name(event_type, versioned=versioned)
         query, parameters = self._by_partition, {"keys": list(by_text), "type": name}
         if partitions is not None:
-            query = query.where(latest.c.partition.in_(self._strings("parts")))
+            query = query.where(self._among(latest.c.partition, "parts"))
             parameters["parts"] = list(partitions)
         found: dict[str, dict[str, Event]] = {text: {} for text in by_text}
         for at, kind, run, when, body, text, partition in self._read(query, parameters):
@@ -131,7 +131,7 @@ class SQLEventLog(SQLUpkeep):
         parameters = {"keys": [key_text(key) for key in keys]}
         with self._writing() as connection:
             for table in (latest, events):
-                connection.execute(table.delete().where(table.c.asset_key.in_(self._strings("keys"))), parameters)
+                connection.execute(table.delete().where(self._among(table.c.asset_key, "keys")), parameters)
 
 
 def _partitions_of(name: str) -> sa.Select[Any]:

@@ -113,8 +113,9 @@ class SqliteEventLog(SQLEventLog):
                     self._driver.execute("ROLLBACK")
                 raise
 
-    def _strings(self, parameter: str) -> sa.Select[Any]:
-        return sa.select(sa.func.json_each(sa.bindparam(parameter, type_=sa.JSON)).table_valued("value").c.value)
+    def _among(self, column: sa.ColumnElement[str], parameter: str) -> sa.ColumnElement[bool]:
+        given = sa.func.json_each(sa.bindparam(parameter, type_=sa.JSON)).table_valued("value")
+        return column.in_(sa.select(given.c.value))
 
     def _prepare(self) -> None:
         if self._stored_version() == VERSION:
