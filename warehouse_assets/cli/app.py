@@ -40,6 +40,7 @@ _COMMANDS = {
     "backfill": ("warehouse_assets.cli.backfill", "backfill", "Make many partitions, in runs of their own."),
     "check": ("warehouse_assets.cli.check", "check", "Evaluate the checks of stored tables."),
     "daemon": ("warehouse_assets.cli.daemon", "daemon", "Evaluate schedules and sensors, and run what they ask for."),
+    "instance": ("warehouse_assets.cli.instance", "instance", "Show and tend the record of runs."),
     "lineage": ("warehouse_assets.cli.lineage", "lineage", "Show what a table or a column is made from, and what from it."),
     "list": ("warehouse_assets.cli.listing", "list_assets", "List the assets and sources of a module."),
     "materialize": ("warehouse_assets.cli.materialize", "materialize", "Make assets, in the order of their dependencies."),
