@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from warehouse_assets.automation.runs import Runs as Runs
     from warehouse_assets.code_location.definitions import Definitions as Definitions
     from warehouse_assets.code_location.loaders import (
         load_asset_checks_from_current_module as load_asset_checks_from_current_module,
@@ -250,6 +251,7 @@ _HOMES = {
     "RunRequest": "definitions.run_requests",
     "RunResult": "execution.run",
     "RunStatusSensorContext": "definitions.automation_contexts",
+    "Runs": "automation.runs",
     "SQL": "sql.value",
     "ScheduleDefinition": "definitions.schedule",
     "ScheduleEvaluationContext": "definitions.automation_contexts",

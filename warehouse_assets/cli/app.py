@@ -39,6 +39,7 @@ _COMMANDS = {
     "plan": ("warehouse_assets.cli.plan", "plan", "Show what a run would make, and what would break, before it does."),
     "query": ("warehouse_assets.cli.query", "query", "Answer SQL over stored assets, whatever store they are in."),
     "rollback": ("warehouse_assets.cli.versions", "rollback", "Make an earlier version of a table the present one again."),
+    "runs": ("warehouse_assets.cli.runs", "runs", "Show runs and what they said, cancel them, and have them done again."),
     "show": ("warehouse_assets.cli.show", "show", "Show one asset: its definition and what was last recorded of it."),
     "status": ("warehouse_assets.cli.status", "status", "Say what is missing, stale or fresh, and why."),
     "test": ("warehouse_assets.cli.test", "test", "Run the tests beside SQL files, in memory."),
