@@ -33,6 +33,7 @@ __all__ = ["app", "fail"]
 
 _COMMANDS = {
     "check": ("warehouse_assets.cli.check", "check", "Evaluate the checks of stored tables."),
+    "instance": ("warehouse_assets.cli.instance", "instance", "Show and tend the record of runs."),
     "lineage": ("warehouse_assets.cli.lineage", "lineage", "Show what a table or a column is made from, and what from it."),
     "list": ("warehouse_assets.cli.listing", "list_assets", "List the assets and sources of a module."),
     "materialize": ("warehouse_assets.cli.materialize", "materialize", "Make assets, in the order of their dependencies."),

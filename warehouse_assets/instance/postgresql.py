@@ -18,7 +18,6 @@ from warehouse_assets.instance.schema import (
     events,
     events_by_asset,
     latest,
-    migrate,
     stored_version,
 )
 from warehouse_assets.instance.sql import SQLEventLog
@@ -29,6 +28,10 @@ SCHEMA = "warehouse_assets"
 # Said here and not with the table, as it has SQLAlchemy load all it knows of PostgreSQL, which runs on SQLite would wait for.
 events_by_asset.dialect_kwargs["postgresql_where"] = events_by_asset.dialect_kwargs["sqlite_where"]
 _TURN = sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:schema, 0))")
+_SIZE = sa.text(
+    "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = :schema AND c.relkind = 'r'"
+)
 _INSERT_EVENTS = events.insert().returning(events.c.id, sort_by_parameter_order=True)
 _insert_latest = postgresql.insert(latest)
 _UPSERT_LATEST = _insert_latest.on_conflict_do_update(
@@ -44,6 +47,8 @@ class PostgreSQLEventLog(SQLEventLog):
     connection that was cut while nothing used it is made anew; a write that is cut off is not repeated, as nobody can know whether it
     took place, and raises InstanceError.
     """
+
+    _kind = "postgresql"
 
     def __init__(self, url: str, *, schema: str = SCHEMA, timeout: float = 60.0) -> None:
         address = sa.make_url(url).set(drivername="postgresql+psycopg")
@@ -72,6 +77,17 @@ class PostgreSQLEventLog(SQLEventLog):
 
     def __repr__(self) -> str:
         return f"PostgreSQLEventLog({self._shown!r})"
+
+    @property
+    def _place(self) -> str:
+        return f"{self._shown}, schema {self._schema}"
+
+    def _byte_size(self, connection: sa.Connection) -> int:
+        return int(connection.scalar(_SIZE, {"schema": self._schema}))
+
+    def _give_back(self) -> None:
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("VACUUM (ANALYZE) events, latest, runs, run_tags, ticks")
 
     def _insert_events(self, connection: sa.Connection, batch: Batch) -> None:
         names = ("run_id", "event_type", "timestamp", "asset_key", "body")
@@ -115,6 +131,8 @@ class PostgreSQLEventLog(SQLEventLog):
             if version == 0:
                 create(connection)
             elif version < VERSION:
+                from warehouse_assets.instance.migrations import migrate
+
                 migrate(connection, version)
 
     def _hint(self, fault: str) -> str | None:
