@@ -105,13 +105,10 @@ def test_a_run_of_materialize_can_be_done_again(shop: Path, wa: Callable[..., An
     assert run["heartbeat"] is not None
 
 
-def test_pools_are_limited_and_shown(project: Path) -> None:
-    from click.testing import CliRunner
-
-    from warehouse_assets.cli.pools import pool
-
+def test_pools_are_limited_and_shown(project: Path, wa: Callable[..., Any]) -> None:
     def run(*args: str) -> str:
-        return CliRunner().invoke(pool, args, catch_exceptions=False).output
+        answer = wa("instance", "pool", *args)
+        return str(answer.out + answer.err)
 
     run("warehouse", "2")
     with Instance.get(project) as instance:
