@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,18 @@ def test_a_run_that_waits_is_canceled(shop: Path, wa: Callable[..., Any]) -> Non
     assert wa("runs", "cancel", run_id).out == f"Run {run_id} is over already.\n"
     with Instance.get(shop) as instance:
         assert instance.get_run_record(run_id).status == "CANCELED"
+
+
+def test_what_a_run_printed_is_pruned_with_it(shop: Path, wa: Callable[..., Any]) -> None:
+    run_id = ids(wa("runs", "submit", "-m", "faulty.py", "-s", "orders").out)[0]
+    with Instance.get(shop) as instance:
+        logs = instance.folder / "logs"
+        for name in (run_id, "gone"):
+            (logs / name).mkdir(parents=True)
+
+        instance.prune(timedelta(days=1))
+
+        assert [folder.name for folder in logs.iterdir()] == [run_id]
 
 
 @pytest.mark.parametrize(
