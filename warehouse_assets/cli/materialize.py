@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from warehouse_assets.execution.run import RunResult
     from warehouse_assets.keys import AssetKey
 
-__all__ = ["materialize"]
+__all__ = ["materialize", "read_config"]
 
 
 @click.command()
@@ -87,7 +87,7 @@ def materialize(
         try:
             result = execute(
                 instance=instance,
-                run_config=_read_config(config),
+                run_config=read_config(config),
                 **partitions,
                 raise_on_error=False,
                 executor=executor,
@@ -145,7 +145,8 @@ class _ConsoleHandler(logging.Handler):
         self.out.print(f"{record.levelname.lower():<8} {record.getMessage()}", soft_wrap=True, style="yellow")
 
 
-def _read_config(text: str | None) -> Any:
+def read_config(text: str | None) -> Any:
+    """The run configuration that `--config` gives: JSON, or a file with it."""
     if text is None:
         return None
     try:

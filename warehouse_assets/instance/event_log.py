@@ -41,6 +41,7 @@ __all__ = [
 ]
 
 _RUN_CHANGES: Mapping[EventType, tuple[RunStatus, str | None]] = {
+    "RUN_ENQUEUED": ("QUEUED", None),
     "RUN_STARTING": ("STARTING", None),
     "RUN_START": ("STARTED", "started"),
     "RUN_CANCELING": ("CANCELING", None),
