@@ -66,6 +66,7 @@ TOPICS = [
     "delta_lake",
     "iceberg",
     "running",
+    "instance",
     "planning",
     "backfills",
     "declarative_automation",

@@ -32,10 +32,14 @@ from warehouse_assets.automation.backfill_requests import (
 from warehouse_assets.automation.backfill_runs import BackfillDuty, make_backfill
 from warehouse_assets.automation.backfill_runs import runs_of as made_by
 from warehouse_assets.automation.backfills import Backfills
+from warehouse_assets.automation.daemon import Daemon, duties_of
+from warehouse_assets.automation.locations import Locations, location_of
+from warehouse_assets.automation.monitoring import RunMonitoring
+from warehouse_assets.automation.reruns import MAX_RETRIES_TAG
 from warehouse_assets.automation.submission import execute_recorded
 from warehouse_assets.automation_records import Backfill
 from warehouse_assets.errors import InvalidInvocationError
-from warehouse_assets.events import CodeLocation, RunRecord
+from warehouse_assets.events import CodeLocation, Event, RunRecord
 
 ROOT = Path(__file__).parents[2]
 LETTERS = StaticPartitionsDefinition([*"abcd"])
@@ -206,13 +210,33 @@ def test_code_that_cannot_be_loaded_keeps_only_its_own_backfills_waiting(
     cancel_backfill(instance, canceled.backfill_id, 1.0)
     made_here = here(defs, instance)
 
-    BackfillDuty(instance, {PLACE: defs}.__getitem__).round(2.0)
+    duty = BackfillDuty(instance, {PLACE: defs}.__getitem__)
+    for now in (2.0, 3.0, 30.0):
+        duty.round(now)
 
     statuses = [get_backfill(instance, each.backfill_id).status for each in (waiting, going, canceled, made_here)]
     assert statuses == ["REQUESTED", "STARTED", "CANCELED", "REQUESTED"]
     assert [record.getMessage().partition(": ")[0] for record in caplog.records] == [
         f"the backfill {waiting.backfill_id} waits"
     ]
+
+
+def test_a_run_that_is_tried_again_has_not_failed_yet(defs: Definitions, instance: Instance) -> None:
+    which = WhichPartitions(keys=["a"])
+    tags = {MAX_RETRIES_TAG: "2"}
+    asked = request_backfill(defs.graph, instance, "letters", which, now=1.0, location=PLACE, tags=tags)
+    duty, monitoring = BackfillDuty(instance, {PLACE: defs}.__getitem__), RunMonitoring(instance)
+
+    statuses = []
+    for ends in ("RUN_FAILURE", "RUN_FAILURE", "RUN_SUCCESS"):
+        duty.round(time.time())
+        (run,) = instance.get_runs(statuses="QUEUED")
+        instance.store_events([Event(ends, run.run_id, time.time())])
+        duty.round(time.time())
+        statuses.append(get_backfill(instance, asked.backfill_id).status)
+        monitoring.round(time.time())
+
+    assert statuses == ["STARTED", "STARTED", "COMPLETED"]
 
 
 def test_a_configuration_that_cannot_be_is_the_reason_of_the_failure(defs: Definitions, instance: Instance) -> None:
@@ -225,6 +249,40 @@ def test_a_configuration_that_cannot_be_is_the_reason_of_the_failure(defs: Defin
     assert (failed.status, instance.get_runs()) == ("FAILED", [])
     assert "kee" in (BackfillBody.of(failed).error or "")
 
+
+def test_the_daemon_has_it_made_in_processes_of_their_own(tmp_path: Path, instance: Instance) -> None:
+    (tmp_path / "parts.py").write_text(PARTS)
+    place = location_of("parts.py", tmp_path)
+    locations = Locations([place])
+    asked = request_backfill(locations(place).graph, instance, now=time.time(), location=place)
+    duties, closing = duties_of(instance, locations)
+
+    with Daemon(instance, duties, interval=0.05).on_close(*closing) as daemon:
+        for _ in range(2_000):
+            daemon.round()
+            if get_backfill(instance, asked.backfill_id).ended is not None:
+                break
+            time.sleep(0.02)
+
+    assert sorted(runs_of(instance, asked)) == [
+        ("after", "", "SUCCESS"),
+        ("parts", "a", "SUCCESS"),
+        ("parts", "b", "SUCCESS"),
+    ]
+    assert get_backfill(instance, asked.backfill_id).status == "COMPLETED"
+
+
+PARTS = """
+from warehouse_assets import StaticPartitionsDefinition, asset
+
+@asset(partitions_def=StaticPartitionsDefinition(["a", "b"]))
+def parts() -> int:
+    return 1
+
+@asset(deps=[parts])
+def after() -> int:
+    return 2
+"""
 
 SHOP = """
 import sys, time

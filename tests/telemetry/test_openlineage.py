@@ -22,8 +22,10 @@ from io_managers import DuckDBIOManager, ParquetIOManager
 from warehouse_assets import (
     AssetCheckResult,
     AssetSpec,
+    EnvVar,
     Instance,
     Output,
+    SourceAsset,
     asset,
     asset_check,
     materialize,
@@ -259,6 +261,21 @@ def test_values_without_a_place_and_unknown_tables_are_told_by_their_keys(told: 
         ("warehouse-assets", "raw/orders"),
         ("warehouse-assets", "plain"),
     ]
+
+
+def test_a_table_in_a_store_that_the_environment_names_is_told_by_its_place(
+    told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAKE", str(tmp_path / "lake"))
+
+    @asset(deps=["raw"])
+    def cleaned() -> None: ...
+
+    raw = SourceAsset("raw", io_manager_key="lake")
+    materialize([cleaned, raw], resources={"lake": ParquetIOManager(base_path=EnvVar("LAKE"))})
+
+    (read,) = told.of("cleaned", "COMPLETE")["inputs"]
+    assert (read["namespace"], read["name"]) == ("file", f"{tmp_path}/lake/raw.parquet")
 
 
 def test_nothing_is_told_of_what_nobody_asked_for() -> None:

@@ -19,7 +19,7 @@ from warehouse_assets.keys import AssetKey, user_strings
 if TYPE_CHECKING:
     from warehouse_assets.graph.asset_graph import AssetGraph
 
-__all__ = ["BACKFILL_TAG", "BackfillBody", "backfill_facts", "read_targets", "written_targets"]
+__all__ = ["BACKFILL_TAG", "BackfillBody", "read_targets", "written_targets"]
 
 BACKFILL_TAG = "warehouse_assets/backfill"
 """The tag of a run that names the backfill which it is part of."""
@@ -70,24 +70,6 @@ class BackfillBody:
             for name, number in counts.items():
                 total[name] = total.get(name, 0) + number
         return total
-
-
-def backfill_facts(backfill: Backfill) -> dict[str, Any]:
-    """What people and programs ask of a backfill, as JSON can hold it."""
-    body = BackfillBody.of(backfill)
-    return {
-        "backfill_id": backfill.backfill_id,
-        "status": backfill.status,
-        "created": backfill.created,
-        "ended": backfill.ended,
-        "location": body.location.name if body.location is not None else None,
-        "tags": dict(body.tags),
-        "max_runs": body.max_runs,
-        "attempt": body.attempt + 1,
-        "error": body.error,
-        "partitions": body.counts,
-        "assets": {name: dict(counts) for name, counts in body.progress.items()},
-    }
 
 
 def written_targets(targets: Targets, links: PartitionLinks) -> Any:

@@ -37,8 +37,8 @@ from warehouse_assets.events import (
     PARTITION_TAG,
     CodeLocation,
     Event,
-    RunRecord,
 )
+from warehouse_assets.execution.heartbeat import is_gone
 from warehouse_assets.execution.partitions import checked_partition_key
 from warehouse_assets.execution.plan import Plan
 from warehouse_assets.execution.run_config import RunConfig, configurable_names
@@ -50,8 +50,6 @@ from warehouse_assets.partitions.definition import PartitionKeyRange
 if TYPE_CHECKING:
     from warehouse_assets.graph.asset_graph import AssetGraph
     from warehouse_assets.instance import Instance
-
-SILENCE = 30.0  # seconds without a heartbeat, after which a process that makes a backfill here is gone
 
 __all__ = ["WhichPartitions", "cancel_backfill", "get_backfill", "request_backfill", "resume_backfill"]
 
@@ -158,7 +156,7 @@ def resume_backfill(instance: Instance, backfill_id: str, now: float, *, here: b
     if backfill.status == "COMPLETED":
         raise InvalidInvocationError(f"the backfill {backfill.backfill_id} is complete: nothing is left to make")
     if backfill.status in ACTIVE:
-        if not body.here or any(_lives(run, now) for run in unfinished_runs(instance, backfill.backfill_id)):
+        if not body.here or not all(is_gone(run, now) for run in unfinished_runs(instance, backfill.backfill_id)):
             what = f"the backfill {backfill.backfill_id} goes on: {backfill.status.lower()}"
             raise InvalidInvocationError(what, hint="Cancel it first.")
         for run in unfinished_runs(instance, backfill.backfill_id):
@@ -169,11 +167,6 @@ def resume_backfill(instance: Instance, backfill_id: str, now: float, *, here: b
     if not instance.event_log.put_backfill(asked):
         raise InvalidInvocationError(f"the backfill {backfill.backfill_id} was changed meanwhile", hint="Try again.")
     return replace(asked, version=asked.version + 1)
-
-
-def _lives(run: RunRecord, now: float) -> bool:
-    """Whether the process of a run has told lately that it lives."""
-    return now - max(run.heartbeat or 0.0, run.created) < SILENCE
 
 
 def _cancel_run(instance: Instance, run_id: str, now: float) -> None:

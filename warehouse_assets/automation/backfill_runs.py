@@ -34,6 +34,7 @@ __all__ = ["BackfillDuty", "backfill", "make_backfill", "runs_of"]
 
 HERE = CodeLocation("", "", "")
 _BEGUN: tuple[RunStatus, ...] = ("STARTING",)
+SECONDS_BETWEEN = 15.0  # attempts at a backfill whose code cannot be loaded
 PAUSE = 0.2  # seconds between looks at runs that another process has
 
 
@@ -72,14 +73,21 @@ class BackfillDuty:
         self._instance = instance
         self._definitions_of = definitions_of
         self._known: dict[CodeLocation, tuple[Definitions, Backfills]] = {}
+        self._faults: dict[str, str] = {}
+        self._again: dict[str, float] = {}
 
     def round(self, now: float) -> None:
         """Have each backfill that is not over go on; one that cannot does not keep the others from it."""
         for backfill in self._instance.event_log.get_backfills(statuses=ACTIVE):
+            if now < self._again.get(backfill.backfill_id, now):
+                continue
             try:
                 self._advance(backfill, now)
-            except Exception as error:  # noqa: BLE001 - code that cannot be loaded now may be later
-                logger.warning("the backfill %s waits: %s", backfill.backfill_id, error_line(error), exc_info=error)
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - code that cannot be loaded now may be later
+                self._tell(backfill.backfill_id, error)
+                self._again[backfill.backfill_id] = now + SECONDS_BETWEEN
+            else:
+                self._faults.pop(backfill.backfill_id, None)
 
     def _advance(self, backfill: Backfill, now: float) -> None:
         if backfill.status == "CANCELING":  # for which the code is not needed
@@ -89,6 +97,13 @@ class BackfillDuty:
         body = BackfillBody.of(backfill)
         if not body.here and body.location is not None:
             self._backfills(body.location).advance(backfill, now)
+
+    def _tell(self, backfill_id: str, error: BaseException) -> None:
+        """Say why one waits when it begins to, and not in every round."""
+        text = error_line(error)
+        if self._faults.get(backfill_id) != text:
+            logger.warning("the backfill %s waits: %s", backfill_id, text)
+            self._faults[backfill_id] = text
 
     def _backfills(self, location: CodeLocation) -> Backfills:
         definitions = self._definitions_of(location)

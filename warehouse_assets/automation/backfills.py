@@ -22,6 +22,7 @@ from warehouse_assets.automation.backfill_state import (
     written_statuses,
 )
 from warehouse_assets.automation.backfill_targets import Targets, narrowed
+from warehouse_assets.automation.reruns import retry_key, retry_of
 from warehouse_assets.automation_records import Backfill, BackfillStatus
 from warehouse_assets.errors import WarehouseAssetsError
 from warehouse_assets.events import RunRecord, RunStatus, error_line
@@ -38,6 +39,7 @@ __all__ = ["ACTIVE", "Backfills", "MakeRun", "links_of", "run_tags", "unmade"]
 ACTIVE: tuple[BackfillStatus, ...] = ("REQUESTED", "STARTED", "CANCELING")
 UNFINISHED: tuple[RunStatus, ...] = ("QUEUED", "STARTING", "STARTED", "CANCELING")
 ROOM = 50
+RETRY_GRACE = 600.0  # seconds within which the daemon tries a failed run again, where its tags ask for that
 
 _ENDS: Mapping[RunStatus, int] = {"SUCCESS": DONE, "FAILURE": FAILED, "CANCELED": CANCELED}
 
@@ -89,7 +91,7 @@ class Backfills:
                 return backfill
         else:
             state = loaded.state
-        changed = self._note_ends(backfill, body, state)
+        changed = self._note_ends(backfill, body, state, now)
         begun = state.next((body.max_runs or self._room) - len(state.open))
         runs = [self._run(backfill, body, state.plan.unit(index)) for index in begun]
         status: BackfillStatus = "STARTED"
@@ -132,18 +134,29 @@ class Backfills:
         )
         return BackfillState(plan), made
 
-    def _note_ends(self, backfill: Backfill, body: BackfillBody, state: BackfillState) -> bool:
+    def _note_ends(self, backfill: Backfill, body: BackfillBody, state: BackfillState, now: float) -> bool:
         """Whether runs have ended since; a run that is not in the record any more has failed."""
         by_key = {_run_key(backfill, body, state.plan.unit(index)): index for index in state.open}
-        if not by_key:
-            return False
-        runs = self._instance.event_log.get_runs(RunFilter(run_keys=list(by_key)))
-        statuses: dict[str | None, RunStatus] = {run.run_key: run.status for run in runs}
+        statuses = self._statuses(list(by_key), now)
         ended = [(index, _ENDS.get(statuses.get(key, "FAILURE"))) for key, index in by_key.items()]
         for index, status in ended:
             if status is not None:
                 state.ended(index, status)
         return any(status is not None for _, status in ended)
+
+    def _statuses(self, run_keys: Sequence[str], now: float) -> dict[str, RunStatus]:
+        """How the runs of these keys went: where one failed and is tried again, how that went."""
+        found: dict[str, RunStatus] = {}
+        retries: dict[str, str] = {}
+        for run in self._instance.event_log.get_runs(RunFilter(run_keys=run_keys)) if run_keys else ():
+            key = str(run.run_key)
+            found[key] = run.status
+            if retry_of(run, (), now) is not None:
+                retries[retry_key(run)] = key
+                if now - (run.ended or now) < RETRY_GRACE:
+                    found[key] = "QUEUED"  # or will be
+        found.update({retries[key]: status for key, status in (self._statuses(list(retries), now) if retries else {}).items()})
+        return found
 
     def _run(self, backfill: Backfill, body: BackfillBody, unit: Unit) -> RunRecord:
         return self._make_run(unit, body, run_tags(backfill, body), _run_key(backfill, body, unit))

@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -38,7 +37,7 @@ def backfill() -> None:
     """Make many partitions of assets, in runs of their own: upstream before downstream."""
 
 
-@backfill.command()
+@backfill.command(short_help="Ask for partitions to be made.")
 @module_option
 @click.option("-s", "--select", "selection", metavar="SELECTION", help='Which assets, such as "orders+" or "group:marts".')
 @click.option("--partition", "partitions", metavar="KEY", multiple=True, help="A partition; can be given several times.")
@@ -76,6 +75,7 @@ def start(
     """
     from warehouse_assets.automation.backfill_requests import request_backfill
     from warehouse_assets.automation.backfill_runs import runs_of
+    from warehouse_assets.automation.locations import location_of
     from warehouse_assets.cli.materialize import read_config
 
     which = _which(partitions, partition_range, of, everything=everything, missing=missing, failed=failed)
@@ -87,7 +87,7 @@ def start(
             selection,
             which,
             now=time.time(),
-            location=_location(module),
+            location=location_of(module),
             max_runs=max_runs,
             run_config=read_config(config),
             tags=_tags(tags),
@@ -103,7 +103,7 @@ def start(
 @verbose_option
 def list_backfills(limit: int, as_json: bool, verbose: bool) -> None:
     """List the backfills, the latest first."""
-    from warehouse_assets.automation.backfill_body import backfill_facts
+    from warehouse_assets.automation.backfill_questions import backfill_facts
 
     with open_instance() as instance:
         facts = [backfill_facts(each) for each in instance.event_log.get_backfills(limit=limit)]
@@ -123,7 +123,7 @@ def list_backfills(limit: int, as_json: bool, verbose: bool) -> None:
     console().print(table)
 
 
-@backfill.command()
+@backfill.command(short_help="Show how far a backfill is.")
 @click.argument("backfill_id", metavar="BACKFILL")
 @json_option
 @verbose_option
@@ -135,7 +135,7 @@ def show(backfill_id: str, as_json: bool, verbose: bool) -> None:
         _show(instance, get_backfill(instance, backfill_id), as_json=as_json)
 
 
-@backfill.command()
+@backfill.command(short_help="Stop a backfill.")
 @click.argument("backfill_id", metavar="BACKFILL")
 @json_option
 @verbose_option
@@ -154,7 +154,7 @@ def cancel(backfill_id: str, as_json: bool, verbose: bool) -> None:
             )
 
 
-@backfill.command()
+@backfill.command(short_help="Go on with what failed or was not made.")
 @click.argument("backfill_id", metavar="BACKFILL")
 @click.option("-m", "--module", metavar="MODULE", help="Where its assets are declared, for --wait.")
 @wait_option
@@ -197,15 +197,9 @@ def _tags(given: tuple[str, ...]) -> Mapping[str, str]:
     return tags
 
 
-def _location(module: str) -> Any:
-    from warehouse_assets.events import CodeLocation
-
-    return CodeLocation(module, module, str(Path.cwd()))
-
-
 def _proceed(definitions: Definitions | None, instance: Instance, asked: Backfill, *, wait: bool, as_json: bool) -> int:
     """Say that it was asked for, or make it."""
-    from warehouse_assets.automation.backfill_body import backfill_facts
+    from warehouse_assets.automation.backfill_questions import backfill_facts
 
     if wait and definitions is not None:
         return _make(definitions, instance, asked, as_json=as_json)
@@ -231,8 +225,6 @@ def _make(definitions: Definitions, instance: Instance, asked: Backfill, *, as_j
             done = make_backfill(definitions, instance, asked, told=told)
     except KeyboardInterrupt:
         _show(instance, get_backfill(instance, asked.backfill_id), as_json=as_json)
-        if not as_json:
-            click.echo(f"To go on: wa backfill resume {asked.backfill_id} --wait -m MODULE")
         return 130
     _show(instance, done, as_json=as_json)
     return 0 if done.status == "COMPLETED" else 1
@@ -260,13 +252,12 @@ def _progress() -> Iterator[Callable[[Backfill], None]]:
 
 
 def _show(instance: Instance, backfill: Backfill, *, as_json: bool) -> None:
-    from warehouse_assets.automation.backfill_body import BACKFILL_TAG, backfill_facts
+    from warehouse_assets.automation.backfill_questions import backfill_facts, failed_runs
 
     facts = backfill_facts(backfill)
-    tagged = {BACKFILL_TAG: backfill.backfill_id}
-    failed = instance.get_runs(statuses="FAILURE", tags=tagged, limit=SHOWN_FAILURES)
+    failed = failed_runs(instance, backfill, SHOWN_FAILURES)
     if as_json:
-        click.echo(json.dumps({**facts, "failed_runs": [run.run_id for run in failed]}, indent=2, ensure_ascii=False))
+        click.echo(json.dumps({**facts, "failed_runs": failed}, indent=2, ensure_ascii=False))
         return
     out = console()
     took = f" after {seconds_text(facts['ended'] - facts['created'])}" if facts["ended"] is not None else ""
@@ -284,8 +275,11 @@ def _show(instance: Instance, backfill: Backfill, *, as_json: bool) -> None:
     for name, counts in facts["assets"].items():
         table.add_row(name, *(count_text(counts.get(each, 0)) for each in _COUNTS))
     out.print(table)
-    if failed:
-        out.print("Runs that failed: " + ", ".join(run.run_id for run in failed), soft_wrap=True)
+    for run in failed:
+        of = f" ({run['partition']})" if run["partition"] is not None else ""
+        out.print(f"Run {run['run_id']}{of} failed: {run['error'] or 'it says nothing of why'}", soft_wrap=True)
+    if backfill.status in ("FAILED", "CANCELED"):
+        out.print(f"To go on with what is not made: wa backfill resume {backfill.backfill_id}", soft_wrap=True)
 
 
 def _status(status: str) -> Any:
