@@ -66,6 +66,7 @@ TOPICS = [
     "delta_lake",
     "iceberg",
     "running",
+    "runs",
     "instance",
     "planning",
     "backfills",

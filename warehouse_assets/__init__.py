@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from warehouse_assets.automation.backfill_runs import backfill as backfill
     from warehouse_assets.automation.condition_trial import evaluate_automation_conditions as evaluate_automation_conditions
+    from warehouse_assets.automation.runs import Runs as Runs
     from warehouse_assets.automation_records import Backfill as Backfill
     from warehouse_assets.code_location.definitions import Definitions as Definitions
     from warehouse_assets.code_location.loaders import (
@@ -262,6 +263,7 @@ _HOMES = {
     "RunRequest": "definitions.run_requests",
     "RunResult": "execution.run",
     "RunStatusSensorContext": "definitions.automation_contexts",
+    "Runs": "automation.runs",
     "SQL": "sql.value",
     "ScheduleDefinition": "definitions.schedule",
     "ScheduleEvaluationContext": "definitions.automation_contexts",

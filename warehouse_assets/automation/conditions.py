@@ -24,7 +24,15 @@ if TYPE_CHECKING:
     from warehouse_assets.graph.asset_graph import AssetGraph
     from warehouse_assets.instance import Instance
 
-__all__ = ["SENSOR_TAG", "ConditionDuty", "ConditionSensor", "condition_sensors", "runs_wanted", "sensor_of"]
+__all__ = [
+    "SENSOR_TAG",
+    "ConditionDuty",
+    "ConditionSensor",
+    "condition_sensors",
+    "declared_sensors",
+    "runs_wanted",
+    "sensor_of",
+]
 
 _READ_AGAIN = 300.0  # seconds, after which what was made is read anew: what is wiped leaves no event
 
@@ -163,8 +171,8 @@ def runs_wanted(graph: AssetGraph, requested: Mapping[AssetKey, Subset]) -> Iter
     return [(tuple(keys), partition) for (_, partition), keys in runs.items()]
 
 
-def condition_sensors(definitions: Definitions, location: CodeLocation, instance: Instance) -> list[ConditionSensor]:
-    """The sensors of a code location that evaluate conditions: those declared, and one by default for what these are not for."""
+def declared_sensors(definitions: Definitions) -> list[tuple[AutomationConditionSensorDefinition, set[AssetKey]]]:
+    """The sensors of a code location that evaluate conditions, with their assets: those declared, and one by default for what is left."""
     from warehouse_assets.graph.selection import AssetSelection
 
     graph = definitions.graph
@@ -174,11 +182,15 @@ def condition_sensors(definitions: Definitions, location: CodeLocation, instance
         if isinstance(one, AutomationConditionSensorDefinition):
             keys = left & AssetSelection.of(one.selection).resolve(graph)
             left -= keys
-            found.append(ConditionSensor(one, definitions, location, instance, keys))
+            found.append((one, keys))
     if left:
-        default = AutomationConditionSensorDefinition(DEFAULT_AUTOMATION_SENSOR)
-        found.append(ConditionSensor(default, definitions, location, instance, left))
+        found.append((AutomationConditionSensorDefinition(DEFAULT_AUTOMATION_SENSOR), left))
     return found
+
+
+def condition_sensors(definitions: Definitions, location: CodeLocation, instance: Instance) -> list[ConditionSensor]:
+    """The same, that can be evaluated."""
+    return [ConditionSensor(one, definitions, location, instance, keys) for one, keys in declared_sensors(definitions)]
 
 
 class ConditionDuty:

@@ -49,6 +49,7 @@ _COMMANDS = {
     "rollback": ("warehouse_assets.cli.versions", "rollback", "Make an earlier version of a table the present one again."),
     "schedule": ("warehouse_assets.cli.instigators", "schedule", "List, switch and try schedules."),
     "sensor": ("warehouse_assets.cli.instigators", "sensor", "List, switch and try sensors."),
+    "runs": ("warehouse_assets.cli.runs", "runs", "Show runs and what they said, cancel them, and have them done again."),
     "show": ("warehouse_assets.cli.show", "show", "Show one asset: its definition and what was last recorded of it."),
     "status": ("warehouse_assets.cli.status", "status", "Say what is missing, stale or fresh, and why."),
     "test": ("warehouse_assets.cli.test", "test", "Run the tests beside SQL files, in memory."),

@@ -12,6 +12,7 @@ import click
 
 from warehouse_assets.cli.format import byte_text, count_text
 from warehouse_assets.cli.options import json_option, open_instance, verbose_option
+from warehouse_assets.cli.pools import pool
 
 __all__ = ["instance"]
 
@@ -37,6 +38,9 @@ class _Age(click.ParamType[timedelta]):
 @click.group()
 def instance() -> None:
     """Show and tend the record of runs."""
+
+
+instance.add_command(pool)
 
 
 @instance.command()

@@ -310,11 +310,18 @@ class Instance:
         """Forget runs that ended longer ago, with their events, and old ticks and backfills; `dry_run` only counts them.
 
         The latest of every asset, partition and check is kept, with its run; so is all that has not ended. Stored tables are not
-        touched. InvalidInvocationError for an age that is negative.
+        touched; what runs printed goes with them. InvalidInvocationError for an age that is negative.
         """
         if older_than < timedelta(0):
             raise InvalidInvocationError(f"what is older than {older_than} cannot be pruned, as that is in the future")
-        return self.event_log.prune(time.time() - older_than.total_seconds(), dry_run=dry_run)
+        pruned = self.event_log.prune(time.time() - older_than.total_seconds(), dry_run=dry_run)
+        if not dry_run and self._folder is not None and (logs := self._folder / "logs").is_dir():
+            import shutil
+
+            for folder in logs.iterdir():
+                if not self.has_run(folder.name):
+                    shutil.rmtree(folder, ignore_errors=True)
+        return pruned
 
     # What executions write
 
