@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.automation.condition_cursor import ConditionCursor, Subset
 from warehouse_assets.automation.condition_evaluation import Evaluation, evaluate_conditions
-from warehouse_assets.automation.condition_record import Watched, read_snapshot
+from warehouse_assets.automation.condition_record import Snapshot, Watched, read_snapshot
 from warehouse_assets.automation.submission import run_for
 from warehouse_assets.automation_records import InstigatorState, Tick
 from warehouse_assets.definitions.automation_sensor import DEFAULT_AUTOMATION_SENSOR, AutomationConditionSensorDefinition
@@ -34,6 +34,8 @@ __all__ = [
     "sensor_of",
 ]
 
+_READ_AGAIN = 300.0  # seconds, after which what was made is read anew: what is wiped leaves no event
+
 SENSOR_TAG = "warehouse_assets/sensor_name"
 
 
@@ -56,7 +58,8 @@ class ConditionSensor:
         self.keys = frozenset(keys)
         self._definitions, self._location, self._instance = definitions, location, instance
         self._kept: tuple[int, ConditionCursor] | None = None
-        self._next = float("-inf")
+        self._next = self._read_until = float("-inf")
+        self._last: Snapshot | None = None
 
     @cached_property
     def watched(self) -> Watched:
@@ -107,7 +110,11 @@ class ConditionSensor:
     def evaluate(self, now: float, state: InstigatorState | None = None, *, explain: Collection[AssetKey] = ()) -> Evaluation:
         """What the conditions ask for now; nothing is stored."""
         cursor = self._cursor(state or self.state)
-        snapshot = read_snapshot(self.watched, self._instance, cursor, now)
+        known = self._last if self._read_until > now else None
+        snapshot = read_snapshot(self.watched, self._instance, cursor, now, known)
+        if known is None:
+            self._read_until = now + _READ_AGAIN
+        self._last = snapshot
         return evaluate_conditions(self.watched, snapshot, cursor, store=self._instance, explain=explain)
 
     def _cursor(self, state: InstigatorState) -> ConditionCursor:
