@@ -18,6 +18,7 @@ from warehouse_assets.cli.options import load, module_option, open_instance, ver
 from warehouse_assets.cli.partitions import chosen_partitions, partition_options
 from warehouse_assets.cli.progress import RunDisplay
 from warehouse_assets.errors import InvalidConfigError
+from warehouse_assets.events import CodeLocation
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -93,6 +94,8 @@ def materialize(
                 executor=executor,
                 only_stale=only_stale,
                 listeners=[display],
+                heartbeat="own",
+                location=CodeLocation(module, module, str(Path.cwd())),
             )
         except KeyboardInterrupt:
             display.__exit__()
