@@ -43,10 +43,10 @@ class RunProcesses:
         """End the runs whose processes ended and did not say so."""
         for run_id, process in list(self._processes.items()):
             if (code := process.poll()) is not None:
-                del self._processes[run_id]
                 how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
                 tail = last_lines(log_file(self._instance.folder, run_id, None, "err"))
                 end_run(self._instance, run_id, f"the process of the run ended {how}{tail}", now)
+                del self._processes[run_id]  # only now: the record may have been out of reach
 
     def close(self) -> None:
         """Let the processes that go on be: they record themselves how they end."""

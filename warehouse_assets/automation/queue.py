@@ -125,17 +125,25 @@ class RunQueue:
     Of several daemons one holds the lease, so that limits hold; that a run starts once rests on its status in the record.
     """
 
-    def __init__(self, instance: Instance, processes: RunProcesses, settings: QueueSettings | None = None) -> None:
+    def __init__(
+        self,
+        instance: Instance,
+        processes: RunProcesses,
+        settings: QueueSettings | None = None,
+        *,
+        lease_seconds: float = _LEASE_SECONDS,
+    ) -> None:
         self._instance = instance
         self._processes = processes
         self._settings = settings or QueueSettings()
+        self._lease_seconds = lease_seconds
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{id(self)}"
 
     def round(self, now: float) -> None:
         """Start what can start."""
         log = self._instance.event_log
         waiting = _placed(self._instance.get_runs(statuses="QUEUED"))
-        if not waiting or not log.take_lease("queue", self._owner, now, _LEASE_SECONDS):
+        if not waiting or not log.take_lease("queue", self._owner, now, self._lease_seconds):
             return
         running = _placed(self._instance.get_runs(statuses=RUNNING))
         for run in runs_to_start(waiting[::-1], running, self._settings):
