@@ -14,7 +14,7 @@ import duckdb
 from io_managers.database import in_memory
 from io_managers.engine_types import Column
 from io_managers.functions import named_functions, register
-from io_managers.projection import narrowed
+from io_managers.projection import Reading, narrowed
 from warehouse_assets.io_manager import ScansInDuckDB, TableSource
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql import SQL
@@ -86,7 +86,6 @@ def bound(
     DuckDB do so, or brought in as an Arrow stream.
     """
     resolved = sql.resolve(sources, asset_key=asset_key, default_schema=default_schema, several=True)
-    uses = [key for _, key in resolved.references]
     for called, function in named_functions(sql.functions).items() if sql.functions else ():
         if called in resolved.template.casefold():
             register(connection, function)
@@ -102,7 +101,9 @@ def bound(
             if name is not None:
                 name = limited(name, source.context.where, source.context.limit, key)
             else:
-                name = stack.enter_context(_brought_in(connection, source, sql, once=uses.count(key) == 1))
+                places = [reference.parts for reference, read in resolved.references if read == key]
+                reading = Reading(resolved.template, sql.dialect or "duckdb", places, resolved.parameters)
+                name = stack.enter_context(_brought_in(connection, source, reading))
             names[key] = name
         before, text = resolved.before(names)
         for statement in before:
@@ -139,12 +140,11 @@ def answered(sql: SQL, sources: Mapping[AssetKey, TableSource]) -> Iterator[pa.R
 
 
 @contextlib.contextmanager
-def _brought_in(connection: duckdb.DuckDBPyConnection, source: TableSource, sql: SQL, *, once: bool) -> Iterator[str]:
+def _brought_in(connection: duckdb.DuckDBPyConnection, source: TableSource, reading: Reading) -> Iterator[str]:
     import pyarrow as pa
 
-    from warehouse_assets.sql.projection import names_in
-
-    context = narrowed(source, pa.RecordBatchReader, names_in(sql.render(sql.dialect or "duckdb")[0], sql.dialect or "duckdb"))
+    context = narrowed(source, pa.RecordBatchReader, reading)
+    once = len(reading.places) == 1
     name = temporary_name()
     with source.io_manager.load_input(context) as reader:
         connection.register(name, reader)

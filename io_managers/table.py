@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self, get_args
 from io_managers.column_contract import ColumnContract, described
 from io_managers.frames import FrameType, empty_frame, from_reader, requested
 from io_managers.lazy_lineage import lineage_metadata, remember_scan
+from io_managers.own_table import with_own_table
 from io_managers.rehearsal import in_a_folder
 from io_managers.selected_rows import check_columns, selected
 from io_managers.slices import PARTITION_EXPR, partition_columns, partition_filters
@@ -156,6 +157,7 @@ class TableIOManager(ConfigurableIOManager):
         """What is staged, once it has the columns that the asset promises."""
         refuse_frame(context, obj)
         obj = self.bound_to_partitions(context, obj)
+        context = with_own_table(context) if isinstance(obj, SQL) else context
         table = TableSlice(self.name_of(context), None, self.filters(context, context))
         contract = ColumnContract.of(context.asset_key, context.table_options)
         told = contract is not None and contract.check_frame(obj)

@@ -181,8 +181,10 @@ class StagedValues:
 
 def _answer(sql: SQL, context: OutputContext) -> Any:
     from io_managers.engine import collected
+    from io_managers.own_table import with_own_table
 
-    return collected(with_partition(sql, context), context.sources, context.asset_key)
+    sources = with_own_table(context).sources
+    return collected(with_partition(sql, context), sources, context.asset_key)
 
 
 def _by_partition(context: OutputContext, value: Any) -> Mapping[str | None, Any]:

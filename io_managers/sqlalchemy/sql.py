@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 from sqlalchemy.exc import DBAPIError
 
-from io_managers.projection import narrowed
+from io_managers.projection import Reading, narrowed
 from io_managers.sqlalchemy.bindings import OwnNames
 from io_managers.sqlalchemy.dialect import Dialect, Session
 from io_managers.sqlalchemy.engines import plain_text
@@ -53,7 +53,9 @@ def bound_sql(
             name, more = in_place(sources[key]) or (None, {})
             parameters.update(more)
             if name is None:
-                brought.append(_bring_in(sources[key], dialect, session, resolved.template))
+                places = [reference.parts for reference, read in resolved.references if read == key]
+                reading = Reading(resolved.template, dialect.sqlglot, places, resolved.parameters)
+                brought.append(_bring_in(sources[key], dialect, session, reading))
                 own.stands_for(brought[-1].table, ".".join(key.path))
                 name = dialect.full(brought[-1])
             names[key] = _limited(name, sources[key].context, dialect)
@@ -89,10 +91,8 @@ def _text(resolved: ResolvedSQL, names: Mapping[AssetKey, str], dialect: Dialect
     return "".join((*pieces, resolved.template[position:end]))
 
 
-def _bring_in(source: TableSource, dialect: Dialect, session: Session, text: str) -> TableName:
-    from warehouse_assets.sql.projection import names_in
-
-    context = narrowed(source, pa.RecordBatchReader, names_in(text, dialect.sqlglot))
+def _bring_in(source: TableSource, dialect: Dialect, session: Session, reading: Reading) -> TableName:
+    context = narrowed(source, pa.RecordBatchReader, reading)
     with source.io_manager.load_input(context) as reader:
         incoming = Incoming(reader, source.asset_key)
         kinds = {name: kind_of(dtype) for name, dtype in incoming.dtypes.items()}

@@ -83,8 +83,9 @@ def test_settings_are_read_from_a_table() -> None:
         ({"max_concurrent_runs": -1}, "not below 0"),
         ({"tag_limits": [{"key": "team"}]}, "a key and a limit"),
         ({"tag_limits": ["team"]}, "is a table"),
+        ({"pools": {"warehouse": "2"}}, "of the type int"),
     ],
-    ids=["unknown", "slip", "text", "flag", "below_0", "no_limit", "no_table"],
+    ids=["unknown", "slip", "text", "flag", "below_0", "no_limit", "no_table", "pool"],
 )
 def test_settings_that_cannot_be_meant_are_refused(table: Any, message: str) -> None:
     with pytest.raises(InvalidConfigError, match=message):
@@ -111,17 +112,12 @@ def test_one_of_two_daemons_starts_each_run_once() -> None:
         for daemon in daemons:
             daemon.round(now)
 
-    assert (first.ids, second.ids) == (["a", "b"], [])
+    assert (first.ids, second.ids) == (["a", "b"], [])  # the places are taken
     assert [instance.get_run_record(name).status for name in ("a", "c", "elsewhere")] == ["STARTING", "QUEUED", "QUEUED"]
 
 
-def test_another_daemon_takes_over_when_one_is_gone() -> None:
+def test_limits_of_pools_are_set_by_the_daemon() -> None:
     instance = Instance.ephemeral()
-    instance.event_log.add_runs([run("a")])
-    RunQueue(instance, Started(), QueueSettings(0)).round(0.0)
-    other = Started()
+    RunQueue(instance, Started(), QueueSettings.of({"pools": {"warehouse": 2}})).round(0.0)
 
-    for now in (10.0, 40.0):
-        RunQueue(instance, other).round(now)
-
-    assert other.ids == ["a"]
+    assert instance.event_log.get_pool_limits() == {"warehouse": 2}

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
+from tests.execution.checked import StagedValue
 from warehouse_assets import (
     AssetKey,
     InProcessExecutor,
@@ -69,3 +71,17 @@ def run(slices: SlicedManager, instance: Instance, executor: Any) -> Callable[..
         return materialize(assets, resources={"io_manager": slices}, instance=instance, executor=executor, **options)
 
     return run
+
+
+@pytest.fixture
+def staging(new_manager: Any) -> Any:
+    """A manager in memory that shows a value before it is published."""
+
+    class StagingManager(new_manager):
+        @contextmanager
+        def stage(self, context: OutputContext, obj: Any) -> Iterator[StagedValue]:
+            yield StagedValue(obj)
+            self.handle_output(context, obj)
+            context.add_output_metadata({"row_count": len(obj)})
+
+    return StagingManager()

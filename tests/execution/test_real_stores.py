@@ -25,12 +25,14 @@ from warehouse_assets import (
     MultiPartitionsDefinition,
     PartitionKeyRange,
     StaticPartitionsDefinition,
+    TableOptions,
     TimeWindowPartitionMapping,
     asset,
     asset_check,
+    sql_asset,
 )
 from warehouse_assets.checks import column_checks, not_null
-from warehouse_assets.errors import InvalidDefinitionError
+from warehouse_assets.errors import InvalidDefinitionError, TableNotFoundError
 
 DAYS = DailyPartitionsDefinition("2024-02-27", "2024-03-04")
 BY_DAY = {"partition_expr": "day"}
@@ -135,6 +137,45 @@ def test_a_running_total_begins_with_nothing(store: IOManager) -> None:
         found = defs.load_asset_value("total", as_type=pl.DataFrame, partition_key="2024-02-29", instance=instance)
 
     assert found["total"].item() == 3
+
+
+@pytest.mark.semantics(8)
+def test_a_running_total_in_sql_begins_with_nothing(store: IOManager) -> None:
+    total = running_total(columns={"day": pl.Date, "total": pl.Int32})
+    defs = Definitions([total], resources={"io_manager": store})
+    with Instance.ephemeral() as instance:
+        for key in ("2024-02-27", "2024-02-28", "2024-02-29", "2024-02-28"):
+            defs.materialize(partition_key=key, instance=instance)
+        found = defs.load_asset_value("total", as_type=pl.DataFrame, partition_key="2024-02-29", instance=instance)
+
+    assert found.rows() == [(date(2024, 2, 29), 3)]
+
+
+def test_a_running_total_in_sql_says_what_it_needs_to_begin(table_store: IOManager) -> None:
+    for columns in (None, {"day": date, "total": int}):
+        defs = Definitions([running_total(columns=columns)], resources={"io_manager": table_store})
+
+        with pytest.raises(TableNotFoundError, match=r"the SQL of asset 'total' reads it.*Say what columns it has"):
+            defs.materialize(partition_key="2024-02-27", instance=Instance.ephemeral())
+
+
+def test_a_plan_tells_the_first_columns_of_a_running_total(table_store: IOManager) -> None:
+    defs = Definitions([running_total(columns={"day": pl.Date, "total": pl.Int32})], resources={"io_manager": table_store})
+    plan = defs.plan(instance=Instance.ephemeral())
+
+    assert plan["total"].predicted is not None
+    assert (plan["total"].predicted.names, plan.broken) == (("day", "total"), [])
+
+
+def running_total(**options: Any) -> Any:
+    """How many partitions there are so far, told by the one before."""
+    return sql_asset(
+        "total",
+        "select $partition_start as day, 1 + coalesce(max(total), 0) as total from total",
+        deps=[AssetDep("total", partition_mapping=TimeWindowPartitionMapping(start_offset=-1, end_offset=-1))],
+        partitions_def=DAYS,
+        table=TableOptions(partition_expr="day", **options),
+    )
 
 
 @pytest.mark.semantics(44)

@@ -92,11 +92,12 @@ def test_where_only_fsspec_can_read_it_asks_for_the_columns_too(swift, counted):
     assert counted.sent("GET") < 2 / COLUMNS * size + 2**18
 
 
-def test_one_of_a_hundred_partitions_is_one_file(manager, counted):
-    frame = pl.concat([WIDE.select("c1", "c2").with_columns(day=pl.lit(day).str.to_date()).head(200) for day in DAYS])
-    store(manager, frame, partitions=BY_DAY(*DAYS))
+def test_one_of_a_hundred_partitions_is_one_file_and_a_matching_share_of_the_bytes(manager, counted):
+    frame = pl.concat([WIDE.select("c1", "c2").with_columns(day=pl.lit(day).str.to_date()).head(4_000) for day in DAYS])
+    size = store(manager, frame, partitions=BY_DAY(*DAYS))["byte_size"]
     read: dict[str, set[str]] = {}
     asked: dict[str, int] = {}
+    sent: dict[str, int] = {}
     for name, act in {
         "eager": lambda: load(manager, partitions=BY_DAY(DAYS[7])),
         "lazy": lambda: load(manager, pl.LazyFrame, partitions=BY_DAY(DAYS[7])).collect(),
@@ -106,10 +107,13 @@ def test_one_of_a_hundred_partitions_is_one_file(manager, counted):
         act()
         read[name] = {each.path for each in counted.requests("GET") if each.path.endswith(".parquet")}
         asked[name] = len(counted.requests())
+        sent[name] = counted.sent("GET", ".parquet")
 
     assert {name: len(paths) for name, paths in read.items()} == dict.fromkeys(read, 1)
     assert all(f"partition={DAYS[7]}/" in path for paths in read.values() for path in paths)
     assert max(asked.values()) <= 9
+    assert size > len(DAYS) * 4_000 * 16
+    assert max(sent.values()) < size / len(DAYS) + 2**17  # and the footers
 
 
 def test_the_partitions_of_a_table_are_found_by_listing_it(manager, counted):

@@ -8,75 +8,26 @@ from typing import Any
 import polars as pl
 import pytest
 
-from io_managers import DuckDBIOManager, FsspecIOManager, ParquetIOManager, SQLAlchemyIOManager
+from io_managers import (
+    DuckDBIOManager,
+    ParquetIOManager,
+)
+from tests.planning.shop import ORDERS, PER_CUSTOMER, RENAMED, columns, names, shop
 from warehouse_assets import (
     SQL,
     AssetDep,
-    AssetIn,
     AssetKey,
-    AssetOut,
-    Config,
     DailyPartitionsDefinition,
     Definitions,
     Instance,
-    Plan,
-    SourceAsset,
     Table,
     TableOptions,
     TimeWindowPartitionMapping,
     asset,
-    materialize,
-    multi_asset,
     sql_asset,
 )
 from warehouse_assets.errors import InvalidSelectionError
 from warehouse_assets.planning.changes import ColumnChange
-
-RAW = pl.DataFrame({"id": [1, 2, 3], "customer": ["ann", "bob", "ann"], "amount": [1, 2, 3]})
-ORDERS = "select id, customer, amount from raw.events"
-RENAMED = "select id, customer as client, amount from raw.events"
-PER_CUSTOMER = "select customer, sum(amount)::int as spent from staging.orders group by customer"
-
-
-def shop(*assets: Any, orders: str = ORDERS, store: Any, **resources: Any) -> Definitions:
-    """A source, a table made of it, and more."""
-    given = {"io_manager": store, **resources}
-    return Definitions([SourceAsset("raw/events"), sql_asset("staging/orders", orders), *assets], resources=given)
-
-
-@pytest.fixture(params=["duckdb", "parquet", "postgres"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
-    made: Any
-    if request.param == "duckdb":
-        made = DuckDBIOManager(database=f"{tmp_path}/shop.duckdb")
-    elif request.param == "parquet":
-        made = ParquetIOManager(base_path=f"{tmp_path}/lake")
-    else:
-        made = SQLAlchemyIOManager(url=request.getfixturevalue("postgres").url)
-    return filled(made)
-
-
-@pytest.fixture
-def duckdb_store(tmp_path: Path) -> Any:
-    return filled(DuckDBIOManager(database=f"{tmp_path}/shop.duckdb"))
-
-
-def filled(store: Any) -> Any:
-    @asset(key_prefix="raw")
-    def events() -> pl.DataFrame:
-        return RAW
-
-    materialize([events], resources={"io_manager": store})
-    return store
-
-
-def names(assets: Any) -> list[str]:
-    return [one.key.to_user_string() for one in assets]
-
-
-def columns(plan: Plan, key: str) -> tuple[str, ...] | None:
-    predicted = plan[key].predicted
-    return predicted.names if predicted is not None else None
 
 
 def test_what_is_missing_is_told_in_the_order_of_the_run_with_its_columns(store: Any, instance: Instance) -> None:
@@ -132,7 +83,7 @@ def test_what_waits_for_others_is_told(duckdb_store: Any, instance: Instance) ->
     assert str(plan) == "Nothing to do: the asset is fresh, or waits for what is not selected"
 
 
-def test_a_renamed_column_breaks_all_that_asks_for_it(store: Any, instance: Instance) -> None:
+def test_a_renamed_column_breaks_all_that_asks_for_it(any_store: Any, instance: Instance) -> None:
     @asset(key_prefix="marts", code_version="1")
     def lazily(orders: pl.LazyFrame) -> pl.LazyFrame:
         return orders.group_by("customer").agg(pl.len())
@@ -142,13 +93,13 @@ def test_a_renamed_column_breaks_all_that_asks_for_it(store: Any, instance: Inst
         return orders.select("id")
 
     every = [
-        sql_asset("marts/per_customer", PER_CUSTOMER),
+        sql_asset("marts/per_customer", "select customer, sum(amount) as spent from staging.orders group by customer"),
         sql_asset("marts/best", "select spent from marts.per_customer"),
         lazily,
         untouched,
     ]
-    shop(*every, store=store).materialize(instance=instance)
-    plan = shop(*every, orders=RENAMED, store=store).plan(instance=instance)
+    shop(*every, store=any_store).materialize(instance=instance)
+    plan = shop(*every, orders=RENAMED, store=any_store).plan(instance=instance)
     faults = {one.key.to_user_string(): [(fault.upstream, fault.column) for fault in one.faults] for one in plan.broken}
 
     orders = AssetKey(["staging", "orders"])
@@ -213,116 +164,6 @@ def test_faulty_sql_breaks_before_it_was_ever_made(store: Any, instance: Instanc
 CALLED: list[str] = []
 
 
-class Limit(Config):
-    rows: int = 3
-
-
-@asset(key_prefix="marts")
-def eager(orders: pl.DataFrame) -> pl.DataFrame:
-    CALLED.append("eager")
-    return orders
-
-
-@asset(key_prefix="marts")
-def with_context(context, orders: pl.LazyFrame) -> pl.LazyFrame:  # type: ignore[no-untyped-def]
-    CALLED.append("context")
-    return orders
-
-
-@asset(key_prefix="marts")
-def with_config(config: Limit, orders: pl.LazyFrame) -> pl.LazyFrame:
-    CALLED.append("config")
-    return orders.head(config.rows)
-
-
-@asset(key_prefix="marts")
-def unannotated(orders):  # type: ignore[no-untyped-def]
-    CALLED.append("unannotated")
-    return orders
-
-
-@asset(key_prefix="marts")
-def mixed(orders: pl.LazyFrame, events: pl.DataFrame) -> pl.LazyFrame:
-    CALLED.append("mixed")
-    return orders
-
-
-@asset(key_prefix="marts", deps=["staging/orders"])
-def by_itself() -> None:
-    CALLED.append("by_itself")
-
-
-@multi_asset(outs={"one": AssetOut(), "two": AssetOut()})
-def several(orders: pl.LazyFrame) -> Any:
-    CALLED.append("several")
-    return orders, orders
-
-
-NOT_CALLED = {
-    eager: "its function is not annotated to return a LazyFrame or SQL",
-    with_context: "its function takes a context",
-    with_config: "its function takes the config 'config'",
-    unannotated: "its function is not annotated to return a LazyFrame or SQL",
-    mixed: "its argument 'events' is not annotated as a LazyFrame or a Table",
-    by_itself: "its function stores it by itself",
-    several: "its function makes several assets",
-}
-
-
-@pytest.mark.parametrize("definition", NOT_CALLED, ids=lambda definition: definition.node_name)
-def test_only_functions_that_describe_tables_are_called(definition: Any, duckdb_store: Any, instance: Instance) -> None:
-    plan = shop(definition, store=duckdb_store).plan(instance=instance)
-
-    assert {plan[key].unknown for key in definition.keys} == {NOT_CALLED[definition]}
-    assert CALLED == []
-
-
-def test_whatever_a_function_raises_its_columns_are_unknown(
-    duckdb_store: Any, instance: Instance, capsys: pytest.CaptureFixture[str]
-) -> None:
-    @asset(key_prefix="marts")
-    def failing(orders: pl.LazyFrame) -> pl.LazyFrame:
-        print("asked")  # noqa: T201 - as people do
-        first = orders.first().collect().item(0, "id")
-        return orders.filter(pl.col("id") == first)
-
-    @asset(key_prefix="marts")
-    def leaving(orders: pl.LazyFrame) -> SQL:
-        raise SystemExit(3)
-
-    plan = shop(failing, leaving, store=duckdb_store).plan(instance=instance)
-
-    assert "IndexError" in str(plan["marts/failing"].unknown)
-    assert plan["marts/leaving"].unknown == "SystemExit: 3"
-    assert capsys.readouterr() == ("", "asked\n")
-
-
-def test_columns_that_an_input_asks_for_are_looked_for_without_a_call(duckdb_store: Any, instance: Instance) -> None:
-    @asset(key_prefix="marts", ins={"orders": AssetIn("staging/orders", metadata={"columns": ["customer"]})})
-    def picky(orders: pl.DataFrame) -> pl.DataFrame:
-        CALLED.append("picky")
-        return orders
-
-    shop(picky, store=duckdb_store).materialize(instance=instance)
-    CALLED.clear()
-    plan = shop(picky, orders=RENAMED, store=duckdb_store).plan(instance=instance)
-
-    assert ([fault.column for fault in plan["marts/picky"].faults], CALLED) == (["customer"], [])
-
-
-def test_a_contract_tells_the_columns_of_a_function_that_is_not_called(duckdb_store: Any, instance: Instance) -> None:
-    options = TableOptions(columns={"id": pl.Int64, "day": pl.Date})
-
-    @asset(key_prefix="marts", table=options)
-    def promising(orders: pl.DataFrame) -> pl.DataFrame:
-        raise AssertionError("this is not to be called")
-
-    more = sql_asset("marts/more", "select day from marts.promising")
-    plan = shop(promising, more, store=duckdb_store).plan(instance=instance)
-
-    assert (columns(plan, "marts/promising"), columns(plan, "marts/more")) == (("id", "day"), ("day",))
-
-
 def test_a_contract_and_a_write_mode_downstream_are_held(store: Any, instance: Instance) -> None:
     options = TableOptions(columns={"customer": pl.String})
     plan = shop(sql_asset("marts/few", "select * from staging.orders", table=options), store=store).plan(instance=instance)
@@ -364,65 +205,6 @@ def test_sql_may_name_the_partition(store: Any, instance: Instance) -> None:
 
     assert columns(chosen, "marts/daily") == ("day", "name", "id", "named")
     assert (columns(last, "marts/daily"), last.broken) == (("day", "name", "id"), [])
-
-
-@pytest.mark.parametrize(
-    ("text", "why"),
-    [
-        ("pivot staging.orders on customer using sum(amount)", "it makes a column of each value that it pivots on"),
-        ("select 1 as x from staging.orders", None),
-    ],
-    ids=["pivot", "plain"],
-)
-def test_columns_that_rows_tell_are_unknown(text: str, why: str | None, duckdb_store: Any, instance: Instance) -> None:
-    plan = shop(sql_asset("marts/wide", text), store=duckdb_store).plan(instance=instance)
-
-    assert plan["marts/wide"].unknown == why
-
-
-def test_the_sql_that_changed_is_shown_also_where_columns_are_unknown(duckdb_store: Any, instance: Instance) -> None:
-    def project(values: str) -> Definitions:
-        text = f"from (pivot staging.orders on customer {values} using sum(amount))"
-        return shop(sql_asset("marts/wide", text), store=duckdb_store)
-
-    project("in ('ann', 'bob')").materialize(instance=instance)
-    wide = project("").plan(instance=instance)["marts/wide"]
-
-    assert (wide.sql is not None, wide.stored is not None, wide.predicted) == (True, True, None)
-
-
-def test_a_pickle_upstream_leaves_columns_unknown_and_a_lazy_one_does_not(tmp_path: Path, instance: Instance) -> None:
-    @asset(code_version="1")
-    def numbers() -> pl.DataFrame:
-        return pl.DataFrame({"n": [1]})
-
-    @asset(code_version="1")
-    def doubled(numbers: pl.LazyFrame) -> pl.LazyFrame:
-        return numbers.select(pl.col("n") * 2)
-
-    @asset
-    def constant() -> pl.LazyFrame:
-        return pl.LazyFrame({"c": [1]})
-
-    @asset
-    def later(constant: pl.LazyFrame) -> pl.LazyFrame:
-        return constant.rename({"c": "d"})
-
-    defs = Definitions([numbers, doubled, constant, later], resources={"io_manager": FsspecIOManager(base_path=str(tmp_path))})
-    defs.materialize(instance=instance)
-    plan = defs.plan(instance=instance, everything=True)
-
-    assert plan["doubled"].unknown == "asset 'numbers' is kept as a pickle, which tells no columns"
-    assert columns(plan, "later") == ("d",)
-
-
-def test_a_store_that_cannot_be_reached_leaves_columns_unknown(tmp_path: Path, instance: Instance) -> None:
-    away = SQLAlchemyIOManager(url=f"postgresql://me:s3cret@/nothing?host={tmp_path}")
-    plan = shop(store=away).plan(instance=instance)
-
-    assert plan.broken == []
-    assert "postgresql" in str(plan["staging/orders"].unknown)
-    assert "s3cret" not in str(plan)
 
 
 def test_stores_of_several_kinds_are_planned_together(tmp_path: Path, instance: Instance, duckdb_store: Any) -> None:

@@ -28,7 +28,7 @@ def main(folder: str) -> None:
         instigators = InstigatorDuty(instance, lambda: found, evaluators, say=_say)
         duties = {
             "schedules and sensors": instigators,
-            "queue": RunQueue(instance, processes, QueueSettings(2), lease_seconds=LEASE_SECONDS),
+            "queue": RunQueue(instance, processes, QueueSettings(2)),
             "monitoring": RunMonitoring(instance, processes, SETTINGS),
         }
         daemon = Daemon(instance, duties, interval=0.1, lease_seconds=LEASE_SECONDS, say=_say)

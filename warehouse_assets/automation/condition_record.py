@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from warehouse_assets.automation.backfill_body import BackfillBody, read_targets
+from warehouse_assets.automation.backfills import ACTIVE
 from warehouse_assets.automation.condition_cursor import NONE, ConditionCursor, Subset
 from warehouse_assets.definitions.automation_condition import AutomationCondition, DepsMatch, Fact
+from warehouse_assets.errors import InvalidSelectionError, PartitionNotFoundError
 from warehouse_assets.events import (
     DATA_VERSION_TAG,
     PARTITION_RANGE_END_TAG,
@@ -18,7 +21,7 @@ from warehouse_assets.events import (
     RunRecord,
     RunStatus,
 )
-from warehouse_assets.graph.partition_links import Partition
+from warehouse_assets.graph.partition_links import Partition, PartitionLinks
 from warehouse_assets.keys import AssetCheckKey, AssetKey
 
 if TYPE_CHECKING:
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
     from warehouse_assets.instance import Instance
     from warehouse_assets.instance.event_log import Mark
 
-__all__ = ["OPEN", "Snapshot", "Watched", "read_snapshot"]
+__all__ = ["OPEN", "Snapshot", "Update", "Watched", "read_snapshot"]
 
 OPEN: tuple[RunStatus, ...] = ("QUEUED", "STARTING", "STARTED", "CANCELING")
 
@@ -71,17 +74,24 @@ def _depth(condition: AutomationCondition) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class Update:
+    """A partition was made: when, and by which run."""
+
+    run_id: str
+    timestamp: float
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """What the record says at one time, `now`, up to the event `last_id`.
 
-    `made` are the partitions that were ever made, None for the whole; `updated` those that were since the cursor, with the run that
-    made them, and `assets_of_runs` what these runs were to make. `failed` is what the last run that was to make it did not.
+    `made` are the partitions that were ever made, None for the whole; `updated` those that were since the cursor, and `assets_of_runs` what these runs were to make. `failed` is what the last run that was to make it did not.
     """
 
     now: float
     last_id: int
     made: Subsets = field(default_factory=dict)
-    updated: Mapping[AssetKey, Mapping[Partition, str]] = field(default_factory=dict)
+    updated: Mapping[AssetKey, Mapping[Partition, Update]] = field(default_factory=dict)
     assets_of_runs: Mapping[str, frozenset[AssetKey]] = field(default_factory=dict)
     in_progress: Subsets = field(default_factory=dict)
     in_backfills: Subsets = field(default_factory=dict)
@@ -95,10 +105,10 @@ def read_snapshot(watched: Watched, instance: Instance, cursor: ConditionCursor,
     """What there is to know for the evaluation after the one that left `cursor`."""
     log, graph = instance.event_log, watched.graph
     newest = log.get_events(limit=1, ascending=False)
-    last_id = max(cursor.last_id or 0, *(event.storage_id or 0 for event in newest))
+    last_id = max([cursor.last_id or 0, *(event.storage_id or 0 for event in newest)])
     updated, observed = _news(watched, _events(instance, cursor.last_id, last_id), cursor.observed)
     marks = log.get_latest_marks("ASSET_MATERIALIZATION", watched.keys)
-    runs = {run_id for of in updated.values() for run_id in of.values() if run_id}
+    runs = {update.run_id for of in updated.values() for update in of.values() if update.run_id}
     made_by: dict[str, frozenset[AssetKey]] = {}
     if runs and watched.asks("executed_with_root_target"):
         made_by = {run.run_id: frozenset(run.asset_keys) for run in instance.get_runs(run_ids=runs)}
@@ -110,6 +120,8 @@ def read_snapshot(watched: Watched, instance: Instance, cursor: ConditionCursor,
     if watched.asks("execution_failed"):
         lost = instance.get_runs(statuses="FAILURE", limit=_FAILURES)
         snapshot["failed"] = _targets(lost, watched, marks, instance, moment)
+    if watched.asks("backfill_in_progress"):
+        snapshot["in_backfills"] = _in_backfills(watched, marks, instance, moment)
     checks: dict[AssetCheckKey, bool] = {}
     if watched.asks("check_passed", "check_failed"):
         found = log.get_latest_check_events(watched.keys)
@@ -144,9 +156,9 @@ def _events(instance: Instance, after: int | None, last_id: int) -> Iterator[Eve
 
 def _news(
     watched: Watched, events: Iterable[Event], observed: Mapping[AssetKey, Mapping[Partition, str]]
-) -> tuple[dict[AssetKey, dict[Partition, str]], dict[AssetKey, dict[Partition, str]]]:
-    """What was made, by which run, and the versions of what something else fills, as last observed."""
-    updated: dict[AssetKey, dict[Partition, str]] = {}
+) -> tuple[dict[AssetKey, dict[Partition, Update]], dict[AssetKey, dict[Partition, str]]]:
+    """What was made, and the versions of what something else fills, as last observed."""
+    updated: dict[AssetKey, dict[Partition, Update]] = {}
     seen = {key: dict(versions) for key, versions in observed.items()}
     for event in events:
         key = event.asset_key
@@ -158,7 +170,7 @@ def _news(
             if watched.graph[key].is_executable or version is None or known.get(event.partition) == version:
                 continue
             known[event.partition] = version
-        updated.setdefault(key, {})[event.partition] = event.run_id
+        updated.setdefault(key, {})[event.partition] = Update(event.run_id, event.timestamp)
     return updated, {key: versions for key, versions in seen.items() if versions}
 
 
@@ -198,3 +210,22 @@ def _partitions_of(run: RunRecord, key: AssetKey, graph: AssetGraph, instance: I
         return keys
     places = [keys.index(end) for end in ends if end in keys]
     return keys[places[0] : places[1] + 1] if len(places) == 2 else ()
+
+
+def _in_backfills(
+    watched: Watched, marks: Mapping[AssetKey, Mapping[Partition, Mark]], instance: Instance, now: datetime
+) -> dict[AssetKey, Subset]:
+    """What backfills are to make and have not made yet; those of other code locations have assets that are not there."""
+    active = instance.event_log.get_backfills(statuses=ACTIVE)
+    links = PartitionLinks(watched.graph, instance, now)
+    found: dict[AssetKey, Subset] = {}
+    for body in map(BackfillBody.of, active):
+        try:
+            targets = read_targets(body.targets, watched.graph, links)
+        except (InvalidSelectionError, PartitionNotFoundError):
+            continue
+        for key in watched.keys & targets.keys():
+            made = marks.get(key, {})
+            left = (name for name in targets[key] if name not in made or made[name].storage_id <= body.after)
+            found[key] = found.get(key, NONE).union(left)
+    return found

@@ -132,6 +132,7 @@ def duties_of(
     only: Iterable[str] | None = None,
 ) -> tuple[dict[str, Duty], Sequence[Callable[[], Any]]]:
     """All duties of a daemon by name, or `only` some, and what to call when it ends."""
+    from warehouse_assets.automation.backfill_runs import BackfillDuty
     from warehouse_assets.automation.evaluators import Evaluators
     from warehouse_assets.automation.instigators import InstigatorDuty, instigators_of
     from warehouse_assets.automation.monitoring import RunMonitoring
@@ -148,6 +149,7 @@ def duties_of(
     )
     duties: dict[str, Duty] = {
         "schedules and sensors": instigators,
+        "backfills": BackfillDuty(instance, locations),
         "queue": RunQueue(instance, processes, QueueSettings.of(dict((settings or {}).get("queue", {})))),
         "monitoring": RunMonitoring(instance, processes),
     }

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from warehouse_assets.errors import InstanceError
 from warehouse_assets.events import Event, EventType, RunRecord, RunStatus, error_line
 from warehouse_assets.execution.capture import log_file
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["RunProcesses", "end_run", "start_process"]
 
 _LIVING: tuple[RunStatus, ...] = ("STARTING", "STARTED")
+_WORKER = "warehouse_assets.automation.worker"
 _TAIL_BYTES = 2_000
 _TAIL_LINES = 3
 
@@ -36,7 +38,7 @@ class RunProcesses:
         """Start the process of a run; where that is not possible, the run has failed."""
         try:
             self._processes[run.run_id] = start_process(self._instance, run)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, InstanceError) as error:
             end_run(self._instance, run.run_id, f"the process of the run could not be started: {error_line(error)}", now)
 
     def look(self, now: float) -> None:
@@ -46,13 +48,12 @@ class RunProcesses:
                 how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
                 tail = last_lines(log_file(self._instance.folder, run_id, None, "err"))
                 end_run(self._instance, run_id, f"the process of the run ended {how}{tail}", now)
-                del self._processes[run_id]  # only now: the record may have been out of reach
+                del self._processes[run_id]  # not before that is recorded
 
     def close(self) -> None:
         """Let the processes that go on be: they record themselves how they end."""
-        self.look(time.time())
         for process in self._processes.values():
-            process.returncode = 0  # or Python warns that it was left
+            threading.Thread(target=process.wait, daemon=True).start()  # or it is a zombie for as long as this process lives
         self._processes.clear()
 
     def __len__(self) -> int:
@@ -66,7 +67,8 @@ def start_process(instance: Instance, run: RunRecord) -> subprocess.Popen[bytes]
         raise ValueError(f"run {run.run_id!r} names no code location")
     files = [log_file(instance.folder, run.run_id, None, stream) for stream in ("out", "err")]
     files[0].parent.mkdir(parents=True, exist_ok=True)
-    command = [location.python or sys.executable, "-m", "warehouse_assets.automation.worker", run.run_id]
+    # -P: what the person's folder has must not stand in for modules of Python before their code is loaded
+    command = [location.python or sys.executable, "-P", "-m", _WORKER, run.run_id]
     with files[0].open("ab") as out, files[1].open("ab") as err:
         return subprocess.Popen(
             command,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.errors import InvalidConfigError, close_matches
@@ -21,7 +19,6 @@ __all__ = ["PRIORITY_TAG", "QueueSettings", "RunQueue", "TagLimit", "runs_to_sta
 PRIORITY_TAG = "warehouse_assets/priority"
 _WAITS: tuple[RunStatus, ...] = ("QUEUED",)
 RUNNING: tuple[RunStatus, ...] = ("STARTING", "STARTED", "CANCELING")
-_LEASE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,24 +44,26 @@ class QueueSettings:
 
     max_concurrent_runs: int = 10
     tag_limits: tuple[TagLimit, ...] = ()
+    pools: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, table: Mapping[str, Any]) -> QueueSettings:
-        """The settings of a table of TOML: `max_concurrent_runs`, and `tag_limits`, a list of tables with the fields of TagLimit.
+        """The settings of a table of TOML: `max_concurrent_runs`, `tag_limits`, a list of tables with the fields of TagLimit, and `pools`.
 
         >>> QueueSettings.of({"tag_limits": [{"key": "team", "limit": 2, "per_value": True}]}).tag_limits
         (TagLimit(key='team', limit=2, value=None, per_value=True),)
 
         InvalidConfigError for what it does not know, and for values of another type.
         """
-        _check_fields("the queue", table, {"max_concurrent_runs": int, "tag_limits": list})
+        _check_fields("the queue", table, {"max_concurrent_runs": int, "tag_limits": list, "pools": dict})
+        _check_fields("the table of pools", table.get("pools", {}), dict.fromkeys(table.get("pools", ()), int))
         limits = []
         for entry in table.get("tag_limits", ()):
             _check_fields("a tag limit", entry, {"key": str, "limit": int, "value": str, "per_value": bool})
             if "key" not in entry or "limit" not in entry:
                 raise InvalidConfigError(f"a tag limit has a key and a limit, not {entry!r}")
             limits.append(TagLimit(**entry))
-        return cls(table.get("max_concurrent_runs", cls().max_concurrent_runs), tuple(limits))
+        return cls(table.get("max_concurrent_runs", cls().max_concurrent_runs), tuple(limits), dict(table.get("pools", {})))
 
 
 def _check_fields(what: str, table: Any, types: Mapping[str, type]) -> None:
@@ -122,28 +121,23 @@ def runs_to_start(waiting: Iterable[RunRecord], running: Iterable[RunRecord], se
 class RunQueue:
     """The duty that starts runs that wait, each in a process of its own.
 
-    Of several daemons one holds the lease, so that limits hold; that a run starts once rests on its status in the record.
+    That each starts once rests on its status in the record, however many do this; limits hold where one daemon works at a time.
     """
 
-    def __init__(
-        self,
-        instance: Instance,
-        processes: RunProcesses,
-        settings: QueueSettings | None = None,
-        *,
-        lease_seconds: float = _LEASE_SECONDS,
-    ) -> None:
+    def __init__(self, instance: Instance, processes: RunProcesses, settings: QueueSettings | None = None) -> None:
         self._instance = instance
         self._processes = processes
         self._settings = settings or QueueSettings()
-        self._lease_seconds = lease_seconds
-        self._owner = f"{socket.gethostname()}:{os.getpid()}:{id(self)}"
+        self._pools_are_set = False
 
     def round(self, now: float) -> None:
         """Start what can start."""
         log = self._instance.event_log
-        waiting = _placed(self._instance.get_runs(statuses="QUEUED"))
-        if not waiting or not log.take_lease("queue", self._owner, now, self._lease_seconds):
+        if not self._pools_are_set:
+            for pool, limit in self._settings.pools.items():
+                log.set_pool_limit(pool, limit)
+            self._pools_are_set = True
+        if not (waiting := _placed(self._instance.get_runs(statuses="QUEUED"))):
             return
         running = _placed(self._instance.get_runs(statuses=RUNNING))
         for run in runs_to_start(waiting[::-1], running, self._settings):

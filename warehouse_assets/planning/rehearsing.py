@@ -73,12 +73,21 @@ class RehearsedTables:
     def write(self, key: AssetKey, value: Any) -> TableSchema:
         """The columns of a table once `value` is written to it; it has them from now on. Raises what the write would raise."""
         node = self._graph.nodes[key]
-        sources = _Sources(readable_tables(self._graph.bindings, node), self._source)
+        readable = readable_tables(self._graph.bindings, node)
+        sources = _Sources(readable, self._source)
         context = self._stored.output_context(key, sources=sources, partition_keys=self._made(key))
+        if key in readable and key not in self._there and self.stored(key) is None:
+            self._begin(key)
         columns = self._rehearsal(key).write(context, value)
         self._there.add(key)
         self._written[key] = value
         return columns
+
+    def _begin(self, key: AssetKey) -> None:
+        """Let a table that is not there yet have the columns that it promises, since its asset reads it."""
+        if (promised := self.promised(key)) is not None:
+            self._rehearsal(key).write(self._stored.output_context(key, partition_keys=self._made(key)), promised)
+            self._there.add(key)
 
     def restore(self, key: AssetKey) -> None:
         """Let a table that was recalled have again what was written to it; where that fails, nobody knows what it has."""
@@ -122,7 +131,8 @@ class RehearsedTables:
                 return UnknownColumnsError(f"its I/O manager {type(manager).__name__} tells no columns before a write")
             return self._stack.enter_context(manager.rehearsal())
         except Exception as error:  # noqa: BLE001 - a store that cannot be reached: a plan says so, and goes on
-            return UnknownColumnsError(f"the I/O manager {name!r}: {error_line(error)}")
+            what = error.message if isinstance(error, WarehouseAssetsError) else error_line(error)
+            return UnknownColumnsError(f"the I/O manager {name!r}: {what}")
 
     def _recalled(self, key: AssetKey) -> TableSchema | UnknownColumnsError | None:
         try:
