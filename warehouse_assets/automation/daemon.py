@@ -35,7 +35,7 @@ class Duty(Protocol):
 class Daemon:
     """Has each duty do its round, `interval` seconds apart; a duty that fails is told, and keeps none of the others from theirs.
 
-    Of several daemons of one instance, one works, and the others stand by until it has not been heard of for half a minute. This saves work; that
+    Of several daemons of one instance, one works, and the others stand by until it has not been heard of for `lease_seconds`. This saves work; that
     nothing happens twice does not rest on it.
     """
 
@@ -45,12 +45,14 @@ class Daemon:
         duties: Mapping[str, Duty],
         *,
         interval: float = 1.0,
+        lease_seconds: float = LEASE_SECONDS,
         clock: Callable[[], float] = time.time,
         say: Callable[[str], None] = logger.info,
     ) -> None:
         self._instance = instance
         self._duties = dict(duties)
         self._interval = interval
+        self._lease_seconds = lease_seconds
         self._clock = clock
         self._say = say
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{id(self)}"
@@ -63,7 +65,7 @@ class Daemon:
         """One round of all duties; false where another daemon works."""
         now = self._clock()
         try:
-            works = self._instance.event_log.take_lease(LEASE, self._owner, now, LEASE_SECONDS)
+            works = self._instance.event_log.take_lease(LEASE, self._owner, now, self._lease_seconds)
         except Exception as error:  # noqa: BLE001 - the record may be out of reach for a while
             self._tell("the record", error)
             return False
