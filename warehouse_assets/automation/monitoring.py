@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -87,9 +87,12 @@ class RunMonitoring:
                 log.free_slots(run_id)
 
     def _retry(self, now: float) -> None:
-        failed = [run for run in self._newly_failed(now) if MAX_RETRIES_TAG in run.tags]
-        if not failed:
-            return
+        found, cursor = self._newly_failed(now)
+        if failed := [run for run in found if MAX_RETRIES_TAG in run.tags]:
+            self._retry_those(failed, now)
+        self._cursor = cursor  # only now: the record may have been out of reach
+
+    def _retry_those(self, failed: Sequence[RunRecord], now: float) -> None:
         log = self._instance.event_log
         known = {run.run_key for run in log.get_runs(RunFilter(run_keys=[retry_key(run) for run in failed]))}
         retries = (
@@ -100,15 +103,13 @@ class RunMonitoring:
         if wanted := [run for run in retries if run is not None]:
             log.add_runs(wanted)
 
-    def _newly_failed(self, now: float) -> Iterable[RunRecord]:
-        """The runs that failed since the last round; at first those of a while before."""
+    def _newly_failed(self, now: float) -> tuple[list[RunRecord], int | None]:
+        """The runs that failed since the last round, at first those of a while before; and how far the record was read."""
         if self._cursor is None:
             last = self._instance.get_event_records(limit=1, ascending=False)
-            self._cursor = last[0].storage_id if last else 0
             runs = self._instance.get_runs(statuses="FAILURE", limit=_LOOKED_BACK)
-            return [run for run in runs if run.ended is not None and run.ended >= now - self._settings.retry_window]
+            recent = [run for run in runs if run.ended is not None and run.ended >= now - self._settings.retry_window]
+            return recent, last[0].storage_id if last else 0
         events = self._instance.get_event_records(event_types="RUN_FAILURE", after=self._cursor)
-        if events:
-            self._cursor = events[-1].storage_id
         found = (self._instance.get_run_by_id(event.run_id) for event in events)
-        return [run for run in found if run is not None]
+        return [run for run in found if run is not None], events[-1].storage_id if events else self._cursor
