@@ -76,6 +76,7 @@ TOPICS = [
     "selections",
     "jobs",
     "loading",
+    "workspaces",
     "testing_assets",
     "testing_sql",
     "testing_io_managers",

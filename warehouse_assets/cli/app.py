@@ -65,6 +65,7 @@ _COMMANDS = {
     "test": ("warehouse_assets.cli.test", "test", "Run the tests beside SQL files, in memory."),
     "versions": ("warehouse_assets.cli.versions", "versions", "Show the versions of a table that its store keeps."),
     "wipe": ("warehouse_assets.cli.wipe", "wipe", "Forget what was recorded of assets, and drop their tables if asked."),
+    "workspace": ("warehouse_assets.cli.workspace", "workspace", "Show code locations, and the assets of all of them."),
 }
 
 _MISTAKES = (

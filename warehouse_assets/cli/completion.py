@@ -107,7 +107,7 @@ def _loaded(module: str, folder: Path) -> dict[str, Any]:
     from warehouse_assets.code_location.loading import load_definitions
 
     known = set(sys.modules)
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+    with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
         definitions = load_definitions(module, folder)
     files = {getattr(sys.modules[name], "__file__", None) for name in sys.modules.keys() - known}
     files |= {node.place.rpartition(":")[0] for node in definitions.graph}

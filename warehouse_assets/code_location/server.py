@@ -1,0 +1,92 @@
+"""The process of one code location: `python -m warehouse_assets.code_location.server MODULE`, in its working directory.
+
+It loads the module, tells whether that went well, and answers until nobody asks any more. Messages are msgpack, after their length as four
+bytes. What user code prints goes to the standard error.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import msgspec
+
+from warehouse_assets.code_location.snapshot import Answer, Request, snapshot_of
+
+if TYPE_CHECKING:
+    from warehouse_assets.code_location.definitions import Definitions
+
+__all__ = ["main", "read_message", "write_message"]
+
+
+def read_message(stream: IO[bytes]) -> bytes | None:
+    """The next message; None where the other side has gone."""
+    head = stream.read(4)
+    if len(head) < 4:
+        return None
+    size = int.from_bytes(head, "big")
+    body = stream.read(size)
+    return body if len(body) == size else None
+
+
+def write_message(stream: IO[bytes], body: bytes) -> None:
+    """Write a message."""
+    stream.write(len(body).to_bytes(4, "big") + body)
+    stream.flush()
+
+
+def main() -> None:
+    """Load the module that the only argument names, and answer."""
+    from warehouse_assets.code_location.loading import load_definitions
+
+    questions, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # user code reads nothing here
+    os.dup2(2, 1)
+    encode = msgspec.msgpack.encode
+    try:
+        definitions = load_definitions(sys.argv[1], Path.cwd())
+    except BaseException as error:  # noqa: BLE001 - what a module raises, SystemExit too, is the answer
+        write_message(answers, encode(_failed(error)))
+        return
+    write_message(answers, encode(Answer()))
+    decoder = msgspec.msgpack.Decoder(Request)
+    while (message := read_message(questions)) is not None:
+        try:
+            answer = Answer(_answer(definitions, decoder.decode(message)))
+        except BaseException as error:  # noqa: BLE001 - so it is for questions
+            answer = _failed(error)
+        write_message(answers, encode(answer))
+
+
+def _answer(definitions: Definitions, request: Request) -> bytes:
+    encode = msgspec.msgpack.encode
+    if request.name == "snapshot":
+        return encode(snapshot_of(definitions))
+    if request.name == "partition_keys":
+        from warehouse_assets.execution.partitions import ProjectRecord
+        from warehouse_assets.keys import AssetKey
+
+        key = AssetKey(msgspec.msgpack.decode(request.payload))
+        partitions_def = definitions.graph[key].spec.partitions_def
+        return encode([] if partitions_def is None else list(partitions_def.get_partition_keys(None, ProjectRecord())))
+    raise LookupError(f"nothing answers {request.name!r}")
+
+
+def _failed(error: BaseException) -> Answer:
+    """The error as one line that says where, and its traceback."""
+    from warehouse_assets.errors import WarehouseAssetsError
+
+    text = str(error) if isinstance(error, WarehouseAssetsError) else f"{type(error).__name__}: {error}"
+    frames = traceback.extract_tb(error.__traceback__)
+    if isinstance(error, SyntaxError) and error.filename:
+        text = f"SyntaxError: {error.msg} ({error.filename}:{error.lineno})"
+    elif frames and not isinstance(error, WarehouseAssetsError):
+        text += f" ({frames[-1].filename}:{frames[-1].lineno})"
+    return Answer(error=text, traceback="".join(traceback.format_exception(error)))
+
+
+if __name__ == "__main__":
+    main()
