@@ -26,6 +26,7 @@ WarehouseAssetsError
 ├── InstanceError (RuntimeError)                the record of runs cannot be read or written
 │   ├── RunNotFoundError (LookupError)
 │   └── RunTakenError
+├── LocationError (RuntimeError)                a code location that cannot be loaded, or whose process does not answer
 ├── Failure                                     raised by user code: fail this step, with metadata
 └── RetryRequested                              raised by user code: run this step again
 
@@ -55,6 +56,7 @@ __all__ = [
     "InvalidOutputError",
     "InvalidSQLError",
     "InvalidSelectionError",
+    "LocationError",
     "OutsidePartitionError",
     "PartitionNotFoundError",
     "ResourceError",
@@ -245,6 +247,16 @@ class RunNotFoundError(InstanceError, LookupError):
 
 class RunTakenError(InstanceError):
     """A run that was to be started does not wait any more: another process has it, or it was canceled."""
+
+
+class LocationError(WarehouseAssetsError, RuntimeError):
+    """A code location that cannot be loaded, or whose process ended or did not answer in time; `traceback` is that of its code."""
+
+    def __init__(
+        self, message: str = "", *, where: str | None = None, hint: str | None = None, traceback: str | None = None
+    ) -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.traceback = traceback
 
 
 class Failure(WarehouseAssetsError):

@@ -26,7 +26,7 @@ def ask(wa: Wa, project: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str
         answer = wa()
         monkeypatch.delenv("_WA_COMPLETE")
         assert answer.err == ""
-        return {row.partition(",")[2] for row in answer.out.splitlines()}
+        return {row.partition(",")[2] for row in answer.out.split()}
 
     return asked
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from warehouse_assets.cli import main
-from warehouse_assets.code_location.workspace import LocationError, Workspace
+from warehouse_assets.code_location.workspace import Workspace
 from warehouse_assets.code_location.workspace_file import location_of
-from warehouse_assets.errors import InvalidDefinitionError, InvalidSelectionError
+from warehouse_assets.errors import InvalidDefinitionError, InvalidSelectionError, LocationError
 from warehouse_assets.keys import AssetKey
 
 pytestmark = pytest.mark.semantics(33)

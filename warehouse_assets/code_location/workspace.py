@@ -18,23 +18,13 @@ import msgspec
 
 from warehouse_assets.code_location.server import read_message, write_message
 from warehouse_assets.code_location.snapshot import PROTOCOL, Answer, AssetFacts, LocationFacts, Request
-from warehouse_assets.errors import InvalidDefinitionError, InvalidSelectionError, WarehouseAssetsError, close_matches
+from warehouse_assets.errors import InvalidDefinitionError, InvalidSelectionError, LocationError, close_matches
 from warehouse_assets.events import CodeLocation
 from warehouse_assets.keys import AssetKey
 
-__all__ = ["JoinedAsset", "LocationError", "LocationProcess", "Workspace"]
+__all__ = ["JoinedAsset", "LocationProcess", "Workspace"]
 
 _SERVER = "warehouse_assets.code_location.server"
-
-
-class LocationError(WarehouseAssetsError, RuntimeError):
-    """A code location that cannot be loaded, does not answer in time, or whose process ended; `traceback` is that of its code."""
-
-    def __init__(
-        self, message: str = "", *, where: str | None = None, hint: str | None = None, traceback: str | None = None
-    ) -> None:
-        super().__init__(message, where=where, hint=hint)
-        self.traceback = traceback
 
 
 class LocationProcess:
