@@ -8,9 +8,11 @@ from typing import Any
 
 import click
 
+from benchmarks import conditions as conditions_benchmark
 from benchmarks import io as io_benchmark
 from benchmarks import load as load_benchmark
 from benchmarks import overhead as overhead_benchmark
+from benchmarks import record as record_benchmark
 from benchmarks import sql_load as sql_load_benchmark
 from benchmarks import startup as startup_benchmark
 from benchmarks import stream as stream_benchmark
@@ -75,6 +77,26 @@ def overhead(repeat: int, file: Path | None) -> None:
 def load(repeat: int, file: Path | None) -> None:
     """Defining and sorting 10,000 assets with two dependencies each."""
     finish([show(load_benchmark.load(repeat))], file)
+
+
+@main.command()
+@repeated(5)
+@click.option(
+    "--events", type=click.IntRange(min=record_benchmark.ASSETS), default=1_000_000, help="How many events there are."
+)
+@click.option("--runs", type=click.IntRange(min=record_benchmark.PROCESSES), default=1_000, help="How many runs are recorded.")
+def record(repeat: int, events: int, runs: int, file: Path | None) -> None:
+    """The state of assets among many events, and runs that processes record at once, on SQLite and PostgreSQL."""
+    with served(["postgresql"]):
+        finish([show(record_benchmark.state(events, repeat)), show(record_benchmark.runs_at_once(runs))], file)
+
+
+@main.command()
+@repeated(5)
+@click.option("--assets", type=click.IntRange(min=1), default=10_000, help="How many assets have a condition.")
+def conditions(repeat: int, assets: int, file: Path | None) -> None:
+    """Evaluating the automation conditions of many assets."""
+    finish([show(conditions_benchmark.conditions(assets, repeat))], file)
 
 
 @main.command("sql-load")

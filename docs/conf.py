@@ -66,7 +66,12 @@ TOPICS = [
     "delta_lake",
     "iceberg",
     "running",
+    "runs",
+    "instance",
     "planning",
+    "automation",
+    "backfills",
+    "declarative_automation",
     "telemetry",
     "selections",
     "jobs",
@@ -88,7 +93,7 @@ SECTIONS = {
     "resources": ("config", "resources"),
     "io_managers": ("io_manager",),
     "checks": ("definitions.checks", "definitions.check_specs", "execution.check_context"),
-    "running": ("code_location", "definitions.job", "execution", "instance", "graph", "planning"),
+    "running": ("code_location", "definitions.job", "execution", "instance", "graph", "planning", "automation", "automation_records"),
     "errors": ("errors",),
 }  # fmt: skip
 

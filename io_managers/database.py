@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import duckdb
 
@@ -19,7 +20,7 @@ from warehouse_assets.errors import StoreLockedError
 if TYPE_CHECKING:
     import logging
 
-__all__ = ["Database", "Lease", "in_memory"]
+__all__ = ["Database", "Lease", "catalog_of", "in_memory"]
 
 FIRST_RETRY, LONGEST_RETRY = 0.02, 0.2  # seconds
 TURN = 0.5  # seconds that a process may go on with a file that others wait for
@@ -30,6 +31,7 @@ _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 
 _DEFAULTS: Mapping[str, Any] = {}
 _files: dict[str, Database] = {}
+_catalogs: WeakKeyDictionary[duckdb.DuckDBPyConnection, str] = WeakKeyDictionary()
 
 
 def in_memory() -> duckdb.DuckDBPyConnection:
@@ -41,6 +43,14 @@ def _prepared(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnectio
     # Else the same table would have another type on another machine, and a long query a line of its own in somebody's output.
     connection.execute("set TimeZone = 'UTC'; set enable_progress_bar = false")
     return connection
+
+
+def catalog_of(connection: duckdb.DuckDBPyConnection) -> str:
+    """What DuckDB calls the database of a connection, which is asked for once."""
+    if (name := _catalogs.get(connection)) is None:
+        [(name,)] = connection.execute("select current_database()").fetchall()
+        _catalogs[connection] = name
+    return name
 
 
 class Lease:
@@ -72,6 +82,7 @@ class Database:
         self._yields_until = self._asks_at = self._paused_until = 0.0
         self._own = threading.local()
         self.commit_lock = threading.Lock()
+        self.commits = 0
         self._tables: dict[str, threading.RLock] = {}
         self._root: duckdb.DuckDBPyConnection | None = None
         self._read_only = False
@@ -81,7 +92,9 @@ class Database:
         self._keeps_open = False
         self._closing: threading.Timer | None = None
         self._released = 0.0
-        self.block_size: int | None = None  # known once a table was measured, until the file is closed
+        # known once they were asked for, until the file is closed
+        self.block_size: int | None = None
+        self.views: set[tuple[str, str]] | None = None  # with those that were made since, schema and name without case
 
     @classmethod
     def of(cls, path: str) -> Database:
@@ -189,7 +202,7 @@ class Database:
             self._closing.cancel()
             self._closing = None
         self._root.close()
-        self._root = self.block_size = None
+        self._root = self.block_size = self.views = None
         self._closed.notify_all()
 
     def close(self) -> None:
@@ -197,7 +210,7 @@ class Database:
         with self.lock:
             if self._root is not None:
                 self._root.close()
-                self._root = None
+                self._root = self.block_size = self.views = None
 
     def _try_lease(self, reads_only: bool, config: Mapping[str, Any]) -> Lease:
         with self.lock:
@@ -210,7 +223,9 @@ class Database:
                 self._turn_began = self._turn_began or time.monotonic()
             elif self._read_only and not reads_only:
                 raise duckdb.ConnectionException(_READ_HERE)
-            lease = Lease(self, _prepared(self._root.cursor()), self._own_leases)
+            connection = _prepared(self._root.cursor())
+            _catalogs[connection] = catalog_of(self._root)
+            lease = Lease(self, connection, self._own_leases)
             self._users += 1
             lease.own[0] += 1
             return lease

@@ -9,6 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from warehouse_assets.automation.backfill_runs import backfill as backfill
+    from warehouse_assets.automation.condition_trial import evaluate_automation_conditions as evaluate_automation_conditions
+    from warehouse_assets.automation.runs import Runs as Runs
+    from warehouse_assets.automation_records import Backfill as Backfill
     from warehouse_assets.code_location.definitions import Definitions as Definitions
     from warehouse_assets.code_location.loaders import (
         load_asset_checks_from_current_module as load_asset_checks_from_current_module,
@@ -32,9 +36,13 @@ if TYPE_CHECKING:
     from warehouse_assets.config import PermissiveConfig as PermissiveConfig
     from warehouse_assets.definitions.asset import asset as asset
     from warehouse_assets.definitions.assets import AssetsDefinition as AssetsDefinition
+    from warehouse_assets.definitions.automation_condition import AutomationCondition as AutomationCondition
     from warehouse_assets.definitions.automation_contexts import RunStatusSensorContext as RunStatusSensorContext
     from warehouse_assets.definitions.automation_contexts import ScheduleEvaluationContext as ScheduleEvaluationContext
     from warehouse_assets.definitions.automation_contexts import SensorEvaluationContext as SensorEvaluationContext
+    from warehouse_assets.definitions.automation_sensor import (
+        AutomationConditionSensorDefinition as AutomationConditionSensorDefinition,
+    )
     from warehouse_assets.definitions.check_specs import AssetCheckResult as AssetCheckResult
     from warehouse_assets.definitions.check_specs import AssetCheckSpec as AssetCheckSpec
     from warehouse_assets.definitions.checks import AssetChecksDefinition as AssetChecksDefinition
@@ -43,6 +51,7 @@ if TYPE_CHECKING:
     from warehouse_assets.definitions.event_sensors import asset_sensor as asset_sensor
     from warehouse_assets.definitions.event_sensors import run_failure_sensor as run_failure_sensor
     from warehouse_assets.definitions.event_sensors import run_status_sensor as run_status_sensor
+    from warehouse_assets.definitions.freshness_policy import FreshnessPolicy as FreshnessPolicy
     from warehouse_assets.definitions.graph_assets import graph_asset as graph_asset
     from warehouse_assets.definitions.graph_assets import graph_multi_asset as graph_multi_asset
     from warehouse_assets.definitions.graphs import GraphDefinition as GraphDefinition
@@ -189,6 +198,9 @@ _HOMES = {
     "AssetSelection": "graph.selection",
     "AssetSpec": "definitions.specs",
     "AssetsDefinition": "definitions.assets",
+    "AutomationCondition": "definitions.automation_condition",
+    "AutomationConditionSensorDefinition": "definitions.automation_sensor",
+    "Backfill": "automation_records",
     "BackfillPolicy": "definitions.policies",
     "Backoff": "definitions.policies",
     "Config": "config",
@@ -204,6 +216,7 @@ _HOMES = {
     "DynamicPartitionsDefinition": "partitions.dynamic",
     "EnvVar": "resources",
     "Failure": "errors",
+    "FreshnessPolicy": "definitions.freshness_policy",
     "GraphDefinition": "definitions.graphs",
     "GraphIn": "definitions.graphs",
     "GraphOut": "definitions.graphs",
@@ -250,6 +263,7 @@ _HOMES = {
     "RunRequest": "definitions.run_requests",
     "RunResult": "execution.run",
     "RunStatusSensorContext": "definitions.automation_contexts",
+    "Runs": "automation.runs",
     "SQL": "sql.value",
     "ScheduleDefinition": "definitions.schedule",
     "ScheduleEvaluationContext": "definitions.automation_contexts",
@@ -280,6 +294,7 @@ _HOMES = {
     "asset": "definitions.asset",
     "asset_check": "definitions.checks",
     "asset_sensor": "definitions.event_sensors",
+    "backfill": "automation.backfill_runs",
     "build_asset_context": "execution.built_contexts",
     "build_init_resource_context": "execution.built_io_contexts",
     "build_input_context": "execution.built_io_contexts",
@@ -289,6 +304,7 @@ _HOMES = {
     "build_sensor_context": "execution.automation_contexts",
     "define_asset_job": "definitions.job",
     "delete_insert": "table_options",
+    "evaluate_automation_conditions": "automation.condition_trial",
     "graph": "definitions.graphs",
     "graph_asset": "definitions.graph_assets",
     "graph_multi_asset": "definitions.graph_assets",

@@ -73,6 +73,12 @@ class Backfill:
     body: Mapping[str, Any] = field(default_factory=dict)
     version: int = 0
 
+    @property
+    def progress(self) -> Mapping[str, Mapping[str, int]]:
+        """By asset, how many of its partitions are requested, waiting, in_progress, done, failed and canceled."""
+        progress: Mapping[str, Mapping[str, int]] = self.body.get("progress", {})
+        return progress
+
 
 @dataclass(frozen=True, slots=True)
 class PoolSlot:

@@ -27,6 +27,7 @@ __all__ = [
     "ErrorInfo",
     "Event",
     "EventType",
+    "LogEntry",
     "RunRecord",
     "RunStatus",
     "error_line",
@@ -166,14 +167,22 @@ def error_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-EventData: TypeAlias = "AssetMaterialization | AssetCheckEvaluation | ErrorInfo | None"
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """What a log record says beside its message: its level, as a name, and its logger."""
+
+    level: str
+    logger: str
+
+
+EventData: TypeAlias = "AssetMaterialization | AssetCheckEvaluation | ErrorInfo | LogEntry | None"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """One thing that happened in a run, at `timestamp` (seconds since the epoch).
 
-    `data` is the materialization, observation or check evaluation, or the error of a failure; `message` says in one line what people want to know.
+    `data` is the materialization, observation or check evaluation, the error of a failure, or the level of a log record; `message` says in one line what people want to know.
     `storage_id` orders events of one instance; it is None until the event is stored.
     """
 
@@ -256,6 +265,8 @@ def event_data_to_json(data: EventData) -> dict[str, Any] | None:
     """What an event carries, as JSON can hold it."""
     if data is None:
         return None
+    if isinstance(data, LogEntry):
+        return {"level": data.level, "logger": data.logger}
     if isinstance(data, ErrorInfo):
         return {
             "error": data.cls_name,
@@ -287,6 +298,8 @@ def event_data_from_json(event_type: EventType, data: Mapping[str, Any] | None) 
     """What `event_data_to_json` wrote, for an event of this type."""
     if data is None:
         return None
+    if "level" in data:
+        return LogEntry(data["level"], data["logger"])
     metadata = metadata_from_json(data["metadata"])
     if "error" in data:
         return ErrorInfo(data["error"], data["message"], data["stack"], metadata)

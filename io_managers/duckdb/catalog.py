@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 import duckdb
 
+from io_managers.database import catalog_of
 from warehouse_assets.tables import TableColumn, TableName, TableSchema, quote_identifier
 
 if TYPE_CHECKING:
@@ -15,27 +15,18 @@ if TYPE_CHECKING:
 
 __all__ = ["bytes_at_rest", "exists", "full_name", "is_listed", "kinds_of", "make_schema", "schema_of"]
 
-_catalogs: WeakKeyDictionary[duckdb.DuckDBPyConnection, str] = WeakKeyDictionary()
-
 CHECKPOINT_WAIT = 0.02  # seconds that a small write waits for others to end before it is measured in the write-ahead log
 
 
 def full_name(connection: duckdb.DuckDBPyConnection, name: TableName) -> str:
     """The quoted name with the catalog, since a schema may be called like the database file."""
-    return f"{_catalog(connection)}.{name.quoted}"
+    return f"{quote_identifier(catalog_of(connection))}.{name.quoted}"
 
 
 def make_schema(connection: duckdb.DuckDBPyConnection, schema: str) -> None:
     """Make a schema, unless there is one; with the catalog, as in `full_name`."""
-    connection.execute(f"create schema if not exists {_catalog(connection)}.{quote_identifier(schema)}")
-
-
-def _catalog(connection: duckdb.DuckDBPyConnection) -> str:
-    """The quoted name of the database that it is a connection to, which is asked for once."""
-    if (catalog := _catalogs.get(connection)) is None:
-        [(name,)] = connection.execute("select current_database()").fetchall()
-        catalog = _catalogs[connection] = quote_identifier(name)
-    return catalog
+    catalog = quote_identifier(catalog_of(connection))
+    connection.execute(f"create schema if not exists {catalog}.{quote_identifier(schema)}")
 
 
 def exists(connection: duckdb.DuckDBPyConnection, name: TableName) -> bool:

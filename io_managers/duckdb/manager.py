@@ -172,13 +172,13 @@ class DuckDBIOManager(TableIOManager):
         self, connection: duckdb.DuckDBPyConnection, context: OutputContext, table: TableSlice, incoming: Incoming
     ) -> tuple[int | None, int | None]:
         """Write the rows; how many the table has, and the partitions where some are written. A view has none."""
-        quoted, options = full_name(connection, table.name), context.table_options
+        quoted, options, database = full_name(connection, table.name), context.table_options, self._database_of(table.name)
         words = descriptions(options, context.asset_key)
         if is_view(context):
-            put_view(connection, table.name, incoming.query)
+            put_view(connection, database, table.name, incoming.query)
             describe_columns(connection, quoted, words)
             return None, None
-        drop_view(connection, table.name)
+        drop_view(connection, database, table.name)
         incoming = sorted_rows(connection, incoming, options.sort_by, context.asset_key)
         if not keeps_rows(options.mode) and table.partitions is None:
             statement = f"create or replace table {quoted} as {incoming.query}"
@@ -324,7 +324,7 @@ class DuckDBIOManager(TableIOManager):
             return False
         with self._writing(context, name) as connection:
             found = exists(connection, name)
-            drop_view(connection, name)
+            drop_view(connection, self._database_of(name), name)
             connection.execute(f"drop table if exists {full_name(connection, name)}")
             if is_tracked(connection):
                 forget(connection, name)
@@ -334,7 +334,7 @@ class DuckDBIOManager(TableIOManager):
         """A frame that keeps the lease as long as it may read."""
         if context.table_version is not None:
             table = replace(table, name=place_of_version(lease.connection, table.name, context.table_version))
-        relation, columns = self.select(lease.connection, context, table, kind)
+        relation, columns = self.select(lease.connection, context, table, kind, self._database_of(table.name))
         casts = [column.expression for column in columns if column.casts]
         match kind:
             case FrameType.LAZY:
@@ -353,9 +353,14 @@ class DuckDBIOManager(TableIOManager):
         return _whole_frame(relation, columns, kind)
 
     def select(
-        self, connection: duckdb.DuckDBPyConnection, context: InputContext, table: TableSlice, kind: FrameType
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        context: InputContext,
+        table: TableSlice,
+        kind: FrameType,
+        unchanged: Database | None = None,
     ) -> tuple[duckdb.DuckDBPyRelation, list[Column]]:
-        """The part of a table that is asked for, and its columns as a frame of type `kind` has them."""
+        """The part of a table that is asked for, and its columns as a frame of type `kind` has them; see `remembered`."""
         quoted = full_name(connection, table.name)
         try:
             relation = connection.sql(f"from {quoted}")
@@ -365,7 +370,7 @@ class DuckDBIOManager(TableIOManager):
             raise missing_table(context, str(table.name), str(self._database_of(table.name))) from None
         stored = dict(zip(relation.columns, map(str, relation.types), strict=True))
         check_columns(context, table.columns, list(stored))
-        dtypes = remembered(connection, table.name, stored)
+        dtypes = remembered(connection, table.name, stored, unchanged)
         polars = kind in (FrameType.POLARS, FrameType.LAZY)
         columns = [Column.of(name, stored[name], dtypes.get(name), polars=polars) for name in table.columns or stored]
         if kind is FrameType.RELATION:

@@ -25,6 +25,7 @@ def commit(connection: duckdb.DuckDBPyConnection, database: Database, key: Asset
             before = _file_size(log)
             connection.execute("select 1")  # raises where a failed query ended the transaction; a commit would do nothing
             connection.commit()
+            database.commits += 1
             return max(0, _file_size(log) - before)
     except duckdb.TransactionException as error:
         if "aborted" not in str(error):

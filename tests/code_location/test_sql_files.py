@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from io_managers import DuckDBIOManager, ParquetIOManager
 from warehouse_assets import (
     AssetKey,
     AssetsDefinition,
+    AutomationCondition,
     DailyPartitionsDefinition,
     Definitions,
+    FreshnessPolicy,
     MultiPartitionsDefinition,
     StaticPartitionsDefinition,
     TableOptions,
@@ -210,6 +213,45 @@ def test_the_header_says_how_the_table_is_partitioned(models: Models, partitions
     assert one(models({"a.sql": f"/* ---\npartitions: {partitions}\n--- */\nselect 1"})).partitions_def == meant
 
 
+@pytest.mark.parametrize(
+    ("condition", "meant"),
+    [
+        ("eager", AutomationCondition.eager()),
+        ("on_missing", AutomationCondition.on_missing()),
+        ('{on_cron: "0 7 * * *"}', AutomationCondition.on_cron("0 7 * * *")),
+        (
+            '{on_cron: {cron_schedule: "@daily", cron_timezone: Europe/Berlin}}',
+            AutomationCondition.on_cron("@daily", "Europe/Berlin"),
+        ),
+    ],
+    ids=["eager", "on_missing", "on_cron", "zone"],
+)
+def test_the_header_says_when_the_table_is_made_by_itself(models: Models, condition: str, meant: AutomationCondition) -> None:
+    [spec] = one(models({"a.sql": f"/* ---\nautomation_condition: {condition}\n--- */\nselect 1"})).specs
+
+    assert spec.automation_condition == meant
+
+
+@pytest.mark.parametrize(
+    ("policy", "meant"),
+    [
+        (
+            "{time_window: {fail_window: 24h, warn_window: 12h}}",
+            FreshnessPolicy.time_window(timedelta(hours=24), timedelta(hours=12)),
+        ),
+        (
+            '{cron: {deadline_cron: "0 9 * * *", lower_bound_delta: 4h, timezone: Europe/Berlin}}',
+            FreshnessPolicy.cron("0 9 * * *", timedelta(hours=4), "Europe/Berlin"),
+        ),
+    ],
+    ids=["time_window", "cron"],
+)
+def test_the_header_says_how_old_the_table_may_become(models: Models, policy: str, meant: FreshnessPolicy) -> None:
+    [spec] = one(models({"a.sql": f"/* ---\nfreshness_policy: {policy}\n--- */\nselect 1"})).specs
+
+    assert spec.freshness_policy == meant
+
+
 def test_a_dependency_can_say_how_partitions_are_mapped(models: Models) -> None:
     header = "partitions: {daily: 2024-01-01}\ndeps: [{asset: a, partition_mapping: {start_offset: -1, end_offset: -1}}]"
     graph = Definitions(load_assets_from_sql_files(models({"a.sql": f"/* ---\n{header}\n--- */\nselect * from a"}))).graph
@@ -273,7 +315,7 @@ def test_what_is_said_twice_is_a_fault(models: Models) -> None:
     ("header", "fault"),
     [
         ("descripton: x", "asset 'a': its header has 'descripton' (a.sql:2). Did you mean 'description'?"),
-        ("x: 1\ny: 2", "asset 'a': its header has 'x' (a.sql:2). There are checks, code_version, columns, "),
+        ("x: 1\ny: 2", "asset 'a': its header has 'x' (a.sql:2). There are automation_condition, checks, "),
         ("description: 3", "asset 'a': 'description' is 3, not text (a.sql:2). Put it in quotes."),
         ("group: a b", "asset 'a': the group name 'a b' is not allowed (a.sql:4)"),
         ("\ntags: [a]", "asset 'a': 'tags' is ['a'], not a mapping (a.sql:3). Write tags: {name: value}."),
@@ -307,6 +349,18 @@ def test_what_is_said_twice_is_a_fault(models: Models) -> None:
         ("partitions: {daily: soon}", "asset 'a': "),
         ("partitions: {daily: }", "asset 'a': "),
         ("partitions: {static: [a, a]}", "asset 'a': "),
+        ("automation_condition: eagr", "asset 'a': the automation condition is 'eagr' (a.sql:2). Did you mean 'eager'?"),
+        (
+            "automation_condition:\n  on_cron: 61 * * * *",
+            "asset 'a': the automation condition: the cron schedule '61 * * * *' cannot be used: ",
+        ),
+        ("automation_condition: {on_cron: {zone: x}}", "asset 'a': 'on_cron' takes no 'zone' (a.sql:2). There are cron_s"),
+        ("freshness_policy: 24h", "asset 'a': 'freshness_policy' is '24h', not a mapping (a.sql:2)"),
+        ("freshness_policy: {cron: daily}", "asset 'a': the freshness policy is {'cron': 'daily'} (a.sql:2). Write {time"),
+        (
+            "freshness_policy: {time_window: {fail_window: soon}}",
+            "asset 'a': fail_window is 'soon' (a.sql:2). Write a number and one of s, min, h, d, w: 36h.",
+        ),
         ("deps: [3]", "asset 'a': a dependency is 3 (a.sql:2). Write a key, or {asset: key, partition_mapping: …}."),
         (
             "deps:\n- {asset: b, partition_mapping: first}",

@@ -17,7 +17,19 @@ from warehouse_assets.cli.app import app
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = {str(page.relative_to(DOCS)): page.read_text() for page in sorted(DOCS.rglob("*.md"))}
-COMMANDS = {name: app.get_command(click.Context(app), name) for name in app.list_commands(click.Context(app))}
+
+
+def commands(group: click.Group, prefix: str = "") -> Iterator[tuple[str, click.Command | None]]:
+    """All commands, those of groups with the name of the group before theirs."""
+    for name in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), name)
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{prefix}{name} ")
+        else:
+            yield f"{prefix}{name}", command
+
+
+COMMANDS = dict(commands(app))
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -35,7 +47,8 @@ def called(text: str) -> Iterator[tuple[str, set[str]]]:
     for line in re.sub(r"\\\n", " ", "\n".join(blocks(text, "console"))).splitlines():
         words = shlex.split(line.removeprefix("$ "), comments=True)
         if words[:1] == ["wa"] and not words[1].startswith("-"):
-            yield words[1], {word.partition("=")[0] for word in words[2:] if re.match(r"--?[a-z]", word)}
+            name = " ".join(words[1:3]) if " ".join(words[1:3]) in COMMANDS else words[1]
+            yield name, {word.partition("=")[0] for word in words[2:] if re.match(r"--?[a-z]", word)}
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -61,7 +74,7 @@ def test_every_command_of_a_page_exists(page: str) -> None:
 
 
 def test_the_page_of_the_command_line_names_every_command_and_option() -> None:
-    sections = re.split(r"^## `wa (\w+)`$", PAGES["command_line.md"], flags=re.MULTILINE)
+    sections = re.split(r"^## `wa ([\w -]+)`$", PAGES["command_line.md"], flags=re.MULTILINE)
     named = {
         name: {
             option for row in re.findall(r"^\| (`-.*?) \|", section, re.MULTILINE) for option in re.findall(r"--?[\w-]+", row)

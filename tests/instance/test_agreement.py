@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import closing
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from warehouse_assets.errors import InstanceError
-from warehouse_assets.events import AssetCheckEvaluation, AssetMaterialization, AssetObservation, Event, RunRecord
+from warehouse_assets.events import (
+    DATA_VERSION_TAG,
+    AssetCheckEvaluation,
+    AssetMaterialization,
+    AssetObservation,
+    Event,
+    RunRecord,
+)
 from warehouse_assets.instance import EventFilter, EventLog, MemoryEventLog, RunFilter
 from warehouse_assets.instance.postgresql import PostgreSQLEventLog
 from warehouse_assets.instance.sqlite import SqliteEventLog
@@ -29,7 +37,8 @@ times = st.floats(0, 100)
 partitions = st.sampled_from([None, *PARTITIONS])
 run_events = st.builds(Event, st.sampled_from(["RUN_START", "RUN_SUCCESS", "RUN_FAILURE", "LOG"]), runs, times)
 made = st.builds(AssetMaterialization, keys, partition=partitions)
-seen = st.builds(AssetObservation, keys, partition=partitions)
+versions = st.sampled_from([{}, {DATA_VERSION_TAG: "1"}])
+seen = st.builds(AssetObservation, keys, partition=partitions, tags=versions)
 checked = st.builds(AssetCheckEvaluation, keys, st.sampled_from(CHECKS), st.booleans(), partition=partitions)
 asset_events = (
     st.builds(Event, st.just("ASSET_MATERIALIZATION"), runs, times, data=made)
@@ -40,6 +49,7 @@ actions = st.lists(
     st.tuples(st.just("store_events"), st.lists(run_events | asset_events, max_size=4))
     | st.tuples(st.just("add_run"), st.builds(RunRecord, runs, st.just("QUEUED"), times))
     | st.tuples(st.just("wipe"), st.lists(keys, max_size=2))
+    | st.tuples(st.sampled_from(["prune", "would_prune"]), times)
     | st.tuples(st.sampled_from(["add_dynamic_partitions", "delete_dynamic_partition"]), st.sampled_from(PARTITIONS)),
     max_size=12,
 )
@@ -57,7 +67,10 @@ def told(log: EventLog, question: EventFilter) -> list[Any]:
         [list(log.get_latest(kinds[2], KEYS, partition, name).items()) for name in CHECKS for partition in (None, "mon")],
         [log.get_latest_by_partition(kind, KEYS, partitions) for kind in kinds for partitions in (None, ["tue", "wed"], [])],
         [log.get_partitions(kind, key) for kind in kinds for key in KEYS],
+        [list(log.get_latest(kinds[1], KEYS, partition, versioned=True).items()) for partition in (None, *PARTITIONS)],
+        log.get_latest_by_partition(kinds[1], KEYS, versioned=True),
         log.get_dynamic_partitions("days"),
+        replace(log.info(), kind="memory", place="", version=None, byte_size=None),
     ]
 
 
@@ -98,14 +111,16 @@ def test_postgresql_agrees_with_memory(postgres: Any, actions: list[tuple[str, A
         agree(postgresql, actions, question)
 
 
-def outcome(log: EventLog, name: str, argument: Any) -> str | None:
+def outcome(log: EventLog, name: str, argument: Any) -> Any:
     try:
         if name == "add_dynamic_partitions":
             log.add_dynamic_partitions("days", [argument])
         elif name == "delete_dynamic_partition":
             log.delete_dynamic_partition("days", argument)
+        elif name == "would_prune":
+            return log.prune(argument, dry_run=True)
         else:
-            getattr(log, name)(argument)
+            return getattr(log, name)(argument)
     except InstanceError as error:
         return str(error)
     return None

@@ -3,13 +3,15 @@ from __future__ import annotations
 import gc
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from warehouse_assets.errors import InstanceError, InvalidDefinitionError, RunNotFoundError
+from warehouse_assets.errors import InstanceError, InvalidDefinitionError, InvalidInvocationError, RunNotFoundError
 from warehouse_assets.events import AssetCheckEvaluation, AssetMaterialization, AssetObservation, Event, RunRecord
 from warehouse_assets.instance import Instance
 from warehouse_assets.keys import AssetCheckKey, AssetKey
@@ -286,3 +288,15 @@ class TestDynamicPartitions:
     def test_a_name_that_is_none_is_refused(self, instance: Instance, name: Any) -> None:
         with pytest.raises(InvalidDefinitionError, match="asked for by their name, a string, and not by"):
             instance.add_dynamic_partitions(name, ["ann"])
+
+
+def test_what_is_older_is_forgotten_and_what_is_left_is_told() -> None:
+    with Instance.ephemeral() as instance:
+        instance.store_events([Event("LOG", "", 0.0), Event("LOG", "", time.time())])
+
+        pruned = [instance.prune(timedelta(days=1), dry_run=dry_run) for dry_run in (True, False)]
+
+        assert [one.events for one in pruned] == [1, 1]
+        assert instance.info().events == 1
+        with pytest.raises(InvalidInvocationError, match="in the future"):
+            instance.prune(timedelta(days=-1))

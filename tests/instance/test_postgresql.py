@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import functools
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from warehouse_assets import AssetMaterialization, Instance
+from warehouse_assets import AssetKey, AssetMaterialization, Instance
 from warehouse_assets.errors import InstanceError
+from warehouse_assets.events import DATA_VERSION_TAG, AssetObservation, Event, RunRecord
+from warehouse_assets.instance import RunFilter
+from warehouse_assets.instance.codec import event_body, key_text, run_body
 from warehouse_assets.instance.postgresql import PostgreSQLEventLog
-from warehouse_assets.instance.schema import VERSION
-from warehouse_assets.testing.event_log import ORDERS, OpenLog, PersistentEventLogContract, materialization
+from warehouse_assets.instance.schema import ANY_TEXT, VERSION
+from warehouse_assets.testing.event_log import ORDERS, OpenLog, PersistentEventLogContract, materialization, unnumbered
 
 
 class TestPostgreSQLEventLog(PersistentEventLogContract):
@@ -51,6 +55,100 @@ def test_a_newer_record_is_left_alone(postgres: Any) -> None:
 
     with pytest.raises(InstanceError, match=f"of version {VERSION + 1}, and this release reads up to version {VERSION}"):
         PostgreSQLEventLog(postgres.url)
+
+
+VERSION_3 = """
+    CREATE SCHEMA warehouse_assets; SET search_path = warehouse_assets;
+    CREATE TABLE schema_versions (version INTEGER NOT NULL PRIMARY KEY, applied DOUBLE PRECISION NOT NULL);
+    CREATE TABLE events (id BIGSERIAL NOT NULL PRIMARY KEY, run_id TEXT NOT NULL, event_type TEXT NOT NULL,
+        timestamp DOUBLE PRECISION NOT NULL, asset_key TEXT, body TEXT NOT NULL);
+    CREATE INDEX events_by_run ON events (run_id);
+    CREATE INDEX events_by_asset ON events (asset_key) WHERE asset_key IS NOT NULL;
+    CREATE TABLE latest (asset_key TEXT NOT NULL, event_type TEXT NOT NULL, partition TEXT NOT NULL, event_id BIGINT NOT NULL,
+        PRIMARY KEY (asset_key, event_type, partition));
+    CREATE TABLE runs (id BIGSERIAL NOT NULL PRIMARY KEY, run_id TEXT NOT NULL UNIQUE, status TEXT NOT NULL,
+        created DOUBLE PRECISION NOT NULL, started DOUBLE PRECISION, ended DOUBLE PRECISION, job_name TEXT, body TEXT NOT NULL);
+    CREATE INDEX runs_by_status ON runs (status);
+    CREATE TABLE dynamic_partitions (id BIGSERIAL NOT NULL PRIMARY KEY, name TEXT NOT NULL, partition TEXT NOT NULL,
+        UNIQUE (name, partition));
+    INSERT INTO schema_versions VALUES (3, 1700000000.0);
+"""
+HOSTILE = AssetKey(["a\\b", "nul\0"])
+
+
+def plant_version_3(postgres: Any) -> tuple[RunRecord, Event]:
+    """A record of version 3 with a run and an observed version, all of whose texts are hostile."""
+    run = RunRecord("r1", "SUCCESS", 1.0, tags={"a\\b\0": "x\\y\0"})
+    event = Event("ASSET_OBSERVATION", "r1", 2.0, data=AssetObservation(HOSTILE, partition="\0", tags={DATA_VERSION_TAG: "7"}))
+    engine = sa.create_engine(postgres.sqlalchemy_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(VERSION_3)
+        row = {"i": "r1", "b": run_body(run)}
+        connection.execute(sa.text("INSERT INTO runs (run_id, status, created, body) VALUES (:i, 'SUCCESS', 1.0, :b)"), row)
+        names = ("run_id", "event_type", "timestamp", "body")
+        events = sa.table("events", *map(sa.column, names), sa.column("asset_key", ANY_TEXT))
+        values = ("r1", event.event_type, 2.0, event_body(event), key_text(HOSTILE))
+        connection.execute(events.insert().values(dict(zip((*names, "asset_key"), values, strict=True))))
+    engine.dispose()
+    return run, event
+
+
+def test_an_older_record_is_brought_up_to_date_once(postgres: Any) -> None:
+    run, event = plant_version_3(postgres)
+
+    with ThreadPoolExecutor(4) as pool:
+        logs = list(pool.map(lambda _: PostgreSQLEventLog(postgres.url), range(4)))
+    log = logs[0]
+
+    assert log.get_runs(RunFilter(tags=run.tags)) == [run]
+    assert unnumbered(list(log.get_latest("ASSET_OBSERVATION", [HOSTILE], "\0", versioned=True).values())) == [event]
+    assert log.info().version == VERSION
+    assert described(postgres, "warehouse_assets") == described(postgres, "new")
+    for each in logs:
+        each.close()
+
+
+def described(postgres: Any, schema: str) -> dict[str, Any]:
+    """The tables of a record, which is made where there is none, with their columns, keys and indexes."""
+    PostgreSQLEventLog(postgres.url, schema=schema).close()
+    engine = sa.create_engine(postgres.sqlalchemy_url)
+    tables = sa.inspect(engine)
+    found = {
+        name: (
+            [(column["name"], str(column["type"]), column["nullable"]) for column in tables.get_columns(name, schema)],
+            tables.get_pk_constraint(name, schema)["constrained_columns"],
+            sorted((str(index["name"]), index["column_names"], index["unique"]) for index in tables.get_indexes(name, schema)),
+        )
+        for name in sorted(tables.get_table_names(schema))
+    }
+    engine.dispose()
+    return found
+
+
+def test_a_migration_that_fails_changes_nothing(postgres: Any) -> None:
+    plant_version_3(postgres)
+    run_sql(postgres, "CREATE TABLE warehouse_assets.leases (id int)")  # what a step of the migration would create
+
+    with pytest.raises(InstanceError, match="leases"):
+        PostgreSQLEventLog(postgres.url)
+
+    run_sql(postgres, "DROP TABLE warehouse_assets.leases")
+    assert described(postgres, "warehouse_assets") == described(postgres, "new")
+
+
+def test_pruning_leaves_the_room_to_what_comes_next(postgres: Any, caplog: pytest.LogCaptureFixture) -> None:
+    log = PostgreSQLEventLog(postgres.url)
+    log.store_events([Event("LOG", "r1", 0.0, message="x" * 1_000) for _ in range(2_000)])
+    before = log.info()
+    log.prune(1.0)
+    after = log.info()
+    log.close()
+
+    assert (before.kind, before.version) == ("postgresql", VERSION)
+    assert postgres.password not in before.place
+    assert (before.byte_size or 0) > 2_000_000
+    assert (after.byte_size or 0) < 500_000
+    assert caplog.text == ""
 
 
 def test_a_writer_that_stalls_is_waited_for_and_told(postgres: Any) -> None:

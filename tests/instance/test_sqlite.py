@@ -133,6 +133,17 @@ class TestMigration:
         assert told == [OLD_EVENTS] * 4
         assert [p.name for p in path.parent.glob("*backup*")] == ["record.db.v1-backup-1"]
 
+    def test_alembic_is_imported_where_a_migration_is_due_only(self, path: Path, old: sqlite3.Connection) -> None:
+        program = (
+            "import sys; from warehouse_assets.instance.sqlite import SqliteEventLog\n"
+            "for name in sys.argv[1:]: SqliteEventLog(name).close(); print('alembic' in sys.modules)"
+        )
+        new = path.with_name("new.db")
+
+        done = subprocess.run([sys.executable, "-c", program, new, new, path], capture_output=True, text=True, check=True)
+
+        assert done.stdout.split() == ["False", "False", "True"]
+
     def test_a_migration_that_fails_changes_nothing(self, path: Path, old: sqlite3.Connection) -> None:
         old.execute("CREATE INDEX runs_by_status ON runs (status)")  # what a step of the migration would create
 
@@ -206,6 +217,30 @@ class TestRefusal:
                 log.store_events([Event("LOG", "r1", 0.0), materialization(AssetKey("half \ud800"))])
 
             assert log.get_events() == []
+
+
+def test_what_is_forgotten_makes_room(path: Path) -> None:
+    with closing(SqliteEventLog(path)) as log:
+        log.store_events([Event("LOG", "r1", 0.0, message="x" * 1_000) for _ in range(2_000)])
+        before = log.info()
+        log.prune(1.0)
+        after = log.info()
+
+    assert (before.kind, before.place, before.version) == ("sqlite", str(path), VERSION)
+    assert (before.byte_size or 0) > 2_000_000
+    assert (after.byte_size or 0) < 200_000
+
+
+def test_a_prune_that_cannot_shrink_the_file_has_pruned(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with closing(SqliteEventLog(path, timeout=0.0)) as log, closing(sqlite3.connect(path)) as reader:
+        log.store_events([Event("LOG", "r1", 0.0, message="x" * 1_000) for _ in range(2_000)])
+        log._give_back = lambda: log._driver.execute("VACUUM INTO '/nowhere/at/all'")  # type: ignore[method-assign]
+        reader.execute("BEGIN")
+
+        pruned = log.prune(1.0)
+
+        assert (pruned.events, log.get_events()) == (2_000, [])
+    assert "cannot shrink the record" in caplog.text
 
 
 class TestOthers:

@@ -12,7 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from io_managers.duckdb import DuckDBIOManager
+from io_managers.duckdb import DuckDBIOManager, notes
 from io_managers.parquet import ParquetIOManager
 from warehouse_assets.errors import SchemaChangedError, StoreLockedError, TableError, TableNotFoundError, UnsupportedTypeError
 from warehouse_assets.io_manager import io_manager_from_uri
@@ -306,10 +306,31 @@ class TestTables:
     )
     def test_a_type_is_forgotten_when_someone_else_changes_the_table(self, manager, change):
         store(manager, pl.DataFrame({"kind": pl.Series(["a"], dtype=pl.Enum(["a"]))}))
+        before = load(manager).schema["kind"]
         with duckdb.connect(manager.database) as connection:
             connection.execute(change)
 
+        assert before == pl.Enum(["a"])
         assert load(manager).schema["kind"] in (pl.String, pl.List(pl.String))
+
+    def test_types_are_those_of_the_last_write_however_soon_it_is_read(self, manager):
+        dtypes = [pl.Enum(["a"]), pl.String(), pl.Categorical(), pl.Enum(["a", "b"])] * 5
+        found = []
+        for dtype in dtypes:
+            store(manager, pl.DataFrame({"kind": pl.Series(["a"], dtype=dtype)}))
+            found.append(load(manager).schema["kind"])
+
+        assert found == dtypes
+
+    def test_types_are_looked_up_once_while_the_file_stays_as_it_is(self, manager, monkeypatch):
+        looked_up = []
+        look_up = notes._comments
+        monkeypatch.setattr(notes, "_comments", lambda *about: looked_up.append(about) or look_up(*about))
+        store(manager, pl.DataFrame({"kind": pl.Series(["a"], dtype=pl.Categorical())}))
+        found = [load(manager, kind) for kind in (pl.DataFrame, pl.DataFrame, pl.LazyFrame)]
+
+        assert [frame.collect_schema()["kind"] for frame in found] == [pl.Categorical()] * 3
+        assert len(looked_up) == 1
 
     def test_a_lazy_frame_pushes_its_filter_down(self, manager):
         store(manager, ORDERS)

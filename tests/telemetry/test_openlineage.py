@@ -22,8 +22,10 @@ from io_managers import DuckDBIOManager, ParquetIOManager
 from warehouse_assets import (
     AssetCheckResult,
     AssetSpec,
+    EnvVar,
     Instance,
     Output,
+    SourceAsset,
     asset,
     asset_check,
     materialize,
@@ -195,6 +197,7 @@ def test_checks_are_assertions_of_the_table_that_they_read(told: Told, tmp_path:
         for table in (alone, within)
         for each in table["inputFacets"]["dataQualityAssertions"]["assertions"]
     ] == [("positive", True, "error"), ("few", True, "error")]
+    assert told.of("orders", "COMPLETE")["outputs"][0]["outputFacets"]["outputStatistics"]["rowCount"] == 2
 
 
 def test_a_failure_is_told_with_its_error_and_a_retry_is_no_other_run(told: Told) -> None:
@@ -258,6 +261,21 @@ def test_values_without_a_place_and_unknown_tables_are_told_by_their_keys(told: 
         ("warehouse-assets", "raw/orders"),
         ("warehouse-assets", "plain"),
     ]
+
+
+def test_a_table_in_a_store_that_the_environment_names_is_told_by_its_place(
+    told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAKE", str(tmp_path / "lake"))
+
+    @asset(deps=["raw"])
+    def cleaned() -> None: ...
+
+    raw = SourceAsset("raw", io_manager_key="lake")
+    materialize([cleaned, raw], resources={"lake": ParquetIOManager(base_path=EnvVar("LAKE"))})
+
+    (read,) = told.of("cleaned", "COMPLETE")["inputs"]
+    assert (read["namespace"], read["name"]) == ("file", f"{tmp_path}/lake/raw.parquet")
 
 
 def test_nothing_is_told_of_what_nobody_asked_for() -> None:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.automation.condition_cursor import NONE, ConditionCursor, StateKey, Subset
+from warehouse_assets.automation.condition_order import later_partitions
 from warehouse_assets.automation.condition_record import Snapshot, Watched
 from warehouse_assets.definitions.automation_condition import (
     And,
@@ -72,10 +73,10 @@ def evaluate_conditions(
     explain: Collection[AssetKey] = (),
 ) -> Evaluation:
     """Evaluate the conditions of all watched assets, each after those of what it is made from; `store` knows the dynamic partitions."""
-    return _Evaluator(watched, snapshot, cursor, store).run(explain)
+    return Evaluator(watched, snapshot, cursor, store).run(explain)
 
 
-class _Evaluator:
+class Evaluator:
     """Evaluates each condition by the rule of its kind; one that remembers is evaluated once, of all partitions."""
 
     def __init__(
@@ -90,13 +91,14 @@ class _Evaluator:
         self.root: AssetKey | None = None
         self.is_new = False
         self._every: dict[int, Subset] = {}
-        self._ticked: dict[str, bool] = {}
+        self._ticked: dict[str, int | None] = {}
         self._selected: dict[int, Collection[AssetKey]] = {}
         self._parts: list[ConditionResult] | None = None
         self._checks: dict[AssetKey, list[AssetCheckKey]] | None = None
         self._code_versions: Callable[[Any], str | None] | None = None
 
     def run(self, explain: Collection[AssetKey]) -> Evaluation:
+        """Evaluate all conditions, and tell why of these assets."""
         known: dict[str, set[AssetKey]] = defaultdict(set)
         results: dict[AssetKey, ConditionResult] = {}
         for key, condition in self.watched.conditions.items():
@@ -119,7 +121,11 @@ class _Evaluator:
             self.versions,
             self.snapshot.observed,
         )
-        quiet = not self.snapshot.updated and not any(self._ticked.values()) and cursor.knows_as_much(self.before)
+        quiet = (
+            not self.snapshot.updated
+            and not any(tick is not None for tick in self._ticked.values())
+            and cursor.knows_as_much(self.before)
+        )
         return Evaluation(order, cursor, quiet and not order, results)
 
     def _request(self, key: AssetKey, found: Subset) -> None:
@@ -161,12 +167,16 @@ class _Evaluator:
 
     def ticked(self, condition: CronTickPassed) -> bool:
         """Whether a schedule ticked since the last evaluation; there was none before the first."""
+        return self.last_tick(condition) is not None
+
+    def last_tick(self, condition: CronTickPassed) -> int | None:
+        """The last tick of a schedule since the last evaluation."""
         if condition.text not in self._ticked:
             from warehouse_assets.partitions.cron import ticks_of
 
-            last, now = self.before.time, int(self.snapshot.now // 1)
-            ticks = ticks_of(condition.cron_schedule, condition.cron_timezone)
-            self._ticked[condition.text] = last is not None and ticks.floor(now) > last
+            last = self.before.time
+            tick = ticks_of(condition.cron_schedule, condition.cron_timezone).floor(int(self.snapshot.now // 1))
+            self._ticked[condition.text] = tick if last is not None and tick > last else None
         return self._ticked[condition.text]
 
     def deps(self, condition: DepsMatch, key: AssetKey) -> Sequence[AssetKey]:
@@ -214,7 +224,7 @@ class _Evaluator:
         return all(tuple(found) == (name,) for name, found in self.links.inputs_from(self.root, key, sample).items())
 
 
-def _and(of: _Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset:
+def _and(of: Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset:
     found = asked
     for operand in condition.operands:
         if of.explains:  # of each what it is by itself
@@ -224,37 +234,41 @@ def _and(of: _Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset
     return found
 
 
-def _or(of: _Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset:
+def _or(of: Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset:
     found = NONE
     for operand in condition.operands:
         found |= of.evaluate(operand, key, asked)
     return found
 
 
-def _not(of: _Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset:
+def _not(of: Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset:
     return asked - of.evaluate(condition.operand, key, asked)
 
 
-def _since(of: _Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset:
+def _since(of: Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset:
     state = of.state_of(condition, key)
     if state not in of.true:
         every = of.every(key)
-        true = of.evaluate(condition.trigger, key, every) | (of.before.true.get(state, NONE) & every)
-        of.true[state] = true - of.evaluate(condition.reset, key, every)
+        triggered, reset = of.evaluate(condition.trigger, key, every), of.evaluate(condition.reset, key, every)
+        if (both := triggered & reset) and not of.is_new:
+            reset -= later_partitions(of, key, condition.trigger, condition.reset, both)
+        of.true[state] = (triggered | (of.before.true.get(state, NONE) & every)) - reset
     return asked & of.true[state]
 
 
-def _newly_true(of: _Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset:
+def _newly_true(of: Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset:
     state = of.state_of(condition, key)
     if state not in of.true:
         of.true[state] = of.evaluate(condition.operand, key, of.every(key))
     return (asked & of.true[state]) - of.before.true.get(state, NONE)
 
 
-def _deps_match(of: _Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset:
+def _deps_match(of: Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset:
     found = NONE if condition.quantifier == "any" else asked
+    operand, only_news = condition.operand, condition.operand.is_of_news and not condition.remembers and not of.explains
     for parent in of.deps(condition, key):
-        true = of.evaluate(condition.operand, parent, of.every(parent))
+        nothing = only_news and parent not in of.snapshot.updated and parent not in of.requested
+        true = NONE if nothing else of.evaluate(operand, parent, of.every(parent))
         if condition.quantifier == "any":
             found |= _downstream(of, key, parent, asked - found, true)
         else:
@@ -262,7 +276,7 @@ def _deps_match(of: _Evaluator, condition: Any, key: AssetKey, asked: Subset) ->
     return found
 
 
-def _downstream(of: _Evaluator, key: AssetKey, parent: AssetKey, asked: Subset, true: Subset, of_none: bool = False) -> Subset:
+def _downstream(of: Evaluator, key: AssetKey, parent: AssetKey, asked: Subset, true: Subset, of_none: bool = False) -> Subset:
     """Those of the partitions of an asset that are made from any of these of its parent; or from `of_none` at all."""
     if not asked or (not true and not of_none):
         return NONE
@@ -272,13 +286,13 @@ def _downstream(of: _Evaluator, key: AssetKey, parent: AssetKey, asked: Subset, 
     return frozenset(name for name, needed in links.items() if (of_none and not needed) or not true.isdisjoint(needed))
 
 
-def _checks_match(of: _Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset:
+def _checks_match(of: Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset:
     checks = [check for check in of.checks(key) if of.graph.checks[check].spec.blocking or not condition.blocking_only]
     answers = [_of_check(of, condition.operand, check, asked) for check in checks]
     return asked if (any if condition.quantifier == "any" else all)(answers) else NONE
 
 
-def _of_check(of: _Evaluator, condition: AutomationCondition, check: AssetCheckKey, asked: Subset) -> bool:
+def _of_check(of: Evaluator, condition: AutomationCondition, check: AssetCheckKey, asked: Subset) -> bool:
     """Whether a condition is true of a check; what it asks of a table it asks of the one that is checked."""
     if isinstance(condition, Fact) and condition.fact in ("check_passed", "check_failed"):
         passed = of.snapshot.checks.get(check)
@@ -294,16 +308,16 @@ def _of_check(of: _Evaluator, condition: AutomationCondition, check: AssetCheckK
     return bool(of.evaluate(condition, check.asset_key, of.every(check.asset_key)))
 
 
-def _ticked(of: _Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset:
+def _ticked(of: Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset:
     return asked if of.ticked(condition) else NONE
 
 
-def _in_latest_window(of: _Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset:
+def _in_latest_window(of: Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset:
     partitions_def = of.graph[key].spec.partitions_def
     return asked if partitions_def is None else asked & _latest(of, partitions_def, key, condition.lookback_delta)
 
 
-def _latest(of: _Evaluator, partitions_def: PartitionsDefinition, key: AssetKey, lookback: timedelta | None) -> Subset:
+def _latest(of: Evaluator, partitions_def: PartitionsDefinition, key: AssetKey, lookback: timedelta | None) -> Subset:
     from warehouse_assets.partitions.multi import MultiPartitionsDefinition
     from warehouse_assets.partitions.time_window import TimeWindowPartitionsDefinition
 
@@ -329,18 +343,18 @@ def _last_windows(partitions_def: Any, now: datetime, lookback: timedelta | None
     return found
 
 
-def _fact(of: _Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset:
+def _fact(of: Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset:
     return _FACTS[condition.fact](of, condition, key, asked)
 
 
-def _missing(of: _Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset:
+def _missing(of: Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset:
     if not of.graph[key].is_executable:
         return NONE
     made = of.snapshot.made.get(key)
-    return asked if made is None else asked - made
+    return asked if made is None else asked.difference(made)
 
 
-def _newly_updated(of: _Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset:
+def _newly_updated(of: Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset:
     updated = of.snapshot.updated.get(key)
     if updated is None:
         return NONE
@@ -349,22 +363,21 @@ def _newly_updated(of: _Evaluator, condition: Any, key: AssetKey, asked: Subset)
     )  # None: what was made as a whole is made in all its partitions
 
 
-def _with_root(of: _Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset:
+def _with_root(of: Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset:
     updated = of.snapshot.updated.get(key)
     if updated is None:
         return NONE
-    runs = {run_id for run_id in updated.values() if of.root in of.snapshot.assets_of_runs.get(run_id, ())}
-    if updated.get(None) in runs:
-        return asked
-    return asked.intersection(name for name, run_id in updated.items() if run_id in runs) if runs else NONE
+    assets = of.snapshot.assets_of_runs
+    found = {name for name, update in updated.items() if of.root in assets.get(update.run_id, ())}
+    return asked if None in found else asked.intersection(found)
 
 
-def _will_be_requested(of: _Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset:
+def _will_be_requested(of: Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset:
     requested = of.requested.get(key)
     return asked & requested if requested and of.in_the_run_of_the_root(key) else NONE
 
 
-def _code_version_changed(of: _Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset:
+def _code_version_changed(of: Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset:
     now = of.code_version(key)
     state = of.state_of(condition, key)
     before = of.before.versions.get(state)
@@ -372,7 +385,7 @@ def _code_version_changed(of: _Evaluator, condition: Any, key: AssetKey, asked: 
     return asked if before is not None and before != of.versions[state] else NONE
 
 
-def _data_version_changed(of: _Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset:
+def _data_version_changed(of: Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset:
     latest = of.snapshot.versions
     assert latest is not None
     every = ((name, latest.get(key, name)) for name in of.every(key))
@@ -384,15 +397,15 @@ def _data_version_changed(of: _Evaluator, condition: Any, key: AssetKey, asked: 
     return asked.intersection(name for name, version in now.items() if before.get(name) != version)
 
 
-def _known_of(subsets: str) -> Callable[[_Evaluator, Any, AssetKey, Subset], Subset]:
-    def rule(of: _Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset:
+def _known_of(subsets: str) -> Callable[[Evaluator, Any, AssetKey, Subset], Subset]:
+    def rule(of: Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset:
         known: Mapping[AssetKey, Subset] = getattr(of.snapshot, subsets)
         return asked & known.get(key, NONE)
 
     return rule
 
 
-_FACTS: Mapping[str, Callable[[_Evaluator, Any, AssetKey, Subset], Subset]] = {
+_FACTS: Mapping[str, Callable[[Evaluator, Any, AssetKey, Subset], Subset]] = {
     "missing": _missing,
     "execution_in_progress": _known_of("in_progress"),
     "backfill_in_progress": _known_of("in_backfills"),
@@ -408,7 +421,7 @@ _FACTS: Mapping[str, Callable[[_Evaluator, Any, AssetKey, Subset], Subset]] = {
     "check_failed": lambda *_: NONE,
 }
 
-_RULES: Mapping[type[AutomationCondition], Callable[[_Evaluator, Any, AssetKey, Subset], Subset]] = {
+_RULES: Mapping[type[AutomationCondition], Callable[[Evaluator, Any, AssetKey, Subset], Subset]] = {
     And: _and,
     ChecksMatch: _checks_match,
     CronTickPassed: _ticked,

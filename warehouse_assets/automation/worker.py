@@ -16,6 +16,7 @@ from pathlib import Path
 
 from warehouse_assets.errors import RunTakenError
 from warehouse_assets.events import ErrorInfo, Event, EventType, RunRecord, RunStatus, error_line
+from warehouse_assets.execution.capture import captured_output
 from warehouse_assets.execution.heartbeat import HEARTBEAT_SECONDS, Heartbeat, interrupt
 from warehouse_assets.instance import Instance
 
@@ -63,13 +64,16 @@ def run_recorded(
 
 
 def _execute(instance: Instance, run: RunRecord, heartbeat: Heartbeat) -> bool:
+    from warehouse_assets.automation.reruns import done_steps
     from warehouse_assets.automation.submission import execute_recorded
     from warehouse_assets.code_location.loading import load_definitions
 
     if run.location is None:
         raise RunTakenError(f"run {run.run_id!r} names no code, so it runs where it was begun")
-    definitions = load_definitions(run.location.module, Path(run.location.working_directory))
-    result = execute_recorded(definitions, run, instance=instance, heartbeat=heartbeat, raise_on_error=False)
+    with captured_output(instance.folder, run.run_id):
+        definitions = load_definitions(run.location.module, Path(run.location.working_directory))
+        done = done_steps(instance, run)
+        result = execute_recorded(definitions, run, done=done, instance=instance, heartbeat=heartbeat, raise_on_error=False)
     return result.success
 
 

@@ -17,7 +17,7 @@ from warehouse_assets.metadata import MetadataValue
 from warehouse_assets.sql.value import SQL
 from warehouse_assets.tables import Table, quote_identifier
 
-__all__ = ["freshness"]
+__all__ = ["age_text", "freshness"]
 
 
 def freshness(
@@ -50,7 +50,7 @@ def freshness(
         return AssetCheckResult(
             passed=not old,
             severity=severity,
-            description=f"the latest is of {latest:%Y-%m-%d %H:%M} UTC, more than {_text(max_age)} ago" if old else None,
+            description=f"the latest is of {latest:%Y-%m-%d %H:%M} UTC, more than {age_text(max_age)} ago" if old else None,
             metadata={"latest": MetadataValue.timestamp(latest), "age_seconds": round(age.total_seconds(), 3)},
         )
 
@@ -59,7 +59,7 @@ def freshness(
         asset,
         name,
         evaluate,
-        description=f"{what} is at most {_text(max_age)} old.",
+        description=f"{what} is at most {age_text(max_age)} old.",
         blocking=blocking,
         faults=faults,
         reads_record=column is None,
@@ -92,10 +92,10 @@ def _latest_event(context: CheckContext, key: AssetKey) -> dt.datetime | None:
     return dt.datetime.fromtimestamp(max(moments), dt.UTC) if moments else None
 
 
-def _text(age: dt.timedelta) -> str:
+def age_text(age: dt.timedelta) -> str:
     """A duration in its largest whole unit.
 
-    >>> _text(dt.timedelta(hours=36)), _text(dt.timedelta(days=2))
+    >>> age_text(dt.timedelta(hours=36)), age_text(dt.timedelta(days=2))
     ('36 hours', '2 days')
     """
     seconds = age.total_seconds()

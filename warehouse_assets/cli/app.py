@@ -32,13 +32,24 @@ from warehouse_assets.errors import (
 __all__ = ["app", "fail"]
 
 _COMMANDS = {
+    "automation": (
+        "warehouse_assets.cli.automation",
+        "automation",
+        "Say why automation conditions ask for an asset, or do not.",
+    ),
+    "backfill": ("warehouse_assets.cli.backfill", "backfill", "Make many partitions, in runs of their own."),
     "check": ("warehouse_assets.cli.check", "check", "Evaluate the checks of stored tables."),
+    "daemon": ("warehouse_assets.cli.daemon", "daemon", "Evaluate schedules and sensors, and run what they ask for."),
+    "instance": ("warehouse_assets.cli.instance", "instance", "Show and tend the record of runs."),
     "lineage": ("warehouse_assets.cli.lineage", "lineage", "Show what a table or a column is made from, and what from it."),
     "list": ("warehouse_assets.cli.listing", "list_assets", "List the assets and sources of a module."),
     "materialize": ("warehouse_assets.cli.materialize", "materialize", "Make assets, in the order of their dependencies."),
     "plan": ("warehouse_assets.cli.plan", "plan", "Show what a run would make, and what would break, before it does."),
     "query": ("warehouse_assets.cli.query", "query", "Answer SQL over stored assets, whatever store they are in."),
     "rollback": ("warehouse_assets.cli.versions", "rollback", "Make an earlier version of a table the present one again."),
+    "schedule": ("warehouse_assets.cli.instigators", "schedule", "List, switch and try schedules."),
+    "sensor": ("warehouse_assets.cli.instigators", "sensor", "List, switch and try sensors."),
+    "runs": ("warehouse_assets.cli.runs", "runs", "Show runs and what they said, cancel them, and have them done again."),
     "show": ("warehouse_assets.cli.show", "show", "Show one asset: its definition and what was last recorded of it."),
     "status": ("warehouse_assets.cli.status", "status", "Say what is missing, stale or fresh, and why."),
     "test": ("warehouse_assets.cli.test", "test", "Run the tests beside SQL files, in memory."),

@@ -18,6 +18,7 @@ from warehouse_assets.cli.options import load, module_option, open_instance, ver
 from warehouse_assets.cli.partitions import chosen_partitions, partition_options
 from warehouse_assets.cli.progress import RunDisplay
 from warehouse_assets.errors import InvalidConfigError
+from warehouse_assets.events import CodeLocation
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from warehouse_assets.execution.run import RunResult
     from warehouse_assets.keys import AssetKey
 
-__all__ = ["materialize"]
+__all__ = ["materialize", "read_config"]
 
 
 @click.command()
@@ -87,12 +88,14 @@ def materialize(
         try:
             result = execute(
                 instance=instance,
-                run_config=_read_config(config),
+                run_config=read_config(config),
                 **partitions,
                 raise_on_error=False,
                 executor=executor,
                 only_stale=only_stale,
                 listeners=[display],
+                heartbeat="own",
+                location=CodeLocation(module, module, str(Path.cwd())),
             )
         except KeyboardInterrupt:
             display.__exit__()
@@ -145,7 +148,8 @@ class _ConsoleHandler(logging.Handler):
         self.out.print(f"{record.levelname.lower():<8} {record.getMessage()}", soft_wrap=True, style="yellow")
 
 
-def _read_config(text: str | None) -> Any:
+def read_config(text: str | None) -> Any:
+    """The run configuration that `--config` gives: JSON, or a file with it."""
     if text is None:
         return None
     try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import time
+from dataclasses import asdict
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ from warehouse_assets.cli.options import find_key, json_option, load, module_opt
 from warehouse_assets.cli.partitions import partition_facts, partition_text
 from warehouse_assets.column_lineage import TableColumnLineage
 from warehouse_assets.events import INPUT_DATA_VERSION_TAG
+from warehouse_assets.execution.freshness import asset_freshness
 from warehouse_assets.tables import TableSchema
 
 if TYPE_CHECKING:
@@ -38,13 +41,17 @@ def show(key: str, module: str, as_json: bool, verbose: bool) -> None:
     with open_instance() as instance:
         event = instance.get_latest_materialization_event(node.key)
         partitions = partition_facts(node, instance)
+        age = asset_freshness(definitions.graph, instance, time.time(), [node.key]).get(node.key)
     if as_json:
-        click.echo(json.dumps({**_as_json(node, event), "partitions": partitions}, indent=2, ensure_ascii=False))
+        told = {**_as_json(node, event), "partitions": partitions, "freshness": None if age is None else asdict(age)}
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
         return
     out = console()
     _print_definition(out, node)
     if partitions is not None:
         out.print(f"{'partitions':<14}{partition_text(partitions)}", soft_wrap=True)
+    if age is not None:
+        out.print(f"{'freshness':<14}{age.state}: {age.reason}", soft_wrap=True)
     _print_latest(out, event)
 
 
@@ -60,6 +67,7 @@ def _definition(node: AssetNode) -> dict[str, Any]:
         "tags": dict(spec.tags),
         "code_version": spec.code_version,
         "io_manager": node.io_manager_key,
+        "automation": None if spec.automation_condition is None else spec.automation_condition.name,
         "declared": relative_paths(node.place),
         "upstream": [key.to_user_string() for key in node.parents],
         "downstream": sorted(key.to_user_string() for key in node.children),

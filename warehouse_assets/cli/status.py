@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -12,15 +13,17 @@ import click
 
 from warehouse_assets.cli.format import console, count_text, new_table
 from warehouse_assets.cli.options import json_option, load, module_option, open_instance, verbose_option
+from warehouse_assets.execution.freshness import asset_freshness
 from warehouse_assets.graph.causes import cause_text
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from warehouse_assets.graph.freshness import Freshness
     from warehouse_assets.graph.staleness import AssetStatus, PartitionCounts, StaleCause
     from warehouse_assets.keys import AssetKey
 
-__all__ = ["cause_as_json", "cause_text", "counts_text", "nothing_to_do", "status"]
+__all__ = ["cause_as_json", "cause_text", "counts_text", "freshness_text", "nothing_to_do", "status"]
 
 SHOWN_CAUSES = 3
 
@@ -38,18 +41,20 @@ def status(module: str, selection: str | None, partition: str | None, as_json: b
 
     An asset is stale when its code, its dependencies, or the data it was made from changed since, or when something upstream is
     missing or stale. Of a partitioned asset that is told of all its partitions together, or of one. `wa materialize --stale` makes
-    what is not fresh.
+    what is not fresh. What is older than its freshness policy allows is told too.
     """
     definitions = load(module, verbose=verbose)
     with open_instance() as instance:
         found = definitions.status(selection, instance=instance, partition_key=partition)
+        ages = asset_freshness(definitions.graph, instance, time.time(), found)
     if as_json:
-        click.echo(json.dumps([_as_json(key, found[key]) for key in found], indent=2, ensure_ascii=False))
+        told = [{**_as_json(key, found[key]), **({"freshness": asdict(ages[key])} if key in ages else {})} for key in found]
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
     else:
-        _print(console(), found)
+        _print(console(), found, ages)
 
 
-def _print(out: Console, found: Mapping[AssetKey, AssetStatus]) -> None:
+def _print(out: Console, found: Mapping[AssetKey, AssetStatus], ages: Mapping[AssetKey, Freshness]) -> None:
     from rich.text import Text
 
     table = new_table("asset", "status", "why")
@@ -59,11 +64,23 @@ def _print(out: Console, found: Mapping[AssetKey, AssetStatus]) -> None:
             why.append(f"and {more} more")
         if asset.partitions is not None and asset.state != "fresh":
             why.insert(0, counts_text(asset.partitions))
+        if key in ages and ages[key].state in ("WARN", "FAIL"):
+            why.append(freshness_text(ages[key]))
         table.add_row(key.to_user_string(), Text(asset.state, _STYLES[asset.state]), "\n".join(why))
     out.print(table)
     counts = Counter(str(asset.state) for asset in found.values())
     told = ", ".join(f"{counts[state]} {state}" for state in _STYLES if counts[state])
     out.print(f"\n{len(found)} {'asset' if len(found) == 1 else 'assets'}: {told or 'none to make'}", style="bold")
+
+
+def freshness_text(age: Freshness) -> str:
+    """How fresh a table is by its policy.
+
+    >>> from warehouse_assets.graph.freshness import Freshness
+    >>> freshness_text(Freshness("WARN", "it was made more than 1 hour ago", 0.0))
+    'freshness WARN: it was made more than 1 hour ago'
+    """
+    return f"freshness {age.state}: {age.reason}"
 
 
 def counts_text(partitions: PartitionCounts) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from warehouse_assets.code_location.sql_headers import Header
     from warehouse_assets.definitions.checks import AssetChecksDefinition
 
-__all__ = ["checks_of"]
+__all__ = ["age_of", "checks_of"]
 
 _NAMES = tuple(name for name in checks.__all__ if name != "HistoryBand")
 _OPTIONS = ("blocking", "severity", "sample")  # of those that take the last options of column_checks
@@ -58,16 +58,17 @@ def _arguments(header: Header, path: Sequence[Any], said: Mapping[str, Any]) -> 
         if name == "history" and isinstance(value, dict):
             yield name, header.called(inner, checks.HistoryBand, value)
         elif name == "max_age":
-            yield name, _age(header, inner, value)
+            yield name, age_of(header, inner, value)
         elif name == "severity":
             yield name, header.attempt(inner, lambda text: AssetCheckSeverity(str(text).upper()), value)
         else:
             yield name, value
 
 
-def _age(header: Header, path: Sequence[Any], value: Any) -> dt.timedelta | None:
+def age_of(header: Header, path: Sequence[Any], value: Any) -> dt.timedelta | None:
+    """The duration that a text such as "36h" stands for; None for a fault."""
     match = _AGE.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        header.add(path, f"max_age is {value!r}", f"Write a number and one of {', '.join(_UNITS)}: 36h.")
+        header.add(path, f"{path[-1]} is {value!r}", f"Write a number and one of {', '.join(_UNITS)}: 36h.")
         return None
     return dt.timedelta(**{_UNITS[match[2]]: float(match[1])})

@@ -22,7 +22,8 @@ _LISTS = ("owners", "kinds")
 _WRITING = ("mode", "key", "valid_from", "valid_to")
 _TABLE = ("sort_by", "schema_policy", "partition_expr", "keep_versions", "schema", "materialized")
 _OTHER = ("tags", "metadata", "deps", "code_version", "columns", "partitions", "checks", "tests")
-_KEYS = (*_TEXTS, *_LISTS, *_WRITING, *_TABLE, *_OTHER)
+_AUTOMATION = ("automation_condition", "freshness_policy")
+_KEYS = (*_TEXTS, *_LISTS, *_WRITING, *_TABLE, *_OTHER, *_AUTOMATION)
 _MODES: Mapping[str, Callable[..., WriteMode]] = {"upsert": upsert, "delete_insert": delete_insert, "snapshot": snapshot}
 
 
@@ -178,6 +179,10 @@ def asset_options(header: Header) -> dict[str, Any]:
         from warehouse_assets.code_location.sql_partitions import partitions_of
 
         options["partitions_def"] = partitions_of(header, ["partitions"])
+    if any(key in header for key in _AUTOMATION):
+        from warehouse_assets.code_location.sql_automation import automation_of
+
+        options |= automation_of(header)
     version = header.get("code_version") if "code_version" in header else AUTO
     is_number = isinstance(version, (int, float)) and not isinstance(version, bool)
     options["code_version"] = str(version) if is_number else header.text("code_version") if version != AUTO else AUTO

@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 _OF_THE_ROOT = {"initial_evaluation", "executed_with_root_target", "will_be_requested"}
+_NEWS = {"newly_updated", "executed_with_root_target", "will_be_requested"}
 _KEEPING = {"code_version_changed", "data_version_changed"}
 
 C = TypeVar("C", bound="AutomationCondition")
@@ -57,7 +58,10 @@ class AutomationCondition(ReadyMadeConditions):
         return Not(self)
 
     def since(self, reset_condition: AutomationCondition) -> AutomationCondition:
-        """It became true later than `reset_condition` did; where both do at once, the reset wins."""
+        """It became true later than `reset_condition` did.
+
+        Where both did between two evaluations, the times of what was made and of the ticks of clocks decide; else the reset wins.
+        """
         return Since(self, _checked(reset_condition))
 
     def newly_true(self) -> AutomationCondition:
@@ -168,6 +172,15 @@ class AutomationCondition(ReadyMadeConditions):
         own = isinstance(self, Fact) and self.fact in _OF_THE_ROOT
         return own or any(part.asks_of_the_root for part in self.parts)
 
+    @cached_property
+    def is_of_news(self) -> bool:
+        """Whether it can only be true of what was made since the last evaluation, or is requested in this one."""
+        if isinstance(self, And):
+            return any(part.is_of_news for part in self.parts)
+        if isinstance(self, Or):
+            return all(part.is_of_news for part in self.parts)
+        return isinstance(self, Fact) and self.fact in _NEWS
+
     def walk(self) -> Iterator[AutomationCondition]:
         """The condition and all of its parts."""
         yield self
@@ -208,7 +221,7 @@ class CronTickPassed(AutomationCondition):
         except (InvalidDefinitionError, AttributeError, TypeError) as error:
             message = getattr(error, "message", f"the cron schedule {self.cron_schedule!r} cannot be used")
             faults.add(f"the automation condition: {message}", hint=getattr(error, "hint", None))
-            faults.settle("the automation condition")
+            faults.raise_any("the automation condition")
 
     @property
     def text(self) -> str:

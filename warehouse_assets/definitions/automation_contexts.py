@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -64,15 +63,13 @@ class SensorEvaluationContext(_EvaluationContext):
     """What the function of a sensor may ask: how far it had come, and what was recorded since.
 
     `cursor` is the text that an earlier evaluation left, or None; `update_cursor` keeps another for the next, if this one ends well.
+    `last_tick_completion_time` is when the last one was (seconds since the epoch).
     """
 
-    def __init__(
-        self, *, cursor: str | None = None, last_tick_time: float | None = None, events: Sequence[Event] = (), **shared: Any
-    ) -> None:
+    def __init__(self, *, cursor: str | None = None, last_tick_time: float | None = None, **shared: Any) -> None:
         super().__init__(**shared)
         self._cursor = cursor
         self.last_tick_completion_time = last_tick_time
-        self.events = tuple(events)
 
     @property
     def cursor(self) -> str | None:

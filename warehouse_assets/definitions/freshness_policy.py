@@ -52,7 +52,7 @@ class TimeWindowFreshnessPolicy(FreshnessPolicy):
             if sound and self.warn_window >= self.fail_window:
                 what = f"the warn_window of {self.warn_window} is not shorter than the fail_window of {self.fail_window}"
                 faults.add(what, hint="It warns before it fails.")
-        faults.settle("the freshness policy")
+        faults.raise_any("the freshness policy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class CronFreshnessPolicy(FreshnessPolicy):
         except (InvalidDefinitionError, AttributeError, TypeError) as error:
             message = getattr(error, "message", f"the cron schedule {self.deadline_cron!r} cannot be used")
             faults.add(message, hint=getattr(error, "hint", None))
-        faults.settle("the freshness policy")
+        faults.raise_any("the freshness policy")
 
 
 def _check_delta(name: str, delta: Any, faults: Faults) -> bool:

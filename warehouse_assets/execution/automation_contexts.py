@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,6 @@ from warehouse_assets.definitions.automation_contexts import ScheduleEvaluationC
 from warehouse_assets.execution.built_contexts import built_resources
 
 if TYPE_CHECKING:
-    from warehouse_assets.events import Event
     from warehouse_assets.instance import Instance
 
 __all__ = ["build_schedule_context", "build_sensor_context"]
@@ -21,6 +20,7 @@ def build_schedule_context(
     scheduled_execution_time: datetime | None = None,
     instance: Instance | None = None,
     resources: Mapping[str, Any] | None = None,
+    definitions: Any = None,
 ) -> ScheduleEvaluationContext:
     """A context for the function of a schedule, at a time; resources start when they are first asked for.
 
@@ -28,7 +28,10 @@ def build_schedule_context(
     6
     """
     return ScheduleEvaluationContext(
-        scheduled_execution_time=scheduled_execution_time, instance=instance, resources=built_resources(resources, instance)
+        scheduled_execution_time=scheduled_execution_time,
+        instance=instance,
+        resources=built_resources(resources, instance),
+        definitions=definitions,
     )
 
 
@@ -37,7 +40,8 @@ def build_sensor_context(
     cursor: str | None = None,
     instance: Instance | None = None,
     resources: Mapping[str, Any] | None = None,
-    events: Sequence[Event] = (),
+    last_tick_time: float | None = None,
+    definitions: Any = None,
 ) -> SensorEvaluationContext:
     """A context for the function of a sensor, with the cursor that an earlier evaluation left.
 
@@ -45,5 +49,9 @@ def build_sensor_context(
     'a.csv'
     """
     return SensorEvaluationContext(
-        cursor=cursor, instance=instance, resources=built_resources(resources, instance), events=events
+        cursor=cursor,
+        last_tick_time=last_tick_time,
+        instance=instance,
+        resources=built_resources(resources, instance),
+        definitions=definitions,
     )

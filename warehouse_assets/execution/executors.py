@@ -143,12 +143,16 @@ class _ThreadedRun:
 
 
 class _Agenda:
-    """Steps that can start, those that stand first in the plan first, once their delay is over; skips are recorded as they come."""
+    """Steps that can start, those that stand first in the plan first, once their delay is over and their pool has a place.
+
+    Skips are recorded as they come.
+    """
 
     def __init__(self, session: RunSession, instructions: Iterable[Instruction]) -> None:
         self._session = session
         self._ready: list[tuple[int, Start]] = []  # a step is in one of the two at most once
         self._delayed: list[tuple[float, int, Start]] = []
+        self._waiting: dict[str, list[tuple[int, Start]]] = {}  # by the pool that was full
         self.push(instructions)
 
     def push(self, instructions: Iterable[Instruction]) -> None:
@@ -167,16 +171,38 @@ class _Agenda:
         while self._delayed and self._delayed[0][0] <= time.monotonic():
             start = heapq.heappop(self._delayed)[2]
             heapq.heappush(self._ready, (start.step.index, start))
-        return heapq.heappop(self._ready)[1] if self._ready else None
+        if self._waiting and (waited := self._pop_waiting()) is not None:
+            return waited
+        while self._ready:
+            start = heapq.heappop(self._ready)[1]
+            pool = start.step.definition.pool
+            if pool is None or self._session.places.take(pool, start.step):
+                return start
+            heapq.heappush(self._waiting.setdefault(pool, []), (start.step.index, start))
+        return None
+
+    def _pop_waiting(self) -> Start | None:
+        for pool, waiting in self._waiting.items():
+            if not self._session.places.seconds_until_look(pool) and self._session.places.take(pool, waiting[0][1].step):
+                start = heapq.heappop(waiting)[1]
+                if not waiting:
+                    del self._waiting[pool]
+                return start
+        return None
 
     @property
     def seconds_to_wait(self) -> float | None:
-        """The time until the next delay is over; None where nothing is delayed."""
-        return max(0.0, self._delayed[0][0] - time.monotonic()) if self._delayed else None
+        """The time until the next delay is over, or a full pool is to be asked again; None where nothing waits."""
+        times = [self._session.places.seconds_until_look(pool) for pool in self._waiting]
+        if self._delayed:
+            times.append(max(0.0, self._delayed[0][0] - time.monotonic()))
+        return min(times, default=None)
 
 
 def _conclude(session: RunSession, state: RunState, step: Step, outcome: StepOutcome) -> Iterable[Instruction]:
     """Record how an attempt ended, and ask what is next."""
+    if step.definition.pool is not None:
+        session.places.give_back(step.definition.pool, step.key)
     session.record(*outcome.events)
     error = outcome.error
     if outcome.fresh:

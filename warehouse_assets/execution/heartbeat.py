@@ -13,12 +13,13 @@ from warehouse_assets.errors import InstanceError
 from warehouse_assets.io_manager.contexts import logger
 
 if TYPE_CHECKING:
-    from warehouse_assets.events import RunStatus
+    from warehouse_assets.events import RunRecord, RunStatus
     from warehouse_assets.instance import Instance
 
-__all__ = ["HEARTBEAT_SECONDS", "Heartbeat", "interrupt"]
+__all__ = ["HEARTBEAT_LIMIT", "HEARTBEAT_SECONDS", "Heartbeat", "interrupt", "is_gone"]
 
 HEARTBEAT_SECONDS = 5.0
+HEARTBEAT_LIMIT = 120.0
 _LIVING = ("QUEUED", "STARTING", "STARTED")
 
 
@@ -84,6 +85,18 @@ class Heartbeat:
             if not self._deaf:
                 self._deaf = True
                 self._on_stop(status)
+
+
+def is_gone(run: RunRecord, now: float, limit: float = HEARTBEAT_LIMIT) -> bool:
+    """Whether a run is over, or its process has not told that it lives for `limit` seconds.
+
+    >>> from warehouse_assets.events import RunRecord
+    >>> is_gone(RunRecord("r1", "STARTED", created=0.0, heartbeat=100.0), now=150.0)
+    False
+    """
+    if run.status not in (*_LIVING, "CANCELING"):
+        return True
+    return max(run.heartbeat or 0.0, run.started or 0.0, run.created) < now - limit
 
 
 def interrupt() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import random
 import time
 from collections import Counter
@@ -117,7 +118,7 @@ class _GraphRun:
             op_config=(self.session.configs.get(self.step.key) or {}).get(node.name),
             retry_number=attempt - 1,
         )
-        made, events = self._sorted_out(node, call_function(op.function, self.session, context, self._arguments(node)))
+        made, events = self._sorted_out(node, self._call(node, context))
         for name in op.outs:
             if name not in made and op.outs[name].is_nothing:
                 made[name] = Output(None, name)
@@ -129,6 +130,17 @@ class _GraphRun:
         for name in wanted & made.keys():
             self.values[OpOutput(node.name, name)] = _with_metadata(made[name], context.metadata_of(name))
         return events
+
+    def _call(self, node: Node, context: OpExecutionContext) -> Any:
+        if (pool := node.op.pool) is None:
+            return call_function(node.op.function, self.session, context, self._arguments(node))
+        places, holder = self.session.places, f"{self.step.key}.{node.name}"
+        places.wait(pool, self.step, holder)
+        try:
+            result = call_function(node.op.function, self.session, context, self._arguments(node))
+            return (item for item in list(result)) if inspect.isgenerator(result) else result
+        finally:
+            places.give_back(pool, holder)
 
     def _arguments(self, node: Node) -> dict[str, Any]:
         declared = node.op.ins

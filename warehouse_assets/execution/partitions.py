@@ -172,7 +172,7 @@ def _shared(steps: Sequence[Step]) -> PartitionsDefinition:
             raise InvalidSelectionError(
                 f"the selected assets are not partitioned alike: {name_of(steps[0])} ({first.place}) has "
                 f"{first.partitions_def}, and {name_of(step)} ({other.place}) has {other.partitions_def}",
-                hint="Materialize them in runs of their own.",
+                hint="Materialize them in runs of their own, as `wa backfill start` does.",
             )
     return first.partitions_def  # type: ignore[no-any-return]
 
@@ -196,13 +196,13 @@ def _check_several(graph: AssetGraph, steps: Sequence[Step], count: int) -> None
             raise InvalidInvocationError(
                 f"{name_of(step)} makes at most {policy.max_partitions_per_run} partitions in one run, and the range has {count}",
                 where=str(step.definition.place),
-                hint="Materialize it in several runs, or give it BackfillPolicy.single_run() if its function can make them at once.",
+                hint="Materialize it in several runs, as `wa backfill start` does, or give it BackfillPolicy.single_run() if its function can make them at once.",
             )
         if policy is None and count > 1 and _makes_itself(graph, step):
             raise InvalidInvocationError(
                 f"{name_of(step)} makes each partition from those before it, and a range is made at once",
                 where=str(step.definition.place),
-                hint="Materialize its partitions one after the other, or give it BackfillPolicy.single_run().",
+                hint="Materialize its partitions one after the other, as `wa backfill start` does, or give it BackfillPolicy.single_run().",
             )
 
 

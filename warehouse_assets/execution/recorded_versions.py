@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from warehouse_assets.events import DATA_VERSION_TAG, Event
+from warehouse_assets.events import Event
 from warehouse_assets.graph.versions import LatestVersions, Recorded
+from warehouse_assets.instance.event_log import is_of_the_whole
 from warehouse_assets.keys import AssetKey
 
 if TYPE_CHECKING:
@@ -40,8 +41,9 @@ def _of_tables(graph: AssetGraph, instance: Any, keys: Collection[AssetKey]) -> 
     made = instance.get_latest_materialization_events(keys)
     found: _Found = {key: {None: Recorded.of(event)} for key, event in made.items()}
     sources = [key for key in keys if graph.nodes[key].definition is None]
-    for key, event in _observations(instance, sources):
-        _keep_later(found, key, None, event)
+    if sources:
+        for key, event in instance.event_log.get_latest("ASSET_OBSERVATION", sources, versioned=True).items():
+            _keep_later(found, key, None, event)
     return found
 
 
@@ -52,46 +54,27 @@ def _of_partitions(graph: AssetGraph, instance: Any, keys: Collection[AssetKey],
     sources = [key for key in keys if graph.nodes[key].definition is None]
     if not sources:
         return found
-    for key, events in log.get_latest_by_partition("ASSET_OBSERVATION", sources, partitions).items():
-        if not all(map(_has_version, events.values())):
-            seen = instance.get_event_records(asset_key=key, event_types="ASSET_OBSERVATION")
-            events = {event.partition: event for event in seen if _has_version(event)}
+    for key, events in log.get_latest_by_partition("ASSET_OBSERVATION", sources, partitions, versioned=True).items():
         for name, event in events.items():
             _keep_later(found, key, name, event)
     for kind in ("ASSET_MATERIALIZATION", "ASSET_OBSERVATION"):
-        for key, event in log.get_latest(kind, sources).items():
-            if (whole := _latest_that(_is_of_the_whole, event, instance)) is not None:
+        for key, event in log.get_latest(kind, sources, versioned=True).items():
+            if (whole := _latest_of_the_whole(event, instance)) is not None:
                 _keep_later(found, key, None, whole)
     return found
 
 
-def _observations(instance: Any, keys: Collection[AssetKey]) -> Iterator[tuple[AssetKey, Event]]:
-    """The latest observation of each source that has one with a data version; those that tell something else are passed over."""
-    latest = instance.event_log.get_latest("ASSET_OBSERVATION", keys) if keys else {}
-    for key, event in latest.items():
-        if (found := _latest_that(_has_version, event, instance)) is not None:
-            yield key, found
-
-
-def _latest_that(fits: Callable[[Event], bool], event: Event, instance: Any) -> Event | None:
-    """This event, or the latest before it of the same asset and type, that fits."""
+def _latest_of_the_whole(event: Event, instance: Any) -> Event | None:
+    """This event, or the latest before it of the same asset and type, that is of no single partition."""
     events = [event]
     while events:
-        if (found := next(filter(fits, events), None)) is not None:
+        if (found := next(filter(is_of_the_whole, events), None)) is not None:
             return found
         last = events[-1]
         events = instance.get_event_records(
             asset_key=last.asset_key, event_types=last.event_type, before=last.storage_id, limit=_AT_ONCE, ascending=False
         )
     return None
-
-
-def _has_version(event: Event) -> bool:
-    return DATA_VERSION_TAG in event.data.tags  # type: ignore[union-attr]
-
-
-def _is_of_the_whole(event: Event) -> bool:
-    return event.partition is None and (event.event_type == "ASSET_MATERIALIZATION" or _has_version(event))
 
 
 def _keep_later(found: _Found, key: AssetKey, partition: Partition, event: Event) -> None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import logging
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
 
 from warehouse_assets.definitions.specs import DEFAULT_IO_MANAGER_KEY
 from warehouse_assets.errors import RunTakenError
-from warehouse_assets.events import AssetCheckEvaluation, AssetMaterialization, Event, RunRecord, error_line
+from warehouse_assets.events import AssetCheckEvaluation, AssetMaterialization, CodeLocation, Event, RunRecord, error_line
+from warehouse_assets.execution.capture import LogEvents
 from warehouse_assets.execution.executors import Executor, InProcessExecutor
+from warehouse_assets.execution.heartbeat import Heartbeat
 from warehouse_assets.execution.notebook import progress_here, result_table
 from warehouse_assets.execution.plan import Step
+from warehouse_assets.execution.pools import uses_pools
 from warehouse_assets.execution.prepare import prepare_run
 from warehouse_assets.execution.resources import DefaultIOManager, ResourcePool
 from warehouse_assets.execution.run_config import CoercibleToRunConfig
@@ -21,7 +28,6 @@ from warehouse_assets.graph.asset_graph import AssetGraph
 from warehouse_assets.keys import AssetCheckKey, AssetKey, CoercibleToAssetKey
 
 if TYPE_CHECKING:
-    from warehouse_assets.execution.heartbeat import Heartbeat
     from warehouse_assets.instance import Instance
     from warehouse_assets.partitions.definition import PartitionKeyRange
 
@@ -139,14 +145,15 @@ def execute_run(
     listeners: Sequence[Listener] = (),
     job_name: str | None = None,
     only_stale: bool = False,
+    location: CodeLocation | None = None,
     recorded: RunRecord | None = None,
     done: Collection[str] = (),
-    heartbeat: Heartbeat | None = None,
+    heartbeat: Heartbeat | Literal["own"] | None = None,
 ) -> RunResult:
     """Plan a run, check all it needs, run it and record it. Nothing is recorded of a run that cannot start.
 
     The `checks` of the selected assets are evaluated, unless others are given. A run that is `recorded` already, and waits, goes on under its
-    own id and tags; RunTakenError where it waits no more. The steps whose keys are `done` are left out. The `heartbeat` may interrupt it while steps run.
+    own id and tags; RunTakenError where it waits no more. A new one is recorded with the `location` that it can be run again from. The steps whose keys are `done` are left out. The `heartbeat` may interrupt it while steps run.
     """
     from warehouse_assets.instance import Instance
 
@@ -166,6 +173,8 @@ def execute_run(
     plan, given, needed = prepared.plan, prepared.resources, prepared.needed
     given.setdefault(DEFAULT_IO_MANAGER_KEY, DefaultIOManager(lambda: record))
     run = recorded or prepared.record(tags, job_name)
+    if location is not None:
+        run = replace(run, location=location, status="STARTING")  # it does not wait for a daemon
     pool = ResourcePool(given, run_id=run.run_id, instance=record)
     seen: list[Event] = []
     session = RunSession(
@@ -195,18 +204,15 @@ def _lead(
     needed: Mapping[str, str],
     *,
     recorded: bool,
-    heartbeat: Heartbeat | None,
+    heartbeat: Heartbeat | Literal["own"] | None,
 ) -> None:
     """Start the resources, run the steps, and record how the run began and ended, whatever happens in between."""
     _begin(session, recorded=recorded)
     try:
         try:
-            try:
+            with _beating(session, heartbeat):
                 session.pool.start(name for name in needed if name in session.pool.names)
                 executor.execute(session, state)
-            finally:
-                if heartbeat is not None:
-                    heartbeat.deafen()
         finally:
             session.pool.close()
     except KeyboardInterrupt:
@@ -227,6 +233,31 @@ def _begin(session: RunSession, *, recorded: bool) -> None:
         raise RunTakenError(
             f"run {session.run.run_id!r} does not wait to be started", hint="Another process has it, or it was canceled."
         )
+
+
+@contextmanager
+def _beating(session: RunSession, given: Heartbeat | Literal["own"] | None) -> Iterator[None]:
+    """While steps run, have a heartbeat tell what they say, and interrupt them where they are to stop.
+
+    A run whose steps take places in pools has one of its own, so that others know for how long it keeps them.
+    """
+    pooled = uses_pools(session.plan)
+    with ExitStack() as stack:
+        heartbeat = given
+        if given == "own" or (given is None and pooled and not session.instance.is_ephemeral):
+            is_main = threading.current_thread() is threading.main_thread()
+            heartbeat = Heartbeat(session.instance, session.run.run_id, on_stop=None if is_main else lambda _: None)
+            stack.enter_context(heartbeat)
+        if pooled:
+            stack.callback(session.places.close)
+        if isinstance(given, Heartbeat):  # the process is that of the run
+            others = LogEvents(session.run.run_id, session.tell)
+            logging.getLogger().addHandler(others)
+            stack.callback(logging.getLogger().removeHandler, others)
+        if isinstance(heartbeat, Heartbeat):
+            heartbeat.also = session.flush_told
+            stack.callback(heartbeat.deafen)
+        yield
 
 
 def _record_end(session: RunSession, state: RunState) -> None:

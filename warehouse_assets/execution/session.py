@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from warehouse_assets.definitions.assets import AssetsDefinition
 from warehouse_assets.errors import TableNotFoundError
 from warehouse_assets.events import ErrorInfo, Event, EventType, RunRecord, RunStatus, error_line
+from warehouse_assets.execution.capture import RunLog
 from warehouse_assets.execution.partitions import ChosenPartitions, RunPartitions
 from warehouse_assets.execution.plan import Plan, Step
 from warehouse_assets.execution.resources import ResourcePool, Resources
@@ -19,11 +21,12 @@ from warehouse_assets.execution.versions import RunVersions
 from warehouse_assets.graph.asset_graph import AssetGraph
 from warehouse_assets.graph.partitions import readable_tables
 from warehouse_assets.graph.requirements import input_manager_key
-from warehouse_assets.io_manager.contexts import OutputContext, logger
+from warehouse_assets.io_manager.contexts import OutputContext
 from warehouse_assets.keys import AssetKey
 
 if TYPE_CHECKING:
     from warehouse_assets.execution.column_lineage import ColumnLineages
+    from warehouse_assets.execution.pools import PoolPlaces
     from warehouse_assets.telemetry.spans import RunSpans
 
 __all__ = ["Listener", "RunSession"]
@@ -49,7 +52,6 @@ class RunSession:
         configs: Mapping[str, Any],
         listeners: Sequence[Listener] = (),
         only_stale: bool = False,
-        log: logging.Logger = logger,
         partitions: ChosenPartitions | None = None,
     ) -> None:
         self.graph = graph
@@ -58,13 +60,14 @@ class RunSession:
         self.instance = instance
         self.pool = pool
         self.configs = configs
-        self.log = log
+        self._told: deque[Event] = deque()
+        self.log: logging.Logger = RunLog(run.run_id, self._told.append)
         self.failures: list[tuple[Step, BaseException]] = []
         self.spans: RunSpans | None = None
         self._listeners = [*listeners]
         self._pending: list[Event] = []
         self.partitions = RunPartitions(graph, partitions, instance)
-        self.tables = StoredTables(graph, pool, run_id=run.run_id, instance=instance, log=log)
+        self.tables = StoredTables(graph, pool, run_id=run.run_id, instance=instance, log=self.log)
         self.versions = RunVersions(graph, run.asset_keys, instance, self.partitions, run_id=run.run_id, only_stale=only_stale)
 
     # the record
@@ -84,8 +87,22 @@ class RunSession:
             for event in events:
                 listener(event)
 
+    def tell(self, event: Event) -> None:
+        """Take up what a step says while it runs, in whichever thread it is, to be stored with the next `flush` or `flush_told`."""
+        self._told.append(event)
+
+    def flush_told(self) -> None:
+        """Store what was told so far, in any thread."""
+        if told := self._take_told():
+            self.instance.store_events(told)
+
+    def _take_told(self) -> list[Event]:
+        return [self._told.popleft() for _ in range(len(self._told))]
+
     def flush(self) -> None:
         """Store what was taken up, in one transaction."""
+        if self._told:
+            self._pending[:0] = self._take_told()
         if self._pending:
             pending, self._pending = self._pending, []
             self.instance.store_events(pending)
@@ -136,6 +153,13 @@ class RunSession:
         )
         told.version = self.versions.code_version(key)
         return told
+
+    @cached_property
+    def places(self) -> PoolPlaces:
+        """The places that steps of the run have in pools."""
+        from warehouse_assets.execution.pools import PoolPlaces
+
+        return PoolPlaces(self)
 
     @cached_property
     def column_lineage(self) -> ColumnLineages:

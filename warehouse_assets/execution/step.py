@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.events import Event
+from warehouse_assets.execution.capture import current_step
 from warehouse_assets.execution.context import AssetExecutionContext
 from warehouse_assets.execution.outputs import OutputTaker, name_of
 from warehouse_assets.keys import AssetKey
@@ -39,12 +40,16 @@ class StepOutcome:
 
 def execute_step(session: RunSession, step: Step, attempt: int) -> StepOutcome:
     """Run one attempt of a step; an exception of user code becomes part of the outcome, all but a Ctrl-C."""
-    if session.spans is None:
-        return _attempted(session, step, attempt)
-    with session.spans.step(step.key, step.asset_keys, attempt) as span:
-        outcome = _attempted(session, step, attempt)
-        span.ended(outcome.status, outcome.error, outcome.events)
-        return outcome
+    before = current_step.set(step.key)
+    try:
+        if session.spans is None:
+            return _attempted(session, step, attempt)
+        with session.spans.step(step.key, step.asset_keys, attempt) as span:
+            outcome = _attempted(session, step, attempt)
+            span.ended(outcome.status, outcome.error, outcome.events)
+            return outcome
+    finally:
+        current_step.reset(before)
 
 
 def _attempted(session: RunSession, step: Step, attempt: int) -> StepOutcome:

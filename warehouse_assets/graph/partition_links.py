@@ -36,8 +36,8 @@ class PartitionLinks:
         self, graph: AssetGraph, store: DynamicPartitionsStore | None = None, current_time: datetime | None = None
     ) -> None:
         self._graph = graph
-        self._store = store
-        self._current_time = current_time or datetime.now(UTC)
+        self.store = store
+        self.current_time = current_time or datetime.now(UTC)
         self._partitions: dict[int, Sequence[Partition]] = {}
         self._mapped: dict[object, list[tuple[PartitionMapping, Links]]] = {}
 
@@ -47,7 +47,7 @@ class PartitionLinks:
         if partitions_def is None:
             return WHOLE
         if id(partitions_def) not in self._partitions:
-            found = partitions_def.get_partition_keys(self._current_time, self._store)
+            found = partitions_def.get_partition_keys(self.current_time, self.store)
             self._partitions[id(partitions_def)] = tuple(found)
         return self._partitions[id(partitions_def)]
 
@@ -103,7 +103,7 @@ class PartitionLinks:
         for other, links in known:
             if other == mapping:
                 return links
-        links = _mapped(mapping, PartitionsPair(upstream, downstream, self._current_time, self._store), partitions)
+        links = _mapped(mapping, PartitionsPair(upstream, downstream, self.current_time, self.store), partitions)
         known.append((mapping, links))
         return links
 

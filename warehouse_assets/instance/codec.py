@@ -63,17 +63,17 @@ def event_body(event: Event) -> str:
     return _dumps(body) if body else "{}"
 
 
-class _Table(msgspec.Struct):
+class _Table(msgspec.Struct, gc=False):
     """What the body of a materialization or observation says of its table; its metadata is most of it, and is left as it is."""
 
-    asset: list[str]
+    asset: tuple[str, ...]
     description: str | None
     metadata: msgspec.Raw
     partition: str | None
     tags: dict[str, str]
 
 
-class _TableBody(msgspec.Struct):
+class _TableBody(msgspec.Struct, gc=False):
     """The body of a materialization or observation."""
 
     data: _Table

@@ -8,19 +8,31 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from warehouse_assets.errors import InstanceError, RunNotFoundError
-from warehouse_assets.events import AssetCheckEvaluation, Event, EventType, RunRecord, RunStatus
+from warehouse_assets.events import (
+    DATA_VERSION_TAG,
+    AssetCheckEvaluation,
+    AssetMaterialization,
+    Event,
+    EventType,
+    RunRecord,
+    RunStatus,
+)
 from warehouse_assets.instance.automation import AutomationLog
+from warehouse_assets.instance.upkeep import Pruned, RecordInfo
 from warehouse_assets.keys import AssetCheckKey, AssetKey
 
 __all__ = [
     "CHECKS",
     "EVERYTHING",
     "EVERY_RUN",
+    "VERSIONED_OBSERVATION",
     "EventFilter",
     "EventLog",
     "Mark",
     "RunFilter",
     "filed_as",
+    "has_data_version",
+    "is_of_the_whole",
     "latest_name",
     "run_changes",
     "run_exists",
@@ -29,6 +41,7 @@ __all__ = [
 ]
 
 _RUN_CHANGES: Mapping[EventType, tuple[RunStatus, str | None]] = {
+    "RUN_ENQUEUED": ("QUEUED", None),
     "RUN_STARTING": ("STARTING", None),
     "RUN_START": ("STARTED", "started"),
     "RUN_CANCELING": ("CANCELING", None),
@@ -61,6 +74,7 @@ class EventFilter:
 
 
 EVERYTHING = EventFilter()
+VERSIONED_OBSERVATION = "ASSET_OBSERVATION:versioned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,20 +138,32 @@ class EventLog(AutomationLog):
 
     @abstractmethod
     def get_latest(
-        self, event_type: EventType, keys: Iterable[AssetKey], partition: str | None = None, check_name: str | None = None
+        self,
+        event_type: EventType,
+        keys: Iterable[AssetKey],
+        partition: str | None = None,
+        check_name: str | None = None,
+        *,
+        versioned: bool = False,
     ) -> dict[AssetKey, Event]:
         """The latest event of this type for each asset that has one, in the order of `keys`.
 
-        It is that of one partition, or of whichever came last; and of one check, or of whichever was evaluated last.
+        It is that of one partition, or of whichever came last; and of one check, or of whichever was evaluated last. With
+        `versioned`, observations that tell no data version are passed over.
         """
 
     @abstractmethod
     def get_latest_by_partition(
-        self, event_type: EventType, keys: Iterable[AssetKey], partitions: Collection[str] | None = None
+        self,
+        event_type: EventType,
+        keys: Iterable[AssetKey],
+        partitions: Collection[str] | None = None,
+        *,
+        versioned: bool = False,
     ) -> dict[AssetKey, dict[str, Event]]:
         """The latest event of this type for each partition of each asset that has one, or for those of `partitions` alone.
 
-        The assets are in the order of `keys`, their partitions in none.
+        The assets are in the order of `keys`, their partitions in none; `versioned` is as for `get_latest`.
         """
 
     @abstractmethod
@@ -199,27 +225,54 @@ class EventLog(AutomationLog):
         """Forget every event of these assets; runs and dynamic partitions are kept."""
 
     @abstractmethod
+    def info(self) -> RecordInfo:
+        """Where the record is, and how much it holds."""
+
+    @abstractmethod
+    def prune(self, before: float, *, dry_run: bool = False) -> Pruned:
+        """Forget what ended before `before`, in seconds since the epoch: runs and their events, ticks, backfills; say how much it was.
+
+        Kept is what `get_latest` and `get_latest_by_partition` give, and of partitioned assets the latest event of the whole; runs
+        that have not ended or that such an event is of, and those of a backfill under way; the last tick of each instigator; all
+        states. Keys of runs stay taken. A `dry_run` only counts.
+        """
+
+    @abstractmethod
     def close(self) -> None:
         """Give up files and connections; the log cannot be used any more."""
 
 
 def filed_as(event: Event) -> Sequence[str]:
-    """The names under which an event of an asset is the latest: its type, and for the evaluation of a check the check's too.
+    """The names under which an event of an asset is the latest: its type, and one more for a check or an observed version.
 
     >>> filed_as(Event("ASSET_CHECK_EVALUATION", "r1", 0.0, data=AssetCheckEvaluation(AssetKey("orders"), "unique", True)))
     ('ASSET_CHECK_EVALUATION', 'ASSET_CHECK_EVALUATION:unique')
     """
     if isinstance(event.data, AssetCheckEvaluation):
         return event.event_type, latest_name(event.event_type, event.data.check_name)
+    if event.event_type == "ASSET_OBSERVATION" and has_data_version(event):
+        return event.event_type, VERSIONED_OBSERVATION
     return (event.event_type,)
 
 
 CHECKS = "ASSET_CHECK_EVALUATION:"  # in front of the name of a check
 
 
-def latest_name(event_type: EventType, check_name: str | None) -> str:
-    """The name under which the latest event of a type is found, or that of one check."""
+def latest_name(event_type: EventType, check_name: str | None = None, *, versioned: bool = False) -> str:
+    """The name under which the latest event of a type is found, that of one check, or that of an observed version."""
+    if versioned and event_type == "ASSET_OBSERVATION":
+        return VERSIONED_OBSERVATION
     return event_type if check_name is None else f"{event_type}:{check_name}"
+
+
+def has_data_version(event: Event) -> bool:
+    """Whether the event is of a table, and tells the version of its data."""
+    return isinstance(event.data, AssetMaterialization) and DATA_VERSION_TAG in event.data.tags
+
+
+def is_of_the_whole(event: Event) -> bool:
+    """Whether what the event says of versions holds for all partitions of an asset."""
+    return event.partition is None and (event.event_type == "ASSET_MATERIALIZATION" or has_data_version(event))
 
 
 def run_changes(event: Event) -> dict[str, Any]:

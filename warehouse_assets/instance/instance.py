@@ -7,11 +7,12 @@ import threading
 import time
 import weakref
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from warehouse_assets.errors import InstanceError, InvalidDefinitionError
+from warehouse_assets.errors import InstanceError, InvalidDefinitionError, InvalidInvocationError
 from warehouse_assets.events import (
     AssetCheckEvaluation,
     AssetMaterialization,
@@ -23,6 +24,7 @@ from warehouse_assets.events import (
 )
 from warehouse_assets.instance.event_log import EventFilter, EventLog, RunFilter, run_not_found
 from warehouse_assets.instance.memory import MemoryEventLog
+from warehouse_assets.instance.upkeep import Pruned, RecordInfo
 from warehouse_assets.keys import AssetCheckKey, AssetKey, CoercibleToAssetKey
 
 __all__ = ["Instance"]
@@ -297,6 +299,29 @@ class Instance:
         """
         wanted = (statuses,) if isinstance(statuses, str) else statuses
         return self.event_log.get_runs(RunFilter(wanted, job_name, tags or {}, run_ids=run_ids), limit=limit, cursor=cursor)
+
+    # Upkeep
+
+    def info(self) -> RecordInfo:
+        """Where the record is, the bytes it takes, and how many runs, events, assets and ticks it holds."""
+        return self.event_log.info()
+
+    def prune(self, older_than: timedelta, *, dry_run: bool = False) -> Pruned:
+        """Forget runs that ended longer ago, with their events, and old ticks and backfills; `dry_run` only counts them.
+
+        The latest of every asset, partition and check is kept, with its run; so is all that has not ended. Stored tables are not
+        touched; what runs printed goes with them. InvalidInvocationError for an age that is negative.
+        """
+        if older_than < timedelta(0):
+            raise InvalidInvocationError(f"what is older than {older_than} cannot be pruned, as that is in the future")
+        pruned = self.event_log.prune(time.time() - older_than.total_seconds(), dry_run=dry_run)
+        if not dry_run and self._folder is not None and (logs := self._folder / "logs").is_dir():
+            import shutil
+
+            for folder in logs.iterdir():
+                if not self.has_run(folder.name):
+                    shutil.rmtree(folder, ignore_errors=True)
+        return pruned
 
     # What executions write
 

@@ -18,6 +18,7 @@ from warehouse_assets.instance.event_log import (
     Mark,
     RunFilter,
     filed_as,
+    is_of_the_whole,
     latest_name,
     run_changes,
     run_exists,
@@ -25,6 +26,7 @@ from warehouse_assets.instance.event_log import (
     run_not_found,
 )
 from warehouse_assets.instance.memory_automation import MemoryAutomation
+from warehouse_assets.instance.upkeep import BACKFILL_TAG, ENDED, ENDED_BACKFILLS, Pruned, RecordInfo
 from warehouse_assets.keys import AssetCheckKey, AssetKey
 
 __all__ = ["MemoryEventLog"]
@@ -72,25 +74,37 @@ class MemoryEventLog(MemoryAutomation):
             return [replace(event, storage_id=storage_id) for storage_id, event in islice(fitting, limit)]
 
     def get_latest(
-        self, event_type: EventType, keys: Iterable[AssetKey], partition: str | None = None, check_name: str | None = None
+        self,
+        event_type: EventType,
+        keys: Iterable[AssetKey],
+        partition: str | None = None,
+        check_name: str | None = None,
+        *,
+        versioned: bool = False,
     ) -> dict[AssetKey, Event]:
         with self._lock:
             self._file_new_events()
             known = (latest for key in keys if (latest := self._latest.get(key)))
-            name = latest_name(event_type, check_name), partition
+            name = latest_name(event_type, check_name, versioned=versioned), partition
             ids = [latest[name] for latest in known if name in latest]
             return {key: replace(event, storage_id=i) for i, event in self._numbered(ids) if (key := event.asset_key)}
 
     def get_latest_by_partition(
-        self, event_type: EventType, keys: Iterable[AssetKey], partitions: Collection[str] | None = None
+        self,
+        event_type: EventType,
+        keys: Iterable[AssetKey],
+        partitions: Collection[str] | None = None,
+        *,
+        versioned: bool = False,
     ) -> dict[AssetKey, dict[str, Event]]:
+        kind = latest_name(event_type, versioned=versioned)
         with self._lock:
             self._file_new_events()
             found: dict[AssetKey, dict[str, Event]] = {}
             for key in dict.fromkeys(keys):
                 latest = self._latest.get(key, {})
                 names = partitions if partitions is not None else [name for _, name in latest if name is not None]
-                ids = {i: name for name in names if (i := latest.get((event_type, name)))}
+                ids = {i: name for name in names if (i := latest.get((kind, name)))}
                 if ids:
                     found[key] = {ids[i]: replace(event, storage_id=i) for i, event in self._numbered(ids)}
             return found
@@ -191,8 +205,61 @@ class MemoryEventLog(MemoryAutomation):
                 for storage_id in self._ids_of_asset.pop(key, ()):
                     self._events[storage_id - 1] = None
 
+    def info(self) -> RecordInfo:
+        with self._lock:
+            self._file_new_events()
+            stored = sum(event is not None for event in self._events)
+            counts = self.get_run_counts()
+            return RecordInfo(
+                "memory",
+                "the memory of this process",
+                events=stored,
+                assets=sum(bool(latest) for latest in self._latest.values()),
+                ticks=len(self.get_ticks()),
+                backfills=len(self._backfills),
+                run_counts=counts,
+            )
+
+    def prune(self, before: float, *, dry_run: bool = False) -> Pruned:
+        with self._lock:
+            self._file_new_events()
+            unfinished = {one.backfill_id for one in self._backfills.values() if one.status not in ENDED_BACKFILLS}
+            old = {
+                run.run_id
+                for run in self._runs.values()
+                if run.status in ENDED
+                and (run.created if run.ended is None else run.ended) < before
+                and run.tags.get(BACKFILL_TAG) not in unfinished
+            }
+            kept = self._latest_of_the_whole().union(*(latest.values() for latest in self._latest.values()))
+            gone = {
+                i
+                for i, event in self._numbered(range(1, len(self._events) + 1))
+                if event.timestamp < before and i not in kept and (event.run_id in old or event.run_id not in self._runs)
+            }
+            old.difference_update(run_id for run_id, ids in self._ids_of_run.items() if not gone.issuperset(ids))
+            if not dry_run:
+                self._forget(gone, old)
+            return Pruned(len(gone), len(old), *self._prune_automation(before, dry_run=dry_run))
+
     def close(self) -> None:
         pass
+
+    def _latest_of_the_whole(self) -> set[int]:
+        """The events that say of a partitioned asset what holds for all its partitions, and were not followed by another."""
+        found: dict[tuple[AssetKey, EventType], int] = {}
+        for key, latest in self._latest.items():
+            if any(partition is not None for _, partition in latest):
+                found |= {(key, e.event_type): i for i, e in self._numbered(self._ids_of_asset[key]) if is_of_the_whole(e)}
+        return set(found.values())
+
+    def _forget(self, ids: set[int], run_ids: set[str]) -> None:
+        for i in ids:
+            self._events[i - 1] = None
+        for known in (*self._ids_of_run.values(), *self._ids_of_asset.values()):
+            known[:] = [i for i in known if i not in ids]
+        for run_id in run_ids:
+            del self._runs[run_id]
 
     def _add(self, run: RunRecord) -> None:
         self._runs[run.run_id] = run

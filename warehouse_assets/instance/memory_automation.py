@@ -10,6 +10,7 @@ from itertools import islice
 from warehouse_assets.automation_records import Backfill, BackfillStatus, InstigatorState, PoolSlot, Tick
 from warehouse_assets.events import RunRecord
 from warehouse_assets.instance.event_log import EventLog
+from warehouse_assets.instance.upkeep import ENDED_BACKFILLS
 
 __all__ = ["MemoryAutomation"]
 
@@ -20,7 +21,7 @@ class MemoryAutomation(EventLog):
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._instigators: dict[str, InstigatorState] = {}
-        self._ticks: list[Tick] = []
+        self._ticks: list[Tick | None] = []  # None where one was pruned
         self._backfills: dict[str, Backfill] = {}
         self._slots: dict[tuple[str, str, str], PoolSlot] = {}
         self._pool_limits: dict[str, int] = {}
@@ -60,7 +61,7 @@ class MemoryAutomation(EventLog):
     def get_ticks(self, origin: str | None = None, *, limit: int | None = None, before: int | None = None) -> list[Tick]:
         with self._lock:
             ticks = self._ticks[: None if before is None else max(before - 1, 0)]
-        return list(islice((tick for tick in reversed(ticks) if origin is None or tick.origin == origin), limit))
+        return list(islice((tick for tick in reversed(ticks) if tick is not None and origin in (None, tick.origin)), limit))
 
     def put_backfill(self, backfill: Backfill, runs: Sequence[RunRecord] = ()) -> bool:
         with self._lock:
@@ -78,6 +79,22 @@ class MemoryAutomation(EventLog):
         with self._lock:
             kept = list(self._backfills.values())
         return list(islice((one for one in reversed(kept) if not statuses or one.status in statuses), limit))
+
+    def _prune_automation(self, before: float, *, dry_run: bool) -> tuple[int, int]:
+        """Forget old ticks and backfills, or only count them."""
+        last = {tick.origin: tick.tick_id for tick in self._ticks if tick is not None}
+        ticks = [t.tick_id or 0 for t in self._ticks if t is not None and t.ended < before and t.tick_id != last[t.origin]]
+        backfills = [
+            one.backfill_id
+            for one in self._backfills.values()
+            if one.status in ENDED_BACKFILLS and (one.created if one.ended is None else one.ended) < before
+        ]
+        if not dry_run:
+            for tick_id in ticks:
+                self._ticks[tick_id - 1] = None
+            for backfill_id in backfills:
+                del self._backfills[backfill_id]
+        return len(ticks), len(backfills)
 
     def claim_slot(self, pool: str, limit: int, run_id: str, step_key: str, now: float) -> bool:
         place = (pool, run_id, step_key)

@@ -12,13 +12,12 @@ from sqlalchemy.dialects import postgresql
 from warehouse_assets.errors import ExtraRequiredError, InstanceError
 from warehouse_assets.instance.batch import Batch
 from warehouse_assets.instance.schema import (
-    ANY_TEXT,
     VERSION,
     create,
+    escaped,
     events,
     events_by_asset,
     latest,
-    migrate,
     stored_version,
 )
 from warehouse_assets.instance.sql import SQLEventLog
@@ -29,11 +28,25 @@ SCHEMA = "warehouse_assets"
 # Said here and not with the table, as it has SQLAlchemy load all it knows of PostgreSQL, which runs on SQLite would wait for.
 events_by_asset.dialect_kwargs["postgresql_where"] = events_by_asset.dialect_kwargs["sqlite_where"]
 _TURN = sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:schema, 0))")
+_SIZE = sa.text(
+    "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = :schema AND c.relkind = 'r'"
+)
 _INSERT_EVENTS = events.insert().returning(events.c.id, sort_by_parameter_order=True)
 _insert_latest = postgresql.insert(latest)
 _UPSERT_LATEST = _insert_latest.on_conflict_do_update(
     index_elements=latest.primary_key.columns, set_={"event_id": _insert_latest.excluded.event_id}
 )
+
+
+class _Texts(sa.types.TypeDecorator[list[str]]):
+    """A list of any texts, as JSON, which the driver writes much faster than an array."""
+
+    impl = sa.JSON
+    cache_ok = True
+
+    def process_bind_param(self, value: list[str] | None, dialect: sa.Dialect) -> list[str] | None:
+        return value and [escaped(text) for text in value]
 
 
 class PostgreSQLEventLog(SQLEventLog):
@@ -44,6 +57,8 @@ class PostgreSQLEventLog(SQLEventLog):
     connection that was cut while nothing used it is made anew; a write that is cut off is not repeated, as nobody can know whether it
     took place, and raises InstanceError.
     """
+
+    _kind = "postgresql"
 
     def __init__(self, url: str, *, schema: str = SCHEMA, timeout: float = 60.0) -> None:
         address = sa.make_url(url).set(drivername="postgresql+psycopg")
@@ -73,6 +88,17 @@ class PostgreSQLEventLog(SQLEventLog):
     def __repr__(self) -> str:
         return f"PostgreSQLEventLog({self._shown!r})"
 
+    @property
+    def _place(self) -> str:
+        return f"{self._shown}, schema {self._schema}"
+
+    def _byte_size(self, connection: sa.Connection) -> int:
+        return int(connection.scalar(_SIZE, {"schema": self._schema}))
+
+    def _give_back(self) -> None:
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("VACUUM (ANALYZE) events, latest, runs, run_tags, ticks")
+
     def _insert_events(self, connection: sa.Connection, batch: Batch) -> None:
         names = ("run_id", "event_type", "timestamp", "asset_key", "body")
         ids = connection.scalars(_INSERT_EVENTS, [dict(zip(names, row, strict=True)) for row in batch.rows]).all()
@@ -90,9 +116,10 @@ class PostgreSQLEventLog(SQLEventLog):
             connection.execute(_TURN, {"schema": self._schema})
             yield connection
 
-    def _strings(self, parameter: str) -> sa.Select[Any]:
-        given = sa.bindparam(parameter, type_=postgresql.ARRAY(ANY_TEXT))
-        return sa.select(sa.func.unnest(given).column_valued("value"))
+    def _among(self, column: sa.ColumnElement[str], parameter: str) -> sa.ColumnElement[bool]:
+        given = sa.func.json_array_elements_text(sa.bindparam(parameter, type_=_Texts)).column_valued("value")
+        # An array, as PostgreSQL believes of other subqueries that they have a hundred rows, and then reads too much for each.
+        return column == sa.any_(sa.func.array(sa.select(given).scalar_subquery()))
 
     def _prepare(self) -> None:
         with self._engine.begin() as connection:
@@ -115,6 +142,8 @@ class PostgreSQLEventLog(SQLEventLog):
             if version == 0:
                 create(connection)
             elif version < VERSION:
+                from warehouse_assets.instance.migrations import migrate
+
                 migrate(connection, version)
 
     def _hint(self, fault: str) -> str | None:

@@ -1,33 +1,32 @@
-"""The tables of the record in a database, their version, and the steps from older versions."""
+"""The tables of the record in a database, and their version."""
 
 from __future__ import annotations
 
-import json
 import re
 import time
-from collections.abc import Callable, Mapping
 
 import sqlalchemy as sa
 
 __all__ = [
     "ANY_TEXT",
-    "MIGRATIONS",
     "VERSION",
     "backfills",
     "create",
     "dynamic_partitions",
+    "escaped",
     "events",
     "events_by_asset",
     "instigators",
     "latest",
     "leases",
-    "migrate",
     "pool_limits",
     "pool_slots",
+    "record_version",
     "run_tags",
     "runs",
     "stored_version",
     "ticks",
+    "used_run_keys",
     "versions",
 ]
 
@@ -41,10 +40,17 @@ class EscapedText(sa.types.TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
-        return None if value is None else value.replace("\\", "\\\\").replace("\0", "\\0")
+        return None if value is None else escaped(value)
 
     def process_result_value(self, value: str | None, dialect: sa.Dialect) -> str | None:
-        return None if value is None else _ESCAPED.sub(lambda match: "\0" if match[1] == "0" else match[1], value)
+        if value is None or "\\" not in value:
+            return value
+        return _ESCAPED.sub(lambda match: "\0" if match[1] == "0" else match[1], value)
+
+
+def escaped(text: str) -> str:
+    """Any text as such a database keeps it."""
+    return text.replace("\\", "\\\\").replace("\0", "\\0")
 
 
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
@@ -105,6 +111,13 @@ run_tags = sa.Table(
     sa.Column("name", ANY_TEXT, primary_key=True),
     sa.Column("value", ANY_TEXT, primary_key=True),
     sa.Column("run", runs.c.id.type, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+
+used_run_keys = sa.Table(  # of runs that were pruned
+    "used_run_keys",
+    metadata,
+    sa.Column("run_key", ANY_TEXT, primary_key=True),
     sqlite_with_rowid=False,
 )
 
@@ -182,46 +195,7 @@ leases = sa.Table(
 )
 
 
-def _add_latest(connection: sa.Connection) -> None:
-    """Version 2: the latest event of each asset is looked up; before, it was searched for among all events."""
-    connection.exec_driver_sql(
-        "CREATE TABLE latest (asset_key TEXT NOT NULL, event_type TEXT NOT NULL, partition TEXT NOT NULL,"
-        " event_id INTEGER NOT NULL, PRIMARY KEY (asset_key, event_type, partition)) WITHOUT ROWID"
-    )
-    connection.exec_driver_sql(
-        "INSERT INTO latest SELECT asset_key, event_type, '', max(id) FROM events WHERE asset_key IS NOT NULL GROUP BY 1, 2"
-    )
-    connection.exec_driver_sql(
-        "INSERT INTO latest SELECT asset_key, event_type, json_extract(body, '$.data.partition') AS p, max(id) FROM events"
-        " WHERE asset_key IS NOT NULL AND p <> '' GROUP BY 1, 2, 3"
-    )
-    connection.exec_driver_sql("CREATE INDEX runs_by_status ON runs (status)")
-
-
-def _add_dynamic_partitions(connection: sa.Connection) -> None:
-    """Version 3: the keys of dynamic partitions are kept."""
-    connection.exec_driver_sql(
-        "CREATE TABLE dynamic_partitions (id INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, partition TEXT NOT NULL,"
-        " UNIQUE (name, partition))"
-    )
-
-
-def _add_automation(connection: sa.Connection) -> None:
-    """Version 4: runs have keys and heartbeats, and what automation remembers is kept."""
-    double = sa.Double().compile(connection.dialect)
-    for column in ("run_key TEXT", f"heartbeat {double}"):
-        connection.exec_driver_sql(f"ALTER TABLE runs ADD COLUMN {column}")
-    connection.exec_driver_sql("CREATE UNIQUE INDEX runs_by_key ON runs (run_key)")
-    metadata.create_all(connection, [run_tags, instigators, ticks, backfills, pool_slots, pool_limits, leases])
-    rows = connection.execute(sa.select(runs.c.id, runs.c.body)).all()
-    tags = [{"run": id, "name": n, "value": v} for id, body in rows for n, v in json.loads(body)["tags"].items()]
-    if tags:
-        connection.execute(run_tags.insert(), tags)
-
-
-# What a migration does is fixed for good, so it is text: the tables above are those of the newest version.
-MIGRATIONS: Mapping[int, Callable[[sa.Connection], None]] = {2: _add_latest, 3: _add_dynamic_partitions, 4: _add_automation}
-VERSION = max(MIGRATIONS)
+VERSION = 5  # `migrations.py` has the steps to it
 
 
 def stored_version(connection: sa.Connection) -> int | None:
@@ -235,15 +209,9 @@ def stored_version(connection: sa.Connection) -> int | None:
 def create(connection: sa.Connection) -> None:
     """Create the tables of the newest version, in a transaction of the caller's."""
     metadata.create_all(connection)
-    _record(connection, VERSION)
+    record_version(connection, VERSION)
 
 
-def migrate(connection: sa.Connection, version: int) -> None:
-    """Bring tables of an older version up to the newest, in a transaction of the caller's."""
-    for step in range(version + 1, VERSION + 1):
-        MIGRATIONS[step](connection)
-        _record(connection, step)
-
-
-def _record(connection: sa.Connection, version: int) -> None:
+def record_version(connection: sa.Connection, version: int) -> None:
+    """Note that the tables are of a version now."""
     connection.execute(versions.insert().values(version=version, applied=time.time()))

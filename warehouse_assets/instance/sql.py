@@ -11,7 +11,7 @@ from warehouse_assets.events import Event, EventType
 from warehouse_assets.instance.codec import event_from_body, key_text
 from warehouse_assets.instance.event_log import CHECKS, EVERYTHING, EventFilter, Mark, latest_name
 from warehouse_assets.instance.schema import dynamic_partitions, events, latest
-from warehouse_assets.instance.sql_automation import SQLAutomation
+from warehouse_assets.instance.sql_upkeep import SQLUpkeep
 from warehouse_assets.keys import AssetCheckKey, AssetKey
 
 __all__ = ["SQLEventLog"]
@@ -19,7 +19,7 @@ __all__ = ["SQLEventLog"]
 _EVENT = sa.select(events.c.id, events.c.event_type, events.c.run_id, events.c.timestamp, events.c.body)
 
 
-class SQLEventLog(SQLAutomation):
+class SQLEventLog(SQLUpkeep):
     """Reads the tables of `schema.py`; a subclass knows its database."""
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -27,16 +27,16 @@ class SQLEventLog(SQLAutomation):
         self._latest = (
             _EVENT.add_columns(latest.c.asset_key)
             .join_from(latest, events, latest.c.event_id == events.c.id)
-            .where(latest.c.asset_key.in_(self._strings("keys")))
+            .where(self._among(latest.c.asset_key, "keys"))
             .where(latest.c.event_type == sa.bindparam("type"), latest.c.partition == sa.bindparam("part"))
         )
         self._by_partition = (
             _EVENT.add_columns(latest.c.asset_key, latest.c.partition)
             .join_from(latest, events, latest.c.event_id == events.c.id)
-            .where(latest.c.asset_key.in_(self._strings("keys")))
+            .where(self._among(latest.c.asset_key, "keys"))
             .where(latest.c.event_type == sa.bindparam("type"), latest.c.partition != "")
         )
-        of_assets = latest.c.asset_key.in_(self._strings("keys"))
+        of_assets = self._among(latest.c.asset_key, "keys")
         self._marks = (
             sa.select(latest.c.asset_key, latest.c.partition, latest.c.event_id, events.c.run_id, events.c.timestamp)
             .join_from(latest, events, latest.c.event_id == events.c.id)
@@ -61,21 +61,33 @@ class SQLEventLog(SQLAutomation):
         return [event_from_body(*row) for row in self._read(query)]
 
     def get_latest(
-        self, event_type: EventType, keys: Iterable[AssetKey], partition: str | None = None, check_name: str | None = None
+        self,
+        event_type: EventType,
+        keys: Iterable[AssetKey],
+        partition: str | None = None,
+        check_name: str | None = None,
+        *,
+        versioned: bool = False,
     ) -> dict[AssetKey, Event]:
         by_text = {key_text(key): key for key in keys}
-        name = latest_name(event_type, check_name)
+        name = latest_name(event_type, check_name, versioned=versioned)
         rows = self._read(self._latest, {"keys": list(by_text), "type": name, "part": partition or ""})
         found = {text: event_from_body(at, kind, run, when, body, by_text[text]) for at, kind, run, when, body, text in rows}
         return {key: found[text] for text, key in by_text.items() if text in found}
 
     def get_latest_by_partition(
-        self, event_type: EventType, keys: Iterable[AssetKey], partitions: Collection[str] | None = None
+        self,
+        event_type: EventType,
+        keys: Iterable[AssetKey],
+        partitions: Collection[str] | None = None,
+        *,
+        versioned: bool = False,
     ) -> dict[AssetKey, dict[str, Event]]:
         by_text = {key_text(key): key for key in keys}
-        query, parameters = self._by_partition, {"keys": list(by_text), "type": event_type}
+        name = latest_name(event_type, versioned=versioned)
+        query, parameters = self._by_partition, {"keys": list(by_text), "type": name}
         if partitions is not None:
-            query = query.where(latest.c.partition.in_(self._strings("parts")))
+            query = query.where(self._among(latest.c.partition, "parts"))
             parameters["parts"] = list(partitions)
         found: dict[str, dict[str, Event]] = {text: {} for text in by_text}
         for at, kind, run, when, body, text, partition in self._read(query, parameters):
@@ -119,7 +131,7 @@ class SQLEventLog(SQLAutomation):
         parameters = {"keys": [key_text(key) for key in keys]}
         with self._writing() as connection:
             for table in (latest, events):
-                connection.execute(table.delete().where(table.c.asset_key.in_(self._strings("keys"))), parameters)
+                connection.execute(table.delete().where(self._among(table.c.asset_key, "keys")), parameters)
 
 
 def _partitions_of(name: str) -> sa.Select[Any]:

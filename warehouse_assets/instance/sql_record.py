@@ -52,8 +52,8 @@ class SQLRecord(EventLog):
         """What to do about a fault, by what the database says of it."""
 
     @abstractmethod
-    def _strings(self, parameter: str) -> sa.Select[Any]:
-        """A query whose rows are the strings of a list: one parameter, however many they are."""
+    def _among(self, column: sa.ColumnElement[str], parameter: str) -> sa.ColumnElement[bool]:
+        """Whether a column has one of the strings of a list: one parameter, however many they are."""
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:

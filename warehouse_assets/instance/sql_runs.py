@@ -12,7 +12,7 @@ from warehouse_assets.instance.automation import enqueued
 from warehouse_assets.instance.batch import Batch
 from warehouse_assets.instance.codec import run_body, run_from_body
 from warehouse_assets.instance.event_log import EVERY_RUN, RunFilter, run_exists, run_key_taken, run_not_found
-from warehouse_assets.instance.schema import run_tags, runs
+from warehouse_assets.instance.schema import run_tags, runs, used_run_keys
 from warehouse_assets.instance.sql_record import SQLRecord
 
 __all__ = ["SQLRuns"]
@@ -110,7 +110,8 @@ class SQLRuns(SQLRecord):
         return added
 
     def _taken(self, connection: sa.Connection, wanted: Sequence[RunRecord]) -> set[str | None]:
-        return set(_known(connection, runs.c.run_key, [run.run_key for run in wanted if run.run_key is not None]))
+        keys = [run.run_key for run in wanted if run.run_key is not None]
+        return {key for column in (runs.c.run_key, used_run_keys.c.run_key) for key in _known(connection, column, keys)}
 
     def _insert_runs(self, connection: sa.Connection, added: Sequence[RunRecord]) -> None:
         rows = [{**{name: getattr(run, name) for name in _FIELDS}, "body": run_body(run)} for run in added]

@@ -17,7 +17,7 @@ from sqlalchemy.dialects import sqlite
 
 from warehouse_assets.errors import InstanceError
 from warehouse_assets.instance.batch import Batch
-from warehouse_assets.instance.schema import VERSION, create, events, latest, migrate, stored_version
+from warehouse_assets.instance.schema import VERSION, create, events, latest, stored_version
 from warehouse_assets.instance.sql import SQLEventLog
 
 __all__ = ["SqliteEventLog"]
@@ -26,6 +26,7 @@ __all__ = ["SqliteEventLog"]
 _INSERT_EVENT = str(
     events.insert().compile(dialect=sqlite.dialect(), column_keys=["run_id", "event_type", "timestamp", "asset_key", "body"])
 )
+_CHEAP_PAGES = 262_144  # a gigabyte, which is written anew within seconds; others that write wait for it
 _insert_latest = sqlite.insert(latest)
 _UPSERT_LATEST = str(
     _insert_latest.on_conflict_do_update(
@@ -42,6 +43,7 @@ class SqliteEventLog(SQLEventLog):
     leaves half of one. InstanceError for a file that is damaged, of a newer version, or something else.
     """
 
+    _kind = "sqlite"
     _faults = (sa.exc.SQLAlchemyError, sqlite3.Error, OSError, UnicodeEncodeError)
 
     def __init__(self, path: str | os.PathLike[str], *, timeout: float = 60.0) -> None:
@@ -69,6 +71,24 @@ class SqliteEventLog(SQLEventLog):
     def __repr__(self) -> str:
         return f"SqliteEventLog({str(self.path)!r})"
 
+    @property
+    def _place(self) -> str:
+        return str(self.path)
+
+    def _byte_size(self, connection: sa.Connection) -> int:
+        files = (self.path, self.path.with_name(f"{self.path.name}-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
+
+    def _give_back(self) -> None:
+        with self._lock:
+            self._check_open()
+            ((pages,), (free,)) = (
+                self._driver.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "freelist_count")
+            )
+            if 4 * free >= pages and pages - free <= _CHEAP_PAGES:
+                self._driver.execute("VACUUM")
+            self._driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def _insert_events(self, connection: sa.Connection, batch: Batch) -> None:
         self._driver.executemany(_INSERT_EVENT, batch.rows)
         if batch.latest:
@@ -93,8 +113,9 @@ class SqliteEventLog(SQLEventLog):
                     self._driver.execute("ROLLBACK")
                 raise
 
-    def _strings(self, parameter: str) -> sa.Select[Any]:
-        return sa.select(sa.func.json_each(sa.bindparam(parameter, type_=sa.JSON)).table_valued("value").c.value)
+    def _among(self, column: sa.ColumnElement[str], parameter: str) -> sa.ColumnElement[bool]:
+        given = sa.func.json_each(sa.bindparam(parameter, type_=sa.JSON)).table_valued("value")
+        return column.in_(sa.select(given.c.value))
 
     def _prepare(self) -> None:
         if self._stored_version() == VERSION:
@@ -106,6 +127,8 @@ class SqliteEventLog(SQLEventLog):
                 create(connection)
             elif version < VERSION:
                 self._copy_aside(version)
+                from warehouse_assets.instance.migrations import migrate
+
                 migrate(connection, version)
 
     def _stored_version(self) -> int:

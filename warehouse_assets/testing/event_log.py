@@ -30,6 +30,8 @@ from warehouse_assets.testing.automation_events import AutomationContract
 from warehouse_assets.testing.check_events import CheckEventsContract
 from warehouse_assets.testing.dynamic_partitions import DynamicPartitionsPromises
 from warehouse_assets.testing.partition_events import PartitionEventsContract
+from warehouse_assets.testing.rival_processes import RivalProcessesContract
+from warehouse_assets.testing.upkeep_events import UpkeepContract
 
 __all__ = ["EventLogContract", "OpenLog", "PersistentEventLogContract", "materialization", "observation", "unnumbered"]
 
@@ -97,7 +99,9 @@ def unnumbered(events: list[Event]) -> list[Event]:
     return [replace(event, storage_id=None) for event in events]
 
 
-class EventLogContract(CheckEventsContract, PartitionEventsContract, DynamicPartitionsPromises, AutomationContract):
+class EventLogContract(
+    CheckEventsContract, PartitionEventsContract, DynamicPartitionsPromises, AutomationContract, UpkeepContract
+):
     """What every event log promises. A subclass gives the fixture `open_log`: a call without arguments that opens the log."""
 
     @pytest.fixture
@@ -391,7 +395,7 @@ class EventLogContract(CheckEventsContract, PartitionEventsContract, DynamicPart
         assert {event.timestamp for event in log.get_latest(MADE, keys).values()} == {24.0}
 
 
-class PersistentEventLogContract(EventLogContract):
+class PersistentEventLogContract(EventLogContract, RivalProcessesContract):
     """What an event log promises beside, when it is kept outside of the process."""
 
     def test_everything_is_there_after_opening_again(self, log: EventLog, open_log: OpenLog) -> None:

@@ -324,6 +324,7 @@ print(told(importlib.import_module("project.assets")))
 def test_text_that_was_edited_after_the_import_is_not_what_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forget_modules_of: Callable[[Path], None]
 ) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # which is told apart by whole seconds
     folder = write(tmp_path)
     monkeypatch.syspath_prepend(folder)
     module = importlib.import_module("project.assets")
