@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from benchmarks import conditions as conditions_benchmark
 from benchmarks import io as io_benchmark
 from benchmarks import load as load_benchmark
 from benchmarks import overhead as overhead_benchmark
@@ -88,6 +89,14 @@ def record(repeat: int, events: int, runs: int, file: Path | None) -> None:
     """The state of assets among many events, and runs that processes record at once, on SQLite and PostgreSQL."""
     with served(["postgresql"]):
         finish([show(record_benchmark.state(events, repeat)), show(record_benchmark.runs_at_once(runs))], file)
+
+
+@main.command()
+@repeated(5)
+@click.option("--assets", type=click.IntRange(min=1), default=10_000, help="How many assets have a condition.")
+def conditions(repeat: int, assets: int, file: Path | None) -> None:
+    """Evaluating the automation conditions of many assets."""
+    finish([show(conditions_benchmark.conditions(assets, repeat))], file)
 
 
 @main.command("sql-load")

@@ -69,6 +69,7 @@ TOPICS = [
     "runs",
     "instance",
     "planning",
+    "automation",
     "backfills",
     "declarative_automation",
     "telemetry",

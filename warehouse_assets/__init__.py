@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from warehouse_assets.automation.backfill_runs import backfill as backfill
     from warehouse_assets.automation.condition_trial import evaluate_automation_conditions as evaluate_automation_conditions
-    from warehouse_assets.automation_records import Backfill as Backfill
     from warehouse_assets.automation.runs import Runs as Runs
+    from warehouse_assets.automation_records import Backfill as Backfill
     from warehouse_assets.code_location.definitions import Definitions as Definitions
     from warehouse_assets.code_location.loaders import (
         load_asset_checks_from_current_module as load_asset_checks_from_current_module,

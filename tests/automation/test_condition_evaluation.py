@@ -243,7 +243,7 @@ def test_a_chain_on_one_cron_goes_together() -> None:
         (dt.timedelta(days=3), {"2024-03-07", "2024-03-08", "2024-03-09"}),
         (dt.timedelta(days=999), {f"2024-03-0{day}" for day in range(1, 10)}),
     ],
-    ids=str,
+    ids=["last", "hour", "days", "all"],
 )
 def test_the_latest_time_windows(lookback: dt.timedelta | None, expected: set[str]) -> None:
     world = World(table("days", partitions_def=DAILY, automation_condition=AC.in_latest_time_window(lookback)))

@@ -219,6 +219,22 @@ def test_the_number_of_queries_does_not_grow_with_the_assets(tmp_path: Path) -> 
     assert counts[0] == counts[1]
 
 
+def test_what_was_wiped_is_known_after_a_while_and_what_is_made_at_once() -> None:
+    wanted = AutomationCondition.newly_missing()
+    with Instance.ephemeral() as instance:
+        [sensor] = turned_on(instance, Definitions([table("orders", automation_condition=wanted)]))
+        asked = [sensor.evaluate(NOON).requested]
+        sensor.round(NOON)
+        made(instance, "orders")
+        sensor.round(NOON + 30)
+        instance.wipe(["orders"])
+        for seconds in (60, 299, 330, 360):
+            tick = sensor.round(NOON + seconds)
+            asked.append(tick is not None and tick.run_ids != ())
+
+    assert asked == [{AssetKey("orders"): frozenset((None,))}, False, False, True, False]
+
+
 def test_the_sensor_of_an_asset() -> None:
     definitions = Definitions(SHOP)
     with Instance.ephemeral() as instance:

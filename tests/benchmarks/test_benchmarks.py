@@ -31,6 +31,12 @@ def test_overhead_measures_each_graph_with_both_records(tmp_path: Path) -> None:
     assert all(row[f"{side}{record} ms"] > 0 for row in rows for side in ("", "bare, ") for record in ("memory", "SQLite"))
 
 
+def test_conditions_are_read_and_decided(tmp_path: Path) -> None:
+    rows = benchmark(tmp_path, "conditions", "--assets", "20")
+
+    assert [row["what"] for row in rows] == ["nothing has changed", "the first table was made"]
+
+
 def test_record_reads_states_and_counts_the_runs_of_processes(tmp_path: Path) -> None:
     rows = benchmark(tmp_path, "record", "--events", "10000", "--runs", "8")
 

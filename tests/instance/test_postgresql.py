@@ -136,6 +136,21 @@ def test_a_migration_that_fails_changes_nothing(postgres: Any) -> None:
     assert described(postgres, "warehouse_assets") == described(postgres, "new")
 
 
+def test_pruning_leaves_the_room_to_what_comes_next(postgres: Any, caplog: pytest.LogCaptureFixture) -> None:
+    log = PostgreSQLEventLog(postgres.url)
+    log.store_events([Event("LOG", "r1", 0.0, message="x" * 1_000) for _ in range(2_000)])
+    before = log.info()
+    log.prune(1.0)
+    after = log.info()
+    log.close()
+
+    assert (before.kind, before.version) == ("postgresql", VERSION)
+    assert postgres.password not in before.place
+    assert (before.byte_size or 0) > 2_000_000
+    assert (after.byte_size or 0) < 500_000
+    assert caplog.text == ""
+
+
 def test_a_writer_that_stalls_is_waited_for_and_told(postgres: Any) -> None:
     slow, quick = PostgreSQLEventLog(postgres.url), PostgreSQLEventLog(postgres.url, timeout=0.2)
     with slow._transaction(), pytest.raises(InstanceError, match="lock timeout") as caught:

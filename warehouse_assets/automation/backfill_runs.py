@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["BackfillDuty", "backfill", "make_backfill", "runs_of"]
 
 HERE = CodeLocation("", "", "")
-_BEGUN: tuple[RunStatus, ...] = ("STARTING",)
+_BEGUN: tuple[RunStatus, ...] = ("QUEUED", "STARTING")
 SECONDS_BETWEEN = 15.0  # attempts at a backfill whose code cannot be loaded
 PAUSE = 0.2  # seconds between looks at runs that another process has
 

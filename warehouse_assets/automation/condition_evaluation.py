@@ -351,7 +351,7 @@ def _missing(of: Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Sub
     if not of.graph[key].is_executable:
         return NONE
     made = of.snapshot.made.get(key)
-    return asked if made is None else asked - made
+    return asked if made is None else asked.difference(made)
 
 
 def _newly_updated(of: Evaluator, condition: Any, key: AssetKey, asked: Subset) -> Subset:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from warehouse_assets.automation.backfill_body import BackfillBody, read_targets
 from warehouse_assets.automation.backfills import ACTIVE
@@ -22,22 +22,24 @@ from warehouse_assets.events import (
     RunStatus,
 )
 from warehouse_assets.graph.partition_links import Partition, PartitionLinks
+from warehouse_assets.instance.event_log import Mark
 from warehouse_assets.keys import AssetCheckKey, AssetKey
 
 if TYPE_CHECKING:
     from warehouse_assets.graph.asset_graph import AssetGraph
     from warehouse_assets.graph.versions import LatestVersions
     from warehouse_assets.instance import Instance
-    from warehouse_assets.instance.event_log import Mark
 
-__all__ = ["OPEN", "Snapshot", "Update", "Watched", "read_snapshot"]
+__all__ = ["OPEN", "Snapshot", "Watched", "read_snapshot"]
 
 OPEN: tuple[RunStatus, ...] = ("QUEUED", "STARTING", "STARTED", "CANCELING")
 
 _AT_ONCE = 10_000  # events that are read in one query
+_RUNS = 1_000  # runs that are read in one query
 _FAILURES = 1_000  # failed runs that are remembered
 
-Subsets = Mapping[AssetKey, Subset]
+Subsets: TypeAlias = Mapping[AssetKey, Subset]
+Marks: TypeAlias = "Mapping[AssetKey, Mapping[Partition, Mark]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,24 +76,17 @@ def _depth(condition: AutomationCondition) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Update:
-    """A partition was made: when, and by which run."""
-
-    run_id: str
-    timestamp: float
-
-
-@dataclass(frozen=True, slots=True)
 class Snapshot:
     """What the record says at one time, `now`, up to the event `last_id`.
 
-    `made` are the partitions that were ever made, None for the whole; `updated` those that were since the cursor, and `assets_of_runs` what these runs were to make. `failed` is what the last run that was to make it did not.
+    `made` has where the last materialization of each partition is, and of the whole (None); `updated` of those that were made since
+    the cursor; `assets_of_runs` what the runs of these were to make. `failed` is what the last run that was to make it did not.
     """
 
     now: float
     last_id: int
-    made: Subsets = field(default_factory=dict)
-    updated: Mapping[AssetKey, Mapping[Partition, Update]] = field(default_factory=dict)
+    made: Marks = field(default_factory=dict)
+    updated: Marks = field(default_factory=dict)
     assets_of_runs: Mapping[str, frozenset[AssetKey]] = field(default_factory=dict)
     in_progress: Subsets = field(default_factory=dict)
     in_backfills: Subsets = field(default_factory=dict)
@@ -101,32 +96,32 @@ class Snapshot:
     observed: Mapping[AssetKey, Mapping[Partition, str]] = field(default_factory=dict)
 
 
-def read_snapshot(watched: Watched, instance: Instance, cursor: ConditionCursor, now: float) -> Snapshot:
-    """What there is to know for the evaluation after the one that left `cursor`."""
-    log, graph = instance.event_log, watched.graph
+def read_snapshot(
+    watched: Watched, instance: Instance, cursor: ConditionCursor, now: float, last: Snapshot | None = None
+) -> Snapshot:
+    """What there is to know for the evaluation after the one that left `cursor`.
+
+    Where the `last` snapshot is that of the same cursor, what was made is known from it and from what happened since; what was wiped is not.
+    """
+    log, graph, moment = instance.event_log, watched.graph, datetime.fromtimestamp(now, UTC)
+    # before all else: of what ends in the meantime it is better to think that it is under way than that it was never begun
+    under_way = instance.get_runs(statuses=OPEN) if watched.asks("execution_in_progress") else []
     newest = log.get_events(limit=1, ascending=False)
     last_id = max([cursor.last_id or 0, *(event.storage_id or 0 for event in newest)])
     updated, observed = _news(watched, _events(instance, cursor.last_id, last_id), cursor.observed)
-    marks = log.get_latest_marks("ASSET_MATERIALIZATION", watched.keys)
-    runs = {update.run_id for of in updated.values() for update in of.values() if update.run_id}
-    made_by: dict[str, frozenset[AssetKey]] = {}
-    if runs and watched.asks("executed_with_root_target"):
-        made_by = {run.run_id: frozenset(run.asset_keys) for run in instance.get_runs(run_ids=runs)}
-    moment = datetime.fromtimestamp(now, UTC)
-    snapshot = {}
-    if watched.asks("execution_in_progress"):
-        under_way = instance.get_runs(statuses=OPEN)
-        snapshot["in_progress"] = _targets(under_way, watched, marks, instance, moment)
+    if last is not None and last.last_id == cursor.last_id:
+        new = {key: {**last.made.get(key, {}), **marks} for key, marks in updated.items() if graph[key].is_executable}
+        made: Marks = {**last.made, **new} if new else last.made
+    else:
+        made = log.get_latest_marks("ASSET_MATERIALIZATION", watched.keys)
+    versions, lost, checks, backfills = None, [], {}, {}
     if watched.asks("execution_failed"):
         lost = instance.get_runs(statuses="FAILURE", limit=_FAILURES)
-        snapshot["failed"] = _targets(lost, watched, marks, instance, moment)
     if watched.asks("backfill_in_progress"):
-        snapshot["in_backfills"] = _in_backfills(watched, marks, instance, moment)
-    checks: dict[AssetCheckKey, bool] = {}
+        backfills = _in_backfills(watched, made, instance, moment)
     if watched.asks("check_passed", "check_failed"):
         found = log.get_latest_check_events(watched.keys)
         checks = {key: check.passed for key, event in found.items() if (check := event.asset_check_evaluation) is not None}
-    versions = None
     if watched.asks("data_version_changed"):
         from warehouse_assets.execution.recorded_versions import latest_versions
 
@@ -134,14 +129,24 @@ def read_snapshot(watched: Watched, instance: Instance, cursor: ConditionCursor,
     return Snapshot(
         now,
         last_id,
-        {key: frozenset(of) for key, of in marks.items()},
+        made,
         updated,
-        made_by,
+        assets_of_runs=_assets_of_runs(watched, instance, updated),
+        in_progress=_targets(under_way, watched, made, instance, moment),
+        in_backfills=backfills,
+        failed=_targets(lost, watched, made, instance, moment),
         checks=checks,
         versions=versions,
         observed=observed,
-        **snapshot,
     )
+
+
+def _assets_of_runs(watched: Watched, instance: Instance, updated: Marks) -> dict[str, frozenset[AssetKey]]:
+    if not updated or not watched.asks("executed_with_root_target"):
+        return {}
+    ids = sorted({mark.run_id for marks in updated.values() for mark in marks.values() if mark.run_id})
+    pages = (instance.get_runs(run_ids=ids[start : start + _RUNS]) for start in range(0, len(ids), _RUNS))
+    return {run.run_id: frozenset(run.asset_keys) for page in pages for run in page}
 
 
 def _events(instance: Instance, after: int | None, last_id: int) -> Iterator[Event]:
@@ -156,9 +161,9 @@ def _events(instance: Instance, after: int | None, last_id: int) -> Iterator[Eve
 
 def _news(
     watched: Watched, events: Iterable[Event], observed: Mapping[AssetKey, Mapping[Partition, str]]
-) -> tuple[dict[AssetKey, dict[Partition, Update]], dict[AssetKey, dict[Partition, str]]]:
+) -> tuple[dict[AssetKey, dict[Partition, Mark]], dict[AssetKey, dict[Partition, str]]]:
     """What was made, and the versions of what something else fills, as last observed."""
-    updated: dict[AssetKey, dict[Partition, Update]] = {}
+    updated: dict[AssetKey, dict[Partition, Mark]] = {}
     seen = {key: dict(versions) for key, versions in observed.items()}
     for event in events:
         key = event.asset_key
@@ -170,14 +175,14 @@ def _news(
             if watched.graph[key].is_executable or version is None or known.get(event.partition) == version:
                 continue
             known[event.partition] = version
-        updated.setdefault(key, {})[event.partition] = Update(event.run_id, event.timestamp)
+        updated.setdefault(key, {})[event.partition] = Mark(event.storage_id or 0, event.run_id, event.timestamp)
     return updated, {key: versions for key, versions in seen.items() if versions}
 
 
 def _targets(
     runs: Iterable[RunRecord],
     watched: Watched,
-    marks: Mapping[AssetKey, Mapping[Partition, Mark]],
+    marks: Marks,
     instance: Instance,
     now: datetime,
 ) -> dict[AssetKey, Subset]:
@@ -212,9 +217,7 @@ def _partitions_of(run: RunRecord, key: AssetKey, graph: AssetGraph, instance: I
     return keys[places[0] : places[1] + 1] if len(places) == 2 else ()
 
 
-def _in_backfills(
-    watched: Watched, marks: Mapping[AssetKey, Mapping[Partition, Mark]], instance: Instance, now: datetime
-) -> dict[AssetKey, Subset]:
+def _in_backfills(watched: Watched, marks: Marks, instance: Instance, now: datetime) -> dict[AssetKey, Subset]:
     """What backfills are to make and have not made yet; those of other code locations have assets that are not there."""
     active = instance.event_log.get_backfills(statuses=ACTIVE)
     links = PartitionLinks(watched.graph, instance, now)

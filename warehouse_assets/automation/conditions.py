@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.automation.condition_cursor import ConditionCursor, Subset
 from warehouse_assets.automation.condition_evaluation import Evaluation, evaluate_conditions
-from warehouse_assets.automation.condition_record import Watched, read_snapshot
+from warehouse_assets.automation.condition_record import Snapshot, Watched, read_snapshot
 from warehouse_assets.automation.submission import run_for
 from warehouse_assets.automation_records import InstigatorState, Tick
 from warehouse_assets.definitions.automation_sensor import DEFAULT_AUTOMATION_SENSOR, AutomationConditionSensorDefinition
@@ -24,7 +24,17 @@ if TYPE_CHECKING:
     from warehouse_assets.graph.asset_graph import AssetGraph
     from warehouse_assets.instance import Instance
 
-__all__ = ["SENSOR_TAG", "ConditionDuty", "ConditionSensor", "condition_sensors", "runs_wanted", "sensor_of"]
+__all__ = [
+    "SENSOR_TAG",
+    "ConditionDuty",
+    "ConditionSensor",
+    "condition_sensors",
+    "declared_sensors",
+    "runs_wanted",
+    "sensor_of",
+]
+
+_READ_AGAIN = 300.0  # seconds, after which what was made is read anew: what is wiped leaves no event
 
 SENSOR_TAG = "warehouse_assets/sensor_name"
 
@@ -48,7 +58,8 @@ class ConditionSensor:
         self.keys = frozenset(keys)
         self._definitions, self._location, self._instance = definitions, location, instance
         self._kept: tuple[int, ConditionCursor] | None = None
-        self._next = float("-inf")
+        self._next = self._read_until = float("-inf")
+        self._last: Snapshot | None = None
 
     @cached_property
     def watched(self) -> Watched:
@@ -99,7 +110,11 @@ class ConditionSensor:
     def evaluate(self, now: float, state: InstigatorState | None = None, *, explain: Collection[AssetKey] = ()) -> Evaluation:
         """What the conditions ask for now; nothing is stored."""
         cursor = self._cursor(state or self.state)
-        snapshot = read_snapshot(self.watched, self._instance, cursor, now)
+        known = self._last if self._read_until > now else None
+        snapshot = read_snapshot(self.watched, self._instance, cursor, now, known)
+        if known is None:
+            self._read_until = now + _READ_AGAIN
+        self._last = snapshot
         return evaluate_conditions(self.watched, snapshot, cursor, store=self._instance, explain=explain)
 
     def _cursor(self, state: InstigatorState) -> ConditionCursor:
@@ -156,8 +171,8 @@ def runs_wanted(graph: AssetGraph, requested: Mapping[AssetKey, Subset]) -> Iter
     return [(tuple(keys), partition) for (_, partition), keys in runs.items()]
 
 
-def condition_sensors(definitions: Definitions, location: CodeLocation, instance: Instance) -> list[ConditionSensor]:
-    """The sensors of a code location that evaluate conditions: those declared, and one by default for what these are not for."""
+def declared_sensors(definitions: Definitions) -> list[tuple[AutomationConditionSensorDefinition, set[AssetKey]]]:
+    """The sensors of a code location that evaluate conditions, with their assets: those declared, and one by default for what is left."""
     from warehouse_assets.graph.selection import AssetSelection
 
     graph = definitions.graph
@@ -167,11 +182,15 @@ def condition_sensors(definitions: Definitions, location: CodeLocation, instance
         if isinstance(one, AutomationConditionSensorDefinition):
             keys = left & AssetSelection.of(one.selection).resolve(graph)
             left -= keys
-            found.append(ConditionSensor(one, definitions, location, instance, keys))
+            found.append((one, keys))
     if left:
-        default = AutomationConditionSensorDefinition(DEFAULT_AUTOMATION_SENSOR)
-        found.append(ConditionSensor(default, definitions, location, instance, left))
+        found.append((AutomationConditionSensorDefinition(DEFAULT_AUTOMATION_SENSOR), left))
     return found
+
+
+def condition_sensors(definitions: Definitions, location: CodeLocation, instance: Instance) -> list[ConditionSensor]:
+    """The same, that can be evaluated."""
+    return [ConditionSensor(one, definitions, location, instance, keys) for one, keys in declared_sensors(definitions)]
 
 
 class ConditionDuty:

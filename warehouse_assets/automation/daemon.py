@@ -129,18 +129,25 @@ def duties_of(
     settings: Mapping[str, Any] | None = None,
     *,
     say: Callable[[str], None] = logger.info,
-    only: Iterable[str] | None = None,
 ) -> tuple[dict[str, Duty], Sequence[Callable[[], Any]]]:
-    """All duties of a daemon by name, or `only` some, and what to call when it ends."""
+    """All duties of a daemon by name, and what to call when it ends; `settings` are those of `[tool.warehouse_assets]`."""
     from warehouse_assets.automation.backfill_runs import BackfillDuty
+    from warehouse_assets.automation.conditions import ConditionDuty, ConditionSensor, condition_sensors
     from warehouse_assets.automation.evaluators import Evaluators
     from warehouse_assets.automation.instigators import InstigatorDuty, instigators_of
     from warehouse_assets.automation.monitoring import RunMonitoring
     from warehouse_assets.automation.processes import RunProcesses
     from warehouse_assets.automation.queue import QueueSettings, RunQueue
 
-    evaluators = Evaluators(instance)
-    processes = RunProcesses(instance)
+    evaluators, processes = Evaluators(instance), RunProcesses(instance)
+    sensors: dict[Any, list[ConditionSensor]] = {}  # which remember what they evaluated, for as long as the code is the same
+
+    def conditions() -> Iterable[ConditionSensor]:
+        for location, definitions in locations.loaded():
+            if definitions not in sensors:
+                sensors[definitions] = condition_sensors(definitions, location, instance)
+            yield from sensors[definitions]
+
     instigators = InstigatorDuty(
         instance,
         lambda: [one for found in locations.loaded() for one in instigators_of(found[1], found[0])],
@@ -149,9 +156,9 @@ def duties_of(
     )
     duties: dict[str, Duty] = {
         "schedules and sensors": instigators,
+        "automation conditions": ConditionDuty(conditions),
         "backfills": BackfillDuty(instance, locations),
-        "queue": RunQueue(instance, processes, QueueSettings.of(dict((settings or {}).get("queue", {})))),
+        "the queue": RunQueue(instance, processes, QueueSettings.of((settings or {}).get("queue", {}))),
         "monitoring": RunMonitoring(instance, processes),
     }
-    wanted = duties if only is None else {name: duties[name] for name in only}
-    return dict(wanted), (instigators.close, evaluators.close, processes.close)
+    return duties, (instigators.close, evaluators.close, processes.close)

@@ -9,9 +9,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
+from warehouse_assets.automation.conditions import declared_sensors
 from warehouse_assets.automation.evaluation import TickAnswer, TickRequest, origin_of
 from warehouse_assets.automation.schedules import due_ticks
 from warehouse_assets.automation_records import InstigatorKind, InstigatorState, Tick, TickStatus
+from warehouse_assets.definitions.automation_sensor import AutomationConditionSensorDefinition
 from warehouse_assets.definitions.schedule import ScheduleDefinition
 from warehouse_assets.definitions.sensor import SensorDefinition
 from warehouse_assets.events import CodeLocation, error_line
@@ -36,7 +38,9 @@ class Instigator:
 
     @property
     def kind(self) -> InstigatorKind:
-        """What it is."""
+        """What it is: "automation" where it evaluates automation conditions."""
+        if isinstance(self.declared, AutomationConditionSensorDefinition):
+            return "automation"
         return "schedule" if isinstance(self.declared, ScheduleDefinition) else "sensor"
 
     @property
@@ -51,9 +55,11 @@ class Instigator:
 
 
 def instigators_of(definitions: Definitions, location: CodeLocation) -> Iterator[Instigator]:
-    """The schedules of a code location, and the sensors that have a function."""
+    """The schedules and sensors of a code location, and what evaluates its automation conditions."""
     yield from (Instigator(one, location) for one in definitions.schedules)
-    yield from (Instigator(one, location) for one in definitions.sensors if one.function is not None)
+    sensors = (one for one in definitions.sensors if not isinstance(one, AutomationConditionSensorDefinition))
+    yield from (Instigator(one, location) for one in sensors)
+    yield from (Instigator(one, location) for one, _ in declared_sensors(definitions))
 
 
 def started(instance: Instance, instigator: Instigator, now: float) -> bool:
@@ -103,7 +109,7 @@ class InstigatorDuty:
         self._under_way = {origin: future for origin, future in self._under_way.items() if not future.done()}
         states = {state.origin: state for state in self._instance.event_log.get_instigators()}
         for one in self._instigators():
-            if one.origin in self._under_way:
+            if one.kind == "automation" or one.origin in self._under_way:
                 continue
             state = states.get(one.origin) or one.state(self._instance)
             if state.status == "RUNNING" and self._is_due(one, state, now):

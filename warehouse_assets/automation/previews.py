@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from warehouse_assets.code_location.definitions import Definitions
     from warehouse_assets.events import CodeLocation
     from warehouse_assets.instance import Instance
+
+KINDS: Mapping[str, tuple[InstigatorKind, ...]] = {"schedule": ("schedule",), "sensor": ("sensor", "automation")}
 
 __all__ = ["InstigatorView", "next_times", "view_of", "views", "wanted"]
 
@@ -39,7 +41,7 @@ class InstigatorView:
 
 def wanted(definitions: Definitions, location: CodeLocation, kind: InstigatorKind, name: str) -> Instigator:
     """The schedule or sensor of this name; InvalidSelectionError where there is none."""
-    found = {one.declared.name: one for one in instigators_of(definitions, location) if one.kind == kind}
+    found = {one.declared.name: one for one in instigators_of(definitions, location) if one.kind in KINDS[kind]}
     if name not in found:
         hint = close_matches(name, list(found)) or f"There are {', '.join(map(repr, sorted(found))) or 'none'}."
         raise InvalidSelectionError(f"there is no {kind} {name!r}", hint=hint)
@@ -50,7 +52,7 @@ def views(
     definitions: Definitions, location: CodeLocation, kind: InstigatorKind, instance: Instance, now: float
 ) -> list[InstigatorView]:
     """All schedules or all sensors of a code location, by name."""
-    found = (one for one in instigators_of(definitions, location) if one.kind == kind)
+    found = (one for one in instigators_of(definitions, location) if one.kind in KINDS[kind])
     return [view_of(one, instance, now) for one in sorted(found, key=lambda one: one.declared.name)]
 
 

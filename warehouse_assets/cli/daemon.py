@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -39,6 +40,7 @@ def daemon(modules: Sequence[str], interval: float, verbose: bool) -> None:
     """
     from warehouse_assets.automation.daemon import Daemon, duties_of
     from warehouse_assets.automation.locations import Locations, location_of
+    from warehouse_assets.automation.settings import project_settings
     from warehouse_assets.cli.options import open_instance
 
     if verbose:
@@ -47,7 +49,7 @@ def daemon(modules: Sequence[str], interval: float, verbose: bool) -> None:
         logging.basicConfig(level=logging.DEBUG)
     locations = Locations([location_of(module) for module in modules], say=say)
     with open_instance(create=True) as instance:
-        duties, closing = duties_of(instance, locations, say=say)
+        duties, closing = duties_of(instance, locations, project_settings(Path.cwd()), say=say)
         with Daemon(instance, duties, interval=interval, say=say).on_close(*closing) as working:
             _listen(working, locations)
             for location, definitions in locations.loaded():

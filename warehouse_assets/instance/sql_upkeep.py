@@ -54,11 +54,10 @@ class SQLUpkeep(SQLAutomation):
         old_runs = _runs_that_ended(before)
         pruned = Pruned()
         keeping: set[str] = set()
-        for start, deletable in self._windows(before, old_runs):
-            in_window = events.c.id.between(start, start + _AT_ONCE - 1)
+        for window, old in self._windows(before, old_runs):
             if dry_run:
-                keeping.update(row[0] for row in self._read(sa.select(events.c.run_id).distinct().where(in_window, ~deletable)))
-            pruned = replace(pruned, events=pruned.events + self._delete(events, in_window & deletable, dry_run=dry_run))
+                keeping.update(row[0] for row in self._read(sa.select(events.c.run_id).distinct().where(window, ~old)))
+            pruned = replace(pruned, events=pruned.events + self._delete(events, window & old, dry_run=dry_run))
         pruned = replace(
             pruned,
             runs=self._prune_runs(old_runs, keeping, dry_run=dry_run),
@@ -73,18 +72,20 @@ class SQLUpkeep(SQLAutomation):
                 _logger.warning("%s", error)
         return pruned
 
-    def _windows(self, before: float, old_runs: sa.ColumnElement[bool]) -> Iterator[tuple[int, sa.ColumnElement[bool]]]:
-        """The id that each so many events begin with, and which of them can go."""
+    def _windows(
+        self, before: float, old_runs: sa.ColumnElement[bool]
+    ) -> Iterator[tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]]:
+        """So many events each, and which of them can go."""
         ((first, last),) = self._read(sa.select(sa.func.min(events.c.id), sa.func.max(events.c.id)))
         if first is None:
             return
         whole = self._latest_of_the_whole()
         young = sa.exists().where(runs.c.run_id == events.c.run_id, ~old_runs)
         for start in range(first, last + 1, _AT_ONCE):
-            within = range(start, start + _AT_ONCE)
-            marked = sa.select(latest.c.event_id).where(latest.c.event_id.between(within[0], within[-1]))
-            old = (events.c.timestamp < before) & ~young & events.c.id.not_in(marked)
-            yield start, old & events.c.id.not_in([i for i in whole if i in within])
+            end = start + _AT_ONCE - 1
+            marked = sa.select(latest.c.event_id).where(latest.c.event_id.between(start, end))
+            kept = events.c.id.in_(marked) | events.c.id.in_([i for i in whole if start <= i <= end])
+            yield events.c.id.between(start, end), (events.c.timestamp < before) & ~young & ~kept
 
     def _latest_of_the_whole(self) -> list[int]:
         """The events that say of a partitioned asset what holds for all its partitions, and were not followed by another."""
