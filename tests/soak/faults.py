@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from warehouse_assets import Instance
 from warehouse_assets.automation.reruns import ROOT_RUN_TAG
@@ -22,8 +23,14 @@ def faults_of(instance: Instance, witness: Iterable[str]) -> list[str]:
     chains: dict[str, list[RunRecord]] = defaultdict(list)
     for run in runs[::-1]:
         chains[run.tags.get(ROOT_RUN_TAG, run.run_id)].append(run)
-    found = [f"the record has events of run {run_id}, which it does not have" for run_id in events.keys() - {r.run_id for r in runs}]
-    found += [f"{line.split()[1]} was made {times} times in run {line.split()[0]}" for line, times in Counter(witness).items() if times > 1]
+    found = [
+        f"the record has events of run {run_id}, which it does not have" for run_id in events.keys() - {r.run_id for r in runs}
+    ]
+    found += [
+        f"{line.split()[1]} was made {times} times in run {line.split()[0]}"
+        for line, times in Counter(witness).items()
+        if times > 1
+    ]
     for run in runs:
         found += (f"run {run.run_id}: {fault}" for fault in _of_run(run, events[run.run_id]))
     for chain in chains.values():
@@ -44,11 +51,13 @@ def _of_run(run: RunRecord, events: Sequence[Event]) -> Iterator[str]:
     if len(ends) != 1:
         yield f"has the ends {ends}"
     elif kinds[-1] != ends[0]:
-        yield f"goes on after its end: {kinds[kinds.index(ends[0]) + 1:]}"
+        yield f"goes on after its end: {kinds[kinds.index(ends[0]) + 1 :]}"
     elif ENDS[ends[0]] != run.status:
         yield f"is {run.status}, and its events end with {ends[0]}"
     steps = Counter((event.event_type, event.step_key) for event in events if event.step_key is not None)
-    yield from (f"has {times} {kind} of {step}" for (kind, step), times in steps.items() if kind.startswith("STEP_") and times > 1)
+    yield from (
+        f"has {times} {kind} of {step}" for (kind, step), times in steps.items() if kind.startswith("STEP_") and times > 1
+    )
 
 
 def _of_chain(chain: Sequence[RunRecord], events: Mapping[str, Sequence[Event]]) -> Iterator[str]:
@@ -67,13 +76,15 @@ def _of_ticks(instance: Instance, asked: Sequence[RunRecord]) -> Iterator[str]:
     of_ticks = Counter(run_id for tick in ticks for run_id in tick.run_ids)
     yield from (f"run {run_id} is of {times} ticks" for run_id, times in of_ticks.items() if times > 1)
     yield from (f"run {run.run_id} ({run.run_key}) is of no tick" for run in asked if run.run_id not in of_ticks)
-    yield from (f"tick {tick.tick_id} asked for a run that is lost" for tick in ticks if set(tick.run_ids) - {r.run_id for r in asked})
+    yield from (
+        f"tick {tick.tick_id} asked for a run that is lost" for tick in ticks if set(tick.run_ids) - {r.run_id for r in asked}
+    )
     keys = [(run.run_key or "").split(":") for run in asked]
     numbers = sorted(int(key[-1]) for key in keys if key[1:2] == ["arrivals"])
     if numbers != list(range(1, len(numbers) + 1)):
         yield f"the sensor asked for {numbers}"
     minutes = sorted(int(key[-1]) for key in keys if key[1:2] == ["every_minute"])
-    if any(after - before != 60 for before, after in zip(minutes, minutes[1:], strict=False)):
+    if any(after - before != 60 for before, after in pairwise(minutes)):
         yield f"the schedule ran at {minutes}"
     cursor = instance.event_log.get_instigator("shop:arrivals")
     if cursor is not None and numbers and cursor.cursor != str(len(numbers) - 1):
