@@ -112,7 +112,7 @@ def test_checks_of_tables_that_are_not_there_fail(wa: Wa, checked: Path) -> None
 
 
 def test_the_traceback_of_a_check_is_shown_when_asked_for(wa: Wa, checked: Path) -> None:
-    assert "Traceback" in wa("check", "report", "-m", "checked", "--verbose").out
+    assert "Traceback" in wa("check", "report", "-m", "checked", "--verbose").err
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ def test_verbose_gives_the_traceback(wa: Wa) -> None:
             ["-m", "shop", "-c", '{"ops": {"staging/orders": {"config": {"row": 1}}}}'],
             "Error: the run configuration does not fit: asset 'staging/orders': unknown field 'row' (did you mean 'rows'?)",
         ),
-        ([], "Error: Missing option '-m' / '--module'"),
+        ([], "Error: No module is given. Give it with -m, or write module = "),
     ],
 )
 def test_a_mistake_is_one_clear_line(wa: Wa, args: list[str], line: str) -> None:

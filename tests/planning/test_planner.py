@@ -80,7 +80,7 @@ def test_what_waits_for_others_is_told(duckdb_store: Any, instance: Instance) ->
     shop(mart, store=duckdb_store).materialize(instance=instance)
     plan = shop(mart, orders=f"{ORDERS} limit 2", store=duckdb_store).plan("marts/per_customer", instance=instance)
 
-    assert str(plan) == "Nothing to do: the asset is fresh, or waits for what is not selected"
+    assert str(plan) == "Nothing to do: the asset waits for what is upstream and not selected"
 
 
 def test_a_renamed_column_breaks_all_that_asks_for_it(any_store: Any, instance: Instance) -> None:

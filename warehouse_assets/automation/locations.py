@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from warehouse_assets.code_location.workspace_file import location_of
 from warehouse_assets.errors import InvalidDefinitionError
 from warehouse_assets.events import CodeLocation, ErrorInfo, error_line
 
@@ -16,17 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["Locations", "location_of"]
 
 logger = logging.getLogger(__name__)
-
-
-def location_of(module: str, folder: Path | None = None) -> CodeLocation:
-    """The code location of a module or file, as seen from a folder (the current one unless given), called by its name.
-
-    >>> location_of("my_shop/assets.py", Path("/srv")).name
-    'assets'
-    """
-    folder = (folder or Path.cwd()).absolute()
-    name = Path(module).stem if module.endswith(".py") else module.rpartition(".")[2]
-    return CodeLocation(name, module, str(folder))
 
 
 class Locations:

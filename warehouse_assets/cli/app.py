@@ -7,6 +7,7 @@ declaration), 130 stopped by Ctrl-C.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -31,6 +32,8 @@ from warehouse_assets.errors import (
 
 __all__ = ["app", "fail"]
 
+COMPLETING = "_WA_COMPLETE"  # what a shell sets that asks for completions
+
 _COMMANDS = {
     "automation": (
         "warehouse_assets.cli.automation",
@@ -40,7 +43,14 @@ _COMMANDS = {
     "backfill": ("warehouse_assets.cli.backfill", "backfill", "Make many partitions, in runs of their own."),
     "check": ("warehouse_assets.cli.check", "check", "Evaluate the checks of stored tables."),
     "daemon": ("warehouse_assets.cli.daemon", "daemon", "Evaluate schedules and sensors, and run what they ask for."),
+    "completion": (
+        "warehouse_assets.cli.completion",
+        "completion",
+        "Print what makes a shell complete commands, keys and jobs.",
+    ),
+    "init": ("warehouse_assets.cli.init", "init", "Begin a project that runs."),
     "instance": ("warehouse_assets.cli.instance", "instance", "Show and tend the record of runs."),
+    "io-managers": ("warehouse_assets.cli.io_managers", "io_managers", "List the I/O managers, and what to install for them."),
     "lineage": ("warehouse_assets.cli.lineage", "lineage", "Show what a table or a column is made from, and what from it."),
     "list": ("warehouse_assets.cli.listing", "list_assets", "List the assets and sources of a module."),
     "materialize": ("warehouse_assets.cli.materialize", "materialize", "Make assets, in the order of their dependencies."),
@@ -54,6 +64,7 @@ _COMMANDS = {
     "status": ("warehouse_assets.cli.status", "status", "Say what is missing, stale or fresh, and why."),
     "test": ("warehouse_assets.cli.test", "test", "Run the tests beside SQL files, in memory."),
     "versions": ("warehouse_assets.cli.versions", "versions", "Show the versions of a table that its store keeps."),
+    "wipe": ("warehouse_assets.cli.wipe", "wipe", "Forget what was recorded of assets, and drop their tables if asked."),
 }
 
 _MISTAKES = (
@@ -79,6 +90,10 @@ class _App(click.Group):
             return None
         module, name, _ = _COMMANDS[cmd_name]
         command: click.Command = getattr(importlib.import_module(module), name)
+        if COMPLETING in os.environ:
+            from warehouse_assets.cli.completion import taught
+
+            return taught(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -96,7 +111,7 @@ class _App(click.Group):
         given = list(args) if args is not None else sys.argv[1:]
         verbose = "--verbose" in given or "-v" in given
         try:
-            code = self.main(given, prog_name="wa", standalone_mode=False)
+            code = self.main(given, prog_name="wa", complete_var=COMPLETING, standalone_mode=False)
         except click.exceptions.NoArgsIsHelpError as error:
             click.echo(error.ctx.get_help() if error.ctx is not None else "")
             sys.exit(0)
@@ -136,8 +151,6 @@ def _say(text: str) -> None:
 
 def _leave_closed_pipe() -> NoReturn:
     """What reads our output has gone, as `head` does: no reason for a traceback when Python flushes at exit."""
-    import os
-
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(0)
 

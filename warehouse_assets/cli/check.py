@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from warehouse_assets.cli.app import relative_paths
+from warehouse_assets.cli.failures import failure_line, say_failures
 from warehouse_assets.cli.format import console, new_table
 from warehouse_assets.cli.options import json_option, load, module_option, open_instance, verbose_option
 from warehouse_assets.errors import InvalidSelectionError
@@ -48,10 +49,15 @@ def check(selection: str | None, module: str, threads: int | None, as_json: bool
         result = definitions.materialize(CheckKeys(tuple(chosen)), instance=instance, executor=executor, raise_on_error=False)
     evaluations = sorted(result.get_asset_check_evaluations(), key=lambda one: one.asset_check_key)
     failed = any(evaluation.failed for evaluation in evaluations) or not result.success
+    evaluated = {evaluation.asset_check_key.to_escaped_string() for evaluation in evaluations}
+    crashed = {name: error for name, error in result.failures.items() if name not in evaluated}
     if as_json:
-        click.echo(json.dumps([_as_json(evaluation) for evaluation in evaluations], indent=2, ensure_ascii=False))
+        rows = [*map(_as_json, evaluations), *(_error_as_json(*failure) for failure in crashed.items())]
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
     else:
-        _print(result, evaluations, verbose=verbose)
+        _print(result, evaluations, len(crashed))
+        if told := result.failures if verbose else crashed:
+            say_failures(told, verbose=verbose)
     return 1 if failed else 0
 
 
@@ -80,7 +86,13 @@ def _as_json(evaluation: AssetCheckEvaluation) -> dict[str, Any]:
     }
 
 
-def _print(result: RunResult, evaluations: Iterable[AssetCheckEvaluation], *, verbose: bool) -> None:
+def _error_as_json(name: str, error: BaseException) -> dict[str, Any]:
+    """A check, or several of one function, that could not be evaluated."""
+    asset, _, check = name.rpartition(":")
+    return {"asset": asset, "check": check, "partition": None, "result": "error", "description": failure_line(error)}
+
+
+def _print(result: RunResult, evaluations: Iterable[AssetCheckEvaluation], crashed: int) -> None:
     from rich.text import Text
 
     table = new_table("asset", "check", "", "found")
@@ -93,11 +105,8 @@ def _print(result: RunResult, evaluations: Iterable[AssetCheckEvaluation], *, ve
         table.add_row(name, check_name, Text(verdict, style=STYLES[verdict]), check_note(evaluation))
     out = console()
     out.print(table)
-    summary = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count) or "none evaluated"
+    parts = [f"{count} {verdict}" for verdict, count in counts.items() if count]
+    parts += [f"{crashed} not evaluated"] * bool(crashed)
+    total = sum(counts.values()) + crashed
     style = "bold red" if counts["failed"] or not result.success else "bold green"
-    out.print(f"\n{sum(counts.values())} checks: {summary} (run {result.run_id})", style=style)
-    if verbose:
-        import traceback
-
-        for name, error in result.failures.items():
-            out.print(f"\n{name}:\n{''.join(traceback.format_exception(error)).rstrip()}", soft_wrap=True)
+    out.print(f"\n{total} {'check' if total == 1 else 'checks'}: {', '.join(parts)} (run {result.run_id})", style=style)

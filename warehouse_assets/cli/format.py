@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.quantities import byte_text, count_text, seconds_text
 
@@ -29,13 +29,16 @@ def ago(timestamp: float, now: float | None = None) -> str:
 
 
 def console(*, stderr: bool = False) -> Console:
-    """The console: colours only on terminals, and none with NO_COLOR. A pipe gets lines of any length."""
+    """The console: colours only on terminals and with FORCE_COLOR, and none with NO_COLOR. A pipe gets lines of any length."""
     from rich.console import Console
 
-    made = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
-    if not made.is_terminal:
-        made = Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=10_000, no_color=True)
-    return made
+    options: dict[str, Any] = {"stderr": stderr, "highlight": False, "markup": False, "emoji": False}
+    made = Console(**options)
+    if made.file.isatty():
+        return made
+    if made.is_terminal:  # so FORCE_COLOR says; but nothing there moves a cursor
+        return Console(**options, width=10_000, force_interactive=False)
+    return Console(**options, width=10_000, no_color=True)
 
 
 def new_table(*columns: str, numeric: tuple[str, ...] = ()) -> Table:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from warehouse_assets.cli.options import find_key, load, module_option, open_instance, verbose_option
+from warehouse_assets.cli.options import find_key, json_option, load, module_option, open_instance, verbose_option
 
 if TYPE_CHECKING:
     from warehouse_assets.code_location.definitions import Definitions
@@ -28,9 +28,18 @@ _SIGNS = {"direct": "", "table": "", "rows": "chooses rows", "unknown": "not kno
 @click.option("--depth", type=click.IntRange(min=1), help="At most this many tables away.")
 @click.option("--rows", is_flag=True, help="Columns that decide which rows a table has, too.")
 @click.option("--format", "form", type=click.Choice(["text", "mermaid", "json"]), default="text", help="How to write it.")
+@json_option
 @verbose_option
 def lineage(
-    name: str, module: str, upstream: bool, downstream: bool, depth: int | None, rows: bool, form: str, verbose: bool
+    name: str,
+    module: str,
+    upstream: bool,
+    downstream: bool,
+    depth: int | None,
+    rows: bool,
+    form: str,
+    as_json: bool,
+    verbose: bool,
 ) -> None:
     """Show what a table of MODULE, or one of its columns, is made from, and what is made from it."""
     definitions = load(module, verbose=verbose)
@@ -47,7 +56,7 @@ def lineage(
                 definitions.column_lineage(key, column, direction=direction, depth=depth, rows=rows, instance=instance)
                 for direction in directions
             ]
-    click.echo({"text": _as_text, "mermaid": _as_mermaid, "json": _as_json}[form](traces))
+    click.echo({"text": _as_text, "mermaid": _as_mermaid, "json": _as_json}["json" if as_json else form](traces))
 
 
 def _named(definitions: Definitions, name: str) -> tuple[AssetKey, str | None]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import traceback
 from collections.abc import Collection
 from functools import partial
 from pathlib import Path
@@ -12,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from warehouse_assets.cli.app import relative_paths
+from warehouse_assets.cli.failures import say_failures
 from warehouse_assets.cli.format import console
-from warehouse_assets.cli.options import load, module_option, open_instance, verbose_option
-from warehouse_assets.cli.partitions import chosen_partitions, partition_options
+from warehouse_assets.cli.options import load, module_option, open_instance, tag_option, verbose_option
+from warehouse_assets.cli.partitions import all_at_once, chosen_partitions, partition_options
 from warehouse_assets.cli.progress import RunDisplay
 from warehouse_assets.errors import InvalidConfigError
 from warehouse_assets.events import CodeLocation
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from warehouse_assets.code_location.definitions import Definitions
-    from warehouse_assets.execution.run import RunResult
     from warehouse_assets.keys import AssetKey
 
 __all__ = ["materialize", "read_config"]
@@ -38,6 +36,7 @@ __all__ = ["materialize", "read_config"]
 @click.option("-j", "--job", "job_name", metavar="NAME", help="The assets of this job, run with its configuration and tags.")
 @partition_options
 @click.option("-c", "--config", metavar="JSON|FILE", help="Run configuration: JSON, or a .json or .toml file with it.")
+@tag_option("A tag of the run; may be given several times.")
 @click.option("--stale", "only_stale", is_flag=True, help="Only what is missing, or whose code or inputs changed since.")
 @click.option("--threads", type=click.IntRange(min=1), help="How many assets at once; the number of cores unless given.")
 @verbose_option
@@ -48,6 +47,7 @@ def materialize(
     partition: str | None,
     partition_range: str | None,
     config: str | None,
+    tags: dict[str, str],
     only_stale: bool,
     threads: int | None,
     verbose: bool,
@@ -65,6 +65,8 @@ def materialize(
     selected = job.select(selection) if job is not None else select_executable(definitions.graph, selection)
     checks = job.select_checks(selection) if job is not None else select_checks(definitions.graph, selection)
     partitions = chosen_partitions(partition, partition_range)
+    if partition is None and partition_range is None:
+        partitions |= all_at_once(definitions.graph, selected)
     if only_stale:
         if not (selected := _to_refresh(definitions, selected, partitions)):
             return 0
@@ -89,6 +91,7 @@ def materialize(
             result = execute(
                 instance=instance,
                 run_config=read_config(config),
+                tags=tags,
                 **partitions,
                 raise_on_error=False,
                 executor=executor,
@@ -103,7 +106,7 @@ def materialize(
             return 130
     display.summary(result.run_id, "Success" if result.success else "Failure")
     if not result.success:
-        _say_failures(result, verbose=verbose)
+        say_failures(result.failures, verbose=verbose)
     return 0 if result.success else 1
 
 
@@ -175,27 +178,3 @@ def _say_canceled(out: Console, display: RunDisplay) -> None:
     out.print(f"\nCanceled: {len(done)} of {display.steps} assets made", style="bold yellow")
     if done:
         out.print("  " + ", ".join(done), soft_wrap=True)
-
-
-def _say_failures(result: RunResult, *, verbose: bool) -> None:
-    out = console(stderr=True)
-    for name, error in result.failures.items():
-        if verbose:
-            out.print(f"\n{name}:", style="bold red")
-            out.print("".join(traceback.format_exception(error)).rstrip(), soft_wrap=True)
-        else:
-            where = _users_frame(error)
-            out.print(f"\nError: {name} failed: {type(error).__name__}: {relative_paths(str(error))}{where}", soft_wrap=True)
-    if not verbose:
-        out.print("Run again with --verbose for the traceback.")
-
-
-def _users_frame(error: BaseException) -> str:
-    """The last place in a person's own code that an error passed through."""
-    ours = Path(__file__).parents[1], Path(__file__).parents[2] / "io_managers"
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not any(folder in Path(frame.filename).parents for folder in ours) and "site-packages" not in frame.filename
-    ]
-    return f" ({relative_paths(frames[-1].filename)}:{frames[-1].lineno})" if frames else ""

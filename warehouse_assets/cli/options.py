@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,22 +14,64 @@ from warehouse_assets.errors import InvalidDefinitionError, WarehouseAssetsError
 
 if TYPE_CHECKING:
     from warehouse_assets.code_location.definitions import Definitions
+    from warehouse_assets.events import CodeLocation
     from warehouse_assets.instance import Instance
     from warehouse_assets.keys import AssetKey
 
-__all__ = ["find_key", "json_option", "load", "module_option", "open_instance", "verbose_option"]
+__all__ = [
+    "find_key",
+    "json_option",
+    "load",
+    "module_option",
+    "open_instance",
+    "project_locations",
+    "tag_option",
+    "the_location",
+    "verbose_option",
+]
 
 
 def module_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`-m MODULE`: where the assets are declared."""
+    """`-m MODULE`: where the assets are declared; where it is not given, the project in the current folder, or above it, says so."""
     return click.option(
         "-m",
         "--module",
         "module",
         metavar="MODULE",
-        required=True,
-        help="Module (my.assets) or file (assets.py) with a Definitions, or with assets at its top level.",
+        callback=_module_or_project,
+        help="Module (my.assets) or file (assets.py) with a Definitions, or with assets at its top level; that of the project unless given.",
     )(command)
+
+
+def _module_or_project(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """The module that is given, or that of the project, in whose folder the command then goes on."""
+    if value is not None or ctx.resilient_parsing:
+        return value
+    import os
+
+    location = the_location(project_locations())
+    os.chdir(location.working_directory)
+    return location.module
+
+
+def project_locations() -> Sequence[CodeLocation]:
+    """The code locations of the project that the current folder is in."""
+    from warehouse_assets.code_location.workspace_file import find_project
+
+    project = find_project(Path.cwd())
+    if project is None:
+        raise click.UsageError(
+            'No module is given. Give it with -m, or write module = "…" under [tool.warehouse_assets] in pyproject.toml.'
+        )
+    return project.locations
+
+
+def the_location(locations: Sequence[CodeLocation]) -> CodeLocation:
+    """The only one of some code locations, for what is done in one of them."""
+    if len(locations) > 1:
+        names = ", ".join(location.name for location in locations)
+        raise click.UsageError(f"The workspace has several locations: {names}. Give the module of one with -m, in its folder.")
+    return locations[0]
 
 
 def verbose_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -40,6 +82,18 @@ def verbose_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--json`: for programs that read the output."""
     return click.option("--json", "as_json", is_flag=True, help="Write JSON.")(command)
+
+
+def tag_option(help_text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """`--tag NAME=VALUE`, several times."""
+    return click.option("--tag", "tags", metavar="NAME=VALUE", multiple=True, callback=_read_tags, help=help_text)
+
+
+def _read_tags(ctx: click.Context, param: click.Parameter, given: Sequence[str]) -> dict[str, str]:
+    for text in given:
+        if "=" not in text:
+            raise click.BadParameter(f"{text!r} is no NAME=VALUE.", ctx, param)
+    return dict(text.split("=", 1) for text in given)
 
 
 def load(module: str, *, verbose: bool) -> Definitions:

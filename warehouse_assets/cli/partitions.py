@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,10 +10,11 @@ import click
 from warehouse_assets.cli.format import count_text
 
 if TYPE_CHECKING:
-    from warehouse_assets.graph.asset_graph import AssetNode
+    from warehouse_assets.graph.asset_graph import AssetGraph, AssetNode
     from warehouse_assets.instance import Instance
+    from warehouse_assets.keys import AssetKey
 
-__all__ = ["chosen_partitions", "partition_facts", "partition_options", "partition_text"]
+__all__ = ["all_at_once", "chosen_partitions", "partition_facts", "partition_options", "partition_text"]
 
 _JOINT = "..."
 
@@ -42,6 +43,21 @@ def chosen_partitions(partition: str | None, partition_range: str | None) -> dic
             f"--partition-range is {partition_range!r}. Write START{_JOINT}END, such as 2024-01-01{_JOINT}2024-01-31."
         )
     return {"partition_key": None, "partition_key_range": PartitionKeyRange(start, end)}
+
+
+def all_at_once(graph: AssetGraph, selected: Collection[AssetKey]) -> dict[str, Any]:
+    """All partitions, where none are given and all that is partitioned says that it makes any number at once: `BackfillPolicy.single_run()`."""
+    from warehouse_assets.execution.partitions import ProjectRecord
+    from warehouse_assets.partitions.definition import PartitionKeyRange
+
+    definitions = [graph[key].definition for key in selected if graph[key].spec.partitions_def is not None]
+    policies = [definition.backfill_policy if definition is not None else None for definition in definitions]
+    if not policies or any(policy is None or policy.max_partitions_per_run is not None for policy in policies):
+        return {}
+    record = ProjectRecord()
+    first = definitions[0].partitions_def if definitions[0] is not None else None
+    keys = first.get_partition_keys(None, record) if first is not None else ()
+    return {"partition_key_range": PartitionKeyRange(keys[0], keys[-1]), "partition_key": None} if keys else {}
 
 
 def partition_facts(node: AssetNode, instance: Instance) -> dict[str, Any] | None:

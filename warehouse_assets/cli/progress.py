@@ -67,7 +67,7 @@ class RunDisplay:
         self._live: Live | None = None
 
     def __enter__(self) -> RunDisplay:
-        if self.console.is_terminal:
+        if self.console.is_interactive:
             from rich.live import Live
 
             self._live = Live(get_renderable=self._render, console=self.console, refresh_per_second=8, transient=True)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from warehouse_assets.cli.format import ago, console, count_text, new_table, seconds_text
-from warehouse_assets.cli.options import json_option, load, module_option, open_instance, verbose_option
+from warehouse_assets.cli.options import json_option, load, module_option, open_instance, tag_option, verbose_option
 from warehouse_assets.cli.partitions import chosen_partitions, partition_options
 from warehouse_assets.cli.run_text import event_as_json, line_of, printed_lines, run_as_json, step_as_json
 
@@ -18,17 +18,6 @@ __all__ = ["runs"]
 
 _STATUSES = ("queued", "starting", "started", "canceling", "success", "failure", "canceled")
 _STYLES = {"SUCCESS": "green", "FAILURE": "red", "CANCELED": "yellow", "success": "green", "failure": "red", "fresh": "green"}
-
-
-def _tag_option(help_text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    return click.option("--tag", "tags", metavar="NAME=VALUE", multiple=True, callback=_read_tags, help=help_text)
-
-
-def _read_tags(ctx: click.Context, param: click.Parameter, given: Sequence[str]) -> dict[str, str]:
-    for text in given:
-        if "=" not in text:
-            raise click.BadParameter(f"{text!r} is no NAME=VALUE.", ctx, param)
-    return dict(text.split("=", 1) for text in given)
 
 
 _now_option = click.option("--now", is_flag=True, help="Start its process at once, instead of waiting for a daemon to do so.")
@@ -45,7 +34,7 @@ def runs() -> None:
 @runs.command("list")
 @click.option("--status", "statuses", type=click.Choice(_STATUSES), multiple=True, help="Only those of this status.")
 @click.option("-j", "--job", "job_name", metavar="NAME", help="Only those of this job.")
-@_tag_option("Only those that have this tag.")
+@tag_option("Only those that have this tag.")
 @click.option("-n", "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many, the last ones first.")
 @json_option
 @verbose_option
@@ -160,7 +149,7 @@ def cancel(run_names: Sequence[str], verbose: bool) -> None:
 @runs.command()
 @click.argument("run")
 @click.option("--from-failure", is_flag=True, help="Only the steps that failed or did not run.")
-@_tag_option("A tag for the new run.")
+@tag_option("A tag for the new run.")
 @_now_option
 @verbose_option
 def rerun(run: str, from_failure: bool, tags: dict[str, str], now: bool, verbose: bool) -> None:
@@ -179,7 +168,7 @@ def rerun(run: str, from_failure: bool, tags: dict[str, str], now: bool, verbose
 @click.option("-j", "--job", "job_name", metavar="NAME", help="The assets of this job, with its configuration and tags.")
 @partition_options
 @click.option("-c", "--config", metavar="JSON|FILE", help="Run configuration: JSON, or a .json or .toml file with it.")
-@_tag_option("A tag for the run, such as warehouse_assets/priority=5.")
+@tag_option("A tag for the run, such as warehouse_assets/priority=5.")
 @_now_option
 @verbose_option
 def submit(

@@ -115,9 +115,7 @@ def _style_of(line: str) -> str:
 def _summary(plan: Plan) -> Iterator[Line]:
     runs, broken = plan.runs, plan.broken
     if not runs:
-        text = "the asset is" if plan.selected == 1 else f"all {plan.selected} assets are"
-        wait = f", or wait{'s' * (plan.selected == 1)} for what is not selected" if plan.waiting else ""
-        yield ((f"Nothing to do: {text} fresh{wait}", _GOOD),)
+        yield ((f"Nothing to do: {_nothing_to_do(plan)}", _GOOD),)
         return
     new = sum(map(_is_new, runs))
     parts = [f"{new} new"] * bool(new) + [f"{len(runs) - new} anew"] * bool(len(runs) - new)
@@ -125,6 +123,16 @@ def _summary(plan: Plan) -> Iterator[Line]:
     if broken:
         names = ", ".join(asset.key.to_user_string() for asset in broken)
         yield ((f"{_count(len(broken), 'asset')} would break: {names}", _BAD),)
+
+
+def _nothing_to_do(plan: Plan) -> str:
+    fresh, waiting = plan.selected - plan.waiting, plan.waiting
+    waits = f"wait{'s' * (waiting == 1)} for what is upstream and not selected"
+    if not waiting:
+        return "the asset is fresh" if fresh == 1 else f"all {fresh} assets are fresh"
+    if not fresh:
+        return f"the asset {waits}" if waiting == 1 else f"all {waiting} assets {waits}"
+    return f"{fresh} of {plan.selected} assets {'is' if fresh == 1 else 'are'} fresh, {waiting} {waits}"
 
 
 def _count(number: int, noun: str) -> str:
