@@ -9,7 +9,7 @@ APT := DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recomm
 
 SERVERS := mariadb $(VENV)/.swift $(VENV)/.azurite
 
-.PHONY: demo test coverage lint docs promises bench clean mariadb
+.PHONY: demo test coverage lint docs promises bench soak clean mariadb
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo  ## the example on real data: lineage, rows and bytes, and an answer
@@ -37,6 +37,9 @@ promises: $(VENV)/.dev $(SERVERS)  ## the table of promises and stores in the do
 
 bench: $(VENV)/.dev  ## every benchmark, on stores that are files and on PostgreSQL
 	@$(RUN) benchmarks all
+
+soak: $(VENV)/.dev  ## kill daemons, runs and the server of their record a hundred times, and look that no run is lost or doubled
+	@$(RUN) tests.soak
 
 clean:
 	rm -rf build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -40,7 +40,8 @@ def in_memory() -> duckdb.DuckDBPyConnection:
 
 
 def _prepared(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    connection.execute("set TimeZone = 'UTC'")  # else the same table would have another type on another machine
+    # Else the same table would have another type on another machine, and a long query a line of its own in somebody's output.
+    connection.execute("set TimeZone = 'UTC'; set enable_progress_bar = false")
     return connection
 
 

@@ -6,15 +6,16 @@ import logging
 import os
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from contextlib import contextmanager
 from typing import TypeAlias
 
 from io_managers.files import Files
 from io_managers.leases import knows_leases, lease
+from warehouse_assets.errors import TableError
 from warehouse_assets.io_manager.contexts import logger
 
-__all__ = ["Confirm", "one_at_a_time"]
+__all__ = ["Confirm", "among_merges", "one_at_a_time", "unless_replaced"]
 
 Confirm: TypeAlias = Callable[[], None]
 """To be called right before what was written is published; raises TableError where another writer has come first."""
@@ -45,6 +46,34 @@ def one_at_a_time(files: Files, path: str, log: logging.Logger = logger, *, wait
             yield _nothing
     finally:
         lock.release()
+
+
+@contextmanager
+def among_merges(files: Files, path: str, log: logging.Logger = logger) -> Generator[None]:
+    """Let nobody be in the middle of merging rows into a local table at `path`, where somebody ever did."""
+    folder, _, name = path.rpartition("/")
+    if files.is_local and os.path.exists(f"{folder}/.{name}.lock"):
+        with _locked(path, log, True):
+            yield
+    else:
+        yield
+
+
+def unless_replaced(files: Files, paths: Collection[str], confirm: Confirm) -> Confirm:
+    """Also raise TableError where one of these files elsewhere has become another: who replaces whole files there takes no turns."""
+    if files.is_local:
+        return confirm
+    before = {path: files.stamp(path) for path in paths}
+
+    def check() -> None:
+        confirm()
+        for path, stamp in before.items():
+            if files.stamp(path) != stamp:
+                raise TableError(
+                    f"{files.uri(path)} was replaced while rows were put into it; nothing was written", hint="Run it again."
+                )
+
+    return check
 
 
 def _nothing() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice
@@ -29,7 +29,7 @@ from io_managers.parquet.versions import FOLDER, History, refuse_partitions
 from io_managers.parquet.writing import sink_sorted, write_parquet
 from io_managers.slices import PARTITION_EXPR
 from io_managers.table import StagedWrite, TableIOManager, missing_table, refuse_none
-from io_managers.write_locks import one_at_a_time
+from io_managers.write_locks import among_merges, one_at_a_time, unless_replaced
 from io_managers.write_modes import keeps_rows
 from warehouse_assets.io_manager import InputContext, OutputContext, TableSource
 from warehouse_assets.keys import AssetKey
@@ -130,12 +130,19 @@ class ParquetIOManager(TableIOManager):
             return
         history = self._history(context, own)
         alone = keeps_rows(context.table_options.mode) or history.keep > 1
-        with one_at_a_time(self._files, own.whole, context.log) if alone else nullcontext() as confirm:
+        with (
+            ExitStack() as publishing,
+            one_at_a_time(self._files, own.whole, context.log) if alone else nullcontext() as confirm,
+        ):
             history.adopt(self.now())
+            if confirm is not None and keeps_rows(context.table_options.mode):
+                confirm = unless_replaced(self._files, [own.whole], confirm)
             with self._files.staging(own.whole, durable=True, confirm=confirm) as path:
                 self._write(context, own, obj, path)
                 staged = _Staged(self, context.asset_key, {own.whole: path})
                 yield staged
+                if not alone:
+                    publishing.enter_context(among_merges(self._files, own.whole, context.log))
             staged.stats = self._settled(own, history, context.run_id)
 
     def query(self, sql: Any, sources: Mapping[AssetKey, TableSource]) -> AbstractContextManager[Any]:

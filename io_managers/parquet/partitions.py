@@ -17,7 +17,7 @@ from io_managers.parquet.merging import judge_keys, merged_rows
 from io_managers.parquet.writing import sink_sorted, write_parquet
 from io_managers.slices import PARTITION_EXPR, partition_filters
 from io_managers.table import SchemaPolicy
-from io_managers.write_locks import one_at_a_time
+from io_managers.write_locks import among_merges, one_at_a_time, unless_replaced
 from io_managers.write_modes import keeps_rows
 from warehouse_assets.io_manager import OutputContext
 
@@ -41,7 +41,7 @@ def staged_partitions(
         raise own.without_partitions()
     options, key = context.table_options, own.key
     keeps = keeps_rows(options.mode)
-    with ExitStack() as stack:
+    with ExitStack() as publishing, ExitStack() as stack:
         written = stack.enter_context(own.files.scratch(own.whole))
         write_parquet(context, obj, written, compression)
         frame = pl.scan_parquet(written, glob=False, hive_partitioning=False)
@@ -54,6 +54,8 @@ def staged_partitions(
         schema = joint_schema(footer.schema for footer in stored.values()) if stored else None
         fit = fitting(schema, frame.collect_schema(), policy, own.key)
         changed = set(parts)
+        if confirm is not None and keeps:
+            confirm = unless_replaced(own.files, changed, confirm)
         if fit.rewrites:
             parts = {**{path: ParquetFiles(own.files, [path]).scan() for path in stored}, **parts}
         staged = stack.enter_context(own.files.staging_many(parts, beside=own.whole, confirm=confirm))
@@ -67,6 +69,8 @@ def staged_partitions(
                 rows = merged_rows(fit.fitted(ParquetFiles(own.files, [path]).scan()), rows, options.mode, now)
             sink_sorted(rows, staged[path], options.sort_by if path in changed else (), key, compression)
         yield staged
+        if confirm is None:
+            publishing.enter_context(among_merges(own.files, own.whole, context.log))
 
 
 def _parts(context: OutputContext, frame: pl.LazyFrame, own: AssetFiles) -> Mapping[str, pl.LazyFrame]:

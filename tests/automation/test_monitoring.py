@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from warehouse_assets import Instance
+from warehouse_assets import AssetKey, Instance
 from warehouse_assets.automation.monitoring import RunMonitoring
 from warehouse_assets.automation.processes import RunProcesses
 from warehouse_assets.automation.queue import RunQueue
 from warehouse_assets.automation.reruns import MAX_RETRIES_TAG, PARENT_RUN_TAG
 from warehouse_assets.automation.submission import run_for
 from warehouse_assets.code_location.definitions import Definitions
+from warehouse_assets.errors import InstanceError
 from warehouse_assets.events import CodeLocation, Event, RunRecord
 from warehouse_assets.execution.capture import log_file
 
@@ -178,3 +179,23 @@ def test_a_process_that_cannot_run_fails_the_run(
     daemon(lambda: instance.get_run_record("r1").status == "FAILURE")
 
     assert message in str(messages(instance, "r1")[-1][1])
+
+
+def test_a_retry_is_not_lost_where_the_record_is_out_of_reach(record: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    monitoring = RunMonitoring(record)
+    monitoring.round(0.0)
+    run = RunRecord("r1", "QUEUED", created=0.0, tags={MAX_RETRIES_TAG: "1"}, asset_keys=(AssetKey("a"),), location=SHOP)
+    record.event_log.add_runs([run])
+    record.store_events([Event("RUN_FAILURE", "r1", 1.0)])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(record.event_log, "add_runs", out_of_reach)
+        with pytest.raises(InstanceError):
+            monitoring.round(2.0)
+    monitoring.round(3.0)
+
+    assert [run.tags.get(PARENT_RUN_TAG) for run in record.get_runs(statuses="QUEUED")] == ["r1"]
+
+
+def out_of_reach(*_: object) -> None:
+    raise InstanceError("gone")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from warehouse_assets import AssetKey, AssetMaterialization, Instance
+from warehouse_assets.automation.locations import location_of
 from warehouse_assets.automation_records import InstigatorState
 from warehouse_assets.events import Event
 
@@ -47,7 +48,7 @@ def test_why_an_asset_is_not_asked_for_and_why_it_is(shop: Callable[..., Any]) -
     before = shop("automation", "explain", "total")
     made("orders")
     with Instance.get() as instance:
-        origin = "automatic.py:default_automation_condition_sensor"
+        origin = f"{location_of('automatic.py').name}:default_automation_condition_sensor"
         assert instance.event_log.set_instigator(InstigatorState(origin, "automation", "RUNNING"))
     after = shop("automation", "explain", "total")
 

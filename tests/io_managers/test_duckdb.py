@@ -435,3 +435,12 @@ class TestConfiguration:
 
         assert DuckDBIOManager(database="w.duckdb").store_id == DuckDBIOManager(database=f"{tmp_path}/w.duckdb").store_id
         assert DuckDBIOManager().store_id != DuckDBIOManager().store_id
+
+
+def test_a_long_query_draws_no_progress(tmp_path):
+    manager = DuckDBIOManager(database=f"{tmp_path}/w.duckdb")
+    store(manager, SQL("select current_setting('enable_progress_bar') as drawn"))
+    with manager.query(SQL("select current_setting('enable_progress_bar') as drawn"), {}) as reader:
+        asked = reader.read_all()["drawn"].to_pylist()
+
+    assert (load(manager, pl.DataFrame).item(), asked) == (False, [False])

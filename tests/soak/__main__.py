@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 import random
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 from tests.soak.soak import VICTIMS, Soak
 
@@ -21,12 +19,10 @@ def main() -> int:
     given = parser.parse_args()
     chosen = random.Random(given.seed).choices(VICTIMS, weights=(1, 2, 1), k=given.kills)
     begun = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="wa-soak-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)  # the server may run as somebody else
-        with Soak(Path(folder), seed=given.seed, say=_say) as soak:
-            soak.kill(chosen, pause=given.pause)
-            soak.settle()
-            faults, runs = soak.faults(), soak.instance.get_runs()
+    with Soak(seed=given.seed, say=_say) as soak:
+        soak.kill(chosen, pause=given.pause)
+        soak.settle()
+        faults, runs = soak.faults(), soak.instance.get_runs()
     _say("\n".join(faults))
     asked = sum(1 for run in runs if not (run.run_key or "").startswith("retry:"))
     kills = ", ".join(f"{count} of a {name}" for name, count in sorted(soak.kills.items()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from warehouse_assets import Instance
 from warehouse_assets.automation.reruns import ROOT_RUN_TAG
@@ -83,7 +84,7 @@ def _of_ticks(instance: Instance, asked: Sequence[RunRecord]) -> Iterator[str]:
     if numbers != list(range(1, len(numbers) + 1)):
         yield f"the sensor asked for {numbers}"
     minutes = sorted(int(key[-1]) for key in keys if key[1:2] == ["every_minute"])
-    if any(after - before != 60 for before, after in zip(minutes, minutes[1:], strict=False)):
+    if any(after - before != 60 for before, after in pairwise(minutes)):
         yield f"the schedule ran at {minutes}"
     cursor = instance.event_log.get_instigator("shop:arrivals")
     if cursor is not None and numbers and cursor.cursor != str(len(numbers) - 1):

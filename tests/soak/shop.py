@@ -24,7 +24,7 @@ from warehouse_assets.automation.reruns import MAX_RETRIES_TAG
 WITNESS = Path("witness")
 ENOUGH = Path("enough")
 RETRIED = {MAX_RETRIES_TAG: "100"}
-WAIT_AT_MOST = 3
+WAIT_AT_MOST = 1
 
 
 def _work(context: AssetExecutionContext, name: str) -> None:

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -28,10 +29,9 @@ VICTIMS = ("daemon", "run", "server")
 
 
 class Soak:
-    """Two daemons and a server in a folder; what is random depends on `seed`, as far as processes do."""
+    """Two daemons and a server, in a folder of their own; what is random depends on `seed`, as far as processes do."""
 
-    def __init__(self, folder: Path, *, seed: int = 0, say: Callable[[str], None] = lambda _: None) -> None:
-        self._folder = folder
+    def __init__(self, *, seed: int = 0, say: Callable[[str], None] = lambda _: None) -> None:
         self._random = random.Random(seed)
         self._say = say
         self._stack = ExitStack()
@@ -40,6 +40,9 @@ class Soak:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
+            made = tempfile.TemporaryDirectory(prefix="wa-soak-", ignore_cleanup_errors=True)
+            self._folder = Path(stack.enter_context(made))
+            self._folder.chmod(0o755)  # the server may run as somebody else
             (data := self._folder / "server").mkdir()
             self._server = stack.enter_context(server.running(data))
             (self._folder / "shop").mkdir()

@@ -134,6 +134,7 @@ def duties_of(
     from warehouse_assets.automation.backfill_runs import BackfillDuty
     from warehouse_assets.automation.conditions import ConditionDuty, ConditionSensor, condition_sensors
     from warehouse_assets.automation.evaluators import Evaluators
+    from warehouse_assets.automation.freshness import FreshnessDuty
     from warehouse_assets.automation.instigators import InstigatorDuty, instigators_of
     from warehouse_assets.automation.monitoring import RunMonitoring
     from warehouse_assets.automation.processes import RunProcesses
@@ -157,6 +158,7 @@ def duties_of(
     duties: dict[str, Duty] = {
         "schedules and sensors": instigators,
         "automation conditions": ConditionDuty(conditions),
+        "freshness": FreshnessDuty(instance, lambda: [(found[0].name, found[1].graph) for found in locations.loaded()]),
         "backfills": BackfillDuty(instance, locations),
         "the queue": RunQueue(instance, processes, QueueSettings.of((settings or {}).get("queue", {}))),
         "monitoring": RunMonitoring(instance, processes),

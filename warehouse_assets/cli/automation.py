@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 
 import click
 
@@ -32,13 +31,13 @@ def explain(key: str, module: str, as_json: bool, verbose: bool) -> None:
     """
     from warehouse_assets.automation.condition_text import partitions_text, result_facts, result_lines
     from warehouse_assets.automation.conditions import condition_sensors, sensor_of
-    from warehouse_assets.events import CodeLocation
+    from warehouse_assets.automation.locations import location_of
 
     definitions = load(module, verbose=verbose)
     asset_key = find_key(definitions, key)
     with open_instance() as instance:
-        location = CodeLocation(module, module, str(Path.cwd()))
-        sensor = sensor_of(asset_key, condition_sensors(definitions, location, instance), definitions.graph)
+        sensors = condition_sensors(definitions, location_of(module), instance)
+        sensor = sensor_of(asset_key, sensors, definitions.graph)
         state = sensor.state
         evaluation = sensor.evaluate(time.time(), state, explain=[asset_key])
     result = evaluation.results[asset_key]

@@ -7,9 +7,11 @@ import random
 import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import polars as pl
 
+from warehouse_assets.errors import TableError
 from warehouse_assets.io_manager import IOManager
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.partitions.periodic import HourlyPartitionsDefinition
@@ -138,6 +140,28 @@ class SharedTableContract(Contract):
         beside_each_other(manager, script, "10", "20")
 
         assert sorted(load(manager)["n"]) == [1, 2, 10, 11, 12, 20, 21, 22]
+
+    def test_a_replacement_takes_what_was_appended_before_it_and_no_more(self, manager: IOManager) -> None:
+        def replace_it() -> None:
+            for number in (1, 2):
+                store(manager, pl.DataFrame({"n": [-number] * 5}))
+
+        def append_to_it() -> None:
+            for number in range(1, 5):
+                with suppress(TableError):  # which says that nothing was written
+                    store(manager, pl.DataFrame({"n": [number]}), **options("append"))
+                    written.append(number)
+
+        written: list[int] = []
+        store(manager, pl.DataFrame({"n": [-9]}))
+        with ThreadPoolExecutor(2) as threads:
+            for work in [threads.submit(replace_it), threads.submit(append_to_it)]:
+                work.result()
+        found = sorted(load(manager)["n"])
+        appended = found[5:]
+
+        assert found[:5] == [-2] * 5
+        assert appended == written[len(written) - len(appended) :]
 
     def test_a_process_killed_while_it_writes_keeps_nobody_from_it(self, manager: IOManager) -> None:
         store(manager, pl.DataFrame({"id": [1], "n": [1]}), **options(upsert("id")))
