@@ -161,3 +161,16 @@ def test_the_command_shows_all_locations_and_ends_with_2_for_a_broken_one(
         0,
         [["orders", "shop", "reports"], ["elsewhere", "(source)", "reports"], ["report", "reports", "orders,", "elsewhere"]],
     )
+
+
+def test_lineage_goes_through_all_locations(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    modules = [text for name in ("shop", "reports", "broken") for text in ("-m", name)]
+    with pytest.raises(SystemExit) as ended:
+        main(["lineage", "orders", "--downstream", *modules])
+    shown = capsys.readouterr()
+
+    assert (ended.value.code, shown.out) == (0, "orders\n└── report\n")
+    assert shown.err == "Warning: broken: ZeroDivisionError: division by zero (broken.py:2)\n"

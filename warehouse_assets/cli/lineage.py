@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from warehouse_assets.cli.options import find_key, json_option, load, module_option, open_instance, verbose_option
+from warehouse_assets.cli.app import relative_paths
+from warehouse_assets.cli.options import json_option, key_among, load_location, modules_option, open_instance, verbose_option
 
 if TYPE_CHECKING:
-    from warehouse_assets.code_location.definitions import Definitions
+    from warehouse_assets.events import CodeLocation
     from warehouse_assets.graph.tracing import Direction, LineageLink, LineageNode, LineageTrace
     from warehouse_assets.keys import AssetKey
 
@@ -22,7 +23,7 @@ _SIGNS = {"direct": "", "table": "", "rows": "chooses rows", "unknown": "not kno
 
 @click.command()
 @click.argument("name", metavar="KEY[.COLUMN]")
-@module_option
+@modules_option
 @click.option("--upstream", is_flag=True, help="What it is made from; so unless --downstream is given.")
 @click.option("--downstream", is_flag=True, help="What is made from it.")
 @click.option("--depth", type=click.IntRange(min=1), help="At most this many tables away.")
@@ -32,7 +33,7 @@ _SIGNS = {"direct": "", "table": "", "rows": "chooses rows", "unknown": "not kno
 @verbose_option
 def lineage(
     name: str,
-    module: str,
+    locations: Sequence[CodeLocation],
     upstream: bool,
     downstream: bool,
     depth: int | None,
@@ -42,10 +43,14 @@ def lineage(
     verbose: bool,
 ) -> None:
     """Show what a table of MODULE, or one of its columns, is made from, and what is made from it."""
-    definitions = load(module, verbose=verbose)
-    key, column = _named(definitions, name)
     directions: list[Direction] = ["upstream"] if upstream or not downstream else []
     directions += ["downstream"] if downstream else []
+    write = {"text": _as_text, "mermaid": _as_mermaid, "json": _as_json}["json" if as_json else form]
+    if len(locations) > 1:
+        click.echo(write(_joined(locations, name, directions, depth)))
+        return
+    definitions = load_location(locations[0], verbose=verbose)
+    key, column = _named(definitions.graph.nodes, name)
     if column is None:
         from warehouse_assets.graph.tracing import trace_assets
 
@@ -56,10 +61,27 @@ def lineage(
                 definitions.column_lineage(key, column, direction=direction, depth=depth, rows=rows, instance=instance)
                 for direction in directions
             ]
-    click.echo({"text": _as_text, "mermaid": _as_mermaid, "json": _as_json}["json" if as_json else form](traces))
+    click.echo(write(traces))
 
 
-def _named(definitions: Definitions, name: str) -> tuple[AssetKey, str | None]:
+def _joined(
+    locations: Sequence[CodeLocation], name: str, directions: Sequence[Direction], depth: int | None
+) -> list[LineageTrace]:
+    """The lineage of a table through several code locations; those that cannot be loaded are told, and left out."""
+    from warehouse_assets.code_location.workspace import Workspace
+    from warehouse_assets.graph.tracing import trace_assets
+
+    with Workspace(locations) as workspace:
+        assets, errors = workspace.assets(), workspace.errors()
+    for error in errors.values():
+        click.echo(f"Warning: {relative_paths(str(error))}", err=True)
+    key, column = _named(assets, name)
+    if column is not None:
+        raise click.UsageError(f"The column {column!r} can be followed in one location only. Give one module.")
+    return [trace_assets(assets, key, direction, depth) for direction in directions]
+
+
+def _named(nodes: Mapping[AssetKey, Any], name: str) -> tuple[AssetKey, str | None]:
     """The table that is meant, and its column; a key or a column may hold dots, and the longest key that is there is meant."""
     from warehouse_assets.errors import InvalidSelectionError
 
@@ -67,7 +89,7 @@ def _named(definitions: Definitions, name: str) -> tuple[AssetKey, str | None]:
     fault: InvalidSelectionError | None = None
     for count in range(len(pieces), 0, -1):
         try:
-            key = find_key(definitions, ".".join(pieces[:count]))
+            key = key_among(nodes, ".".join(pieces[:count]))
         except InvalidSelectionError as error:
             fault = error
         else:

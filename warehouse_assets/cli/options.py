@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +23,11 @@ if TYPE_CHECKING:
 __all__ = [
     "find_key",
     "json_option",
+    "key_among",
     "load",
+    "load_location",
     "module_option",
+    "modules_option",
     "open_instance",
     "project_locations",
     "tag_option",
@@ -47,11 +52,43 @@ def _module_or_project(ctx: click.Context, param: click.Parameter, value: str | 
     """The module that is given, or that of the project, in whose folder the command then goes on."""
     if value is not None or ctx.resilient_parsing:
         return value
-    import os
-
     location = the_location(project_locations())
     os.chdir(location.working_directory)
     return location.module
+
+
+def modules_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`-m MODULE`, several times, and `-w FILE`: a command that takes these is given the `locations` that they name."""
+    modules = click.option(
+        "-m",
+        "--module",
+        "modules",
+        metavar="MODULE",
+        multiple=True,
+        help="Module (my.assets) or file (assets.py) with assets; may be given several times; that of the project unless given.",
+    )
+    file = click.option("-w", "--workspace", "workspace", metavar="FILE", help="A workspace.toml, which names several.")
+
+    @functools.wraps(command)
+    def called(*args: Any, modules: Sequence[str], workspace: str | None, **options: Any) -> Any:
+        return command(*args, locations=_named_locations(modules, workspace), **options)
+
+    return modules(file(called))
+
+
+def _named_locations(modules: Sequence[str], workspace: str | None) -> Sequence[CodeLocation]:
+    """The code locations that are given, or those of the project. The command goes on in the folder of the project, or of the only location."""
+    from warehouse_assets.code_location.workspace_file import location_of, read_workspace
+
+    given = [location_of(module) for module in modules]
+    given += read_workspace(Path(workspace)) if workspace is not None else ()
+    return given or project_locations()
+
+
+def load_location(location: CodeLocation, *, verbose: bool) -> Definitions:
+    """The Definitions of the only location that is meant, in whose folder the command goes on."""
+    os.chdir(location.working_directory)
+    return load(location.module, verbose=verbose)
 
 
 def project_locations() -> Sequence[CodeLocation]:
@@ -129,11 +166,15 @@ def open_instance(*, create: bool = False) -> Instance:
 
 def find_key(definitions: Definitions, text: str) -> AssetKey:
     """The asset that a person names: its key, or its last segment where only one asset has it."""
+    return key_among(definitions.graph.nodes, text)
+
+
+def key_among(nodes: Mapping[AssetKey, Any], text: str) -> AssetKey:
+    """The one of these keys that a person names, as `find_key` finds it."""
     from warehouse_assets.errors import InvalidSelectionError
     from warehouse_assets.graph.asset_graph import suggest_keys
     from warehouse_assets.keys import AssetKey
 
-    nodes = definitions.graph.nodes
     for key in (AssetKey.from_user_string(text), AssetKey(text)):
         if key in nodes:
             return key

@@ -4,32 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from warehouse_assets.cli.app import relative_paths
 from warehouse_assets.cli.format import console, count_text, new_table
-from warehouse_assets.cli.options import json_option, project_locations, verbose_option
+from warehouse_assets.cli.options import json_option, modules_option, verbose_option
 
 if TYPE_CHECKING:
-    from warehouse_assets.code_location.workspace import Workspace
+    from warehouse_assets.events import CodeLocation
 
 __all__ = ["workspace"]
-
-
-def _where(command: Any) -> Any:
-    modules = click.option(
-        "-m",
-        "--module",
-        "modules",
-        metavar="MODULE",
-        multiple=True,
-        help="A module or file with assets; may be given several times.",
-    )
-    file = click.option("-w", "--workspace", "file", metavar="FILE", help="A workspace.toml; that of the project unless given.")
-    return modules(file(command))
 
 
 @click.group()
@@ -38,12 +24,14 @@ def workspace() -> None:
 
 
 @workspace.command("list")
-@_where
+@modules_option
 @json_option
 @verbose_option
-def list_locations(modules: Sequence[str], file: str | None, as_json: bool, verbose: bool) -> int:
+def list_locations(locations: Sequence[CodeLocation], as_json: bool, verbose: bool) -> int:
     """List the locations, and what is wrong with those that cannot be loaded. Exit code 2 where something is."""
-    with _opened(modules, file) as opened:
+    from warehouse_assets.code_location.workspace import Workspace
+
+    with Workspace(locations) as opened:
         facts, errors, faults = opened.snapshots(), opened.errors(), opened.faults()
         rows = []
         for process in opened:
@@ -61,12 +49,14 @@ def list_locations(modules: Sequence[str], file: str | None, as_json: bool, verb
 
 
 @workspace.command("assets")
-@_where
+@modules_option
 @json_option
 @verbose_option
-def list_assets(modules: Sequence[str], file: str | None, as_json: bool, verbose: bool) -> int:
+def list_assets(locations: Sequence[CodeLocation], as_json: bool, verbose: bool) -> int:
     """List the assets of all locations: a source in one that is an asset in another is one. Exit code 2 where a location is missing."""
-    with _opened(modules, file) as opened:
+    from warehouse_assets.code_location.workspace import Workspace
+
+    with Workspace(locations) as opened:
         joined, errors = opened.assets(), opened.errors()
     if as_json:
         rows = [
@@ -92,14 +82,6 @@ def list_assets(modules: Sequence[str], file: str | None, as_json: bool, verbose
     for error in errors.values():
         click.echo(f"Error: {relative_paths(str(error))}", err=True)
     return 2 if errors else 0
-
-
-def _opened(modules: Sequence[str], file: str | None) -> Workspace:
-    from warehouse_assets.code_location.workspace import Workspace
-    from warehouse_assets.code_location.workspace_file import location_of, read_workspace
-
-    given = [location_of(module) for module in modules] + list(read_workspace(Path(file)) if file is not None else ())
-    return Workspace(given or project_locations())
 
 
 def _print(rows: Sequence[dict[str, Any]], faults: Sequence[str], *, verbose: bool) -> None:

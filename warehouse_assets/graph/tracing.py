@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from warehouse_assets.column_lineage import TableColumnDep, TableColumnLineage
 from warehouse_assets.errors import InvalidSelectionError, close_matches
@@ -75,7 +75,9 @@ class LineageTrace:
         return found
 
 
-def trace_assets(graph: AssetGraph, key: AssetKey, direction: Direction, depth: int | None = None) -> LineageTrace:
+def trace_assets(
+    graph: AssetGraph | Mapping[AssetKey, Any], key: AssetKey, direction: Direction, depth: int | None = None
+) -> LineageTrace:
     """The tables that one is made from, or that are made from it, at most `depth` steps away."""
 
     def links_of(node: LineageNode) -> Iterator[LineageLink]:
