@@ -7,6 +7,7 @@ import io
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO, ClassVar
 
@@ -14,6 +15,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
+from io_managers.arrow_files import readable_by_arrow
 from io_managers.fsspec.text_columns import PlainColumn, not_finite, plain_column
 from warehouse_assets.errors import UnsupportedTypeError
 from warehouse_assets.keys import AssetKey
@@ -192,20 +194,21 @@ class CsvFormat(TextFormat):
             found = pl.Schema(reader.schema)
         return TableFile(pl.Schema({name: known[name] if name in plain else dtype for name, dtype in found.items()}))
 
-    def _opened(self, source: BinaryIO, plain: Any, columns: list[str] | None, longest: int) -> pa_csv.CSVStreamingReader:
-        empty = pl.DataFrame(schema=plain).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
-        return pa_csv.open_csv(
-            source,
-            read_options=pa_csv.ReadOptions(block_size=max(CHUNK_BYTES, 4 * longest)),
-            parse_options=pa_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
-            convert_options=pa_csv.ConvertOptions(
-                column_types=empty,
-                include_columns=columns,
-                null_values=[""],
-                strings_can_be_null=True,
-                quoted_strings_can_be_null=False,
-            ),
+    @contextmanager
+    def _opened(
+        self, source: BinaryIO, plain: Any, columns: list[str] | None, longest: int
+    ) -> Iterator[pa_csv.CSVStreamingReader]:
+        read = pa_csv.ReadOptions(block_size=max(CHUNK_BYTES, 4 * longest))
+        parse = pa_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
+        convert = pa_csv.ConvertOptions(
+            column_types=pl.DataFrame(schema=plain).to_arrow(compat_level=pl.CompatLevel.oldest()).schema,
+            include_columns=columns,
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
         )
+        with readable_by_arrow(source) as file, pa_csv.open_csv(file, read, parse, convert) as reader:
+            yield reader
 
 
 class JsonFormat(TextFormat):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import find_spec
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pyarrow as pa
 
+from io_managers.arrow_files import readable_by_arrow
 from io_managers.sqlalchemy.dialect import PARAMETER, CursorSession, Session
 from io_managers.sqlalchemy.engines import libpq_uri
 from io_managers.sqlalchemy.types import Kind
@@ -72,7 +73,7 @@ class CopySession(CursorSession):
             chunks = _Chunks(copy)
             if not chunks.has_any:
                 return
-            with csv.open_csv(cast("IO[bytes]", chunks), read, parse, convert) as reader:
+            with readable_by_arrow(chunks) as file, csv.open_csv(file, read, parse, convert) as reader:
                 for batch in reader:
                     yield _arrived(pl.DataFrame(batch.rename_columns(list(kinds))), kinds)
 
@@ -104,15 +105,10 @@ def _csv_type(kind: Kind) -> pa.DataType:
 class _Chunks:
     """The data of a COPY as a file that can be read."""
 
-    closed = False
-
     def __init__(self, copy: Any) -> None:
         self._chunks = iter(copy)
         self._rest = bytes(next(self._chunks, b""))
         self.has_any = bool(self._rest)
-
-    def readable(self) -> bool:
-        return True
 
     def read(self, size: int = -1) -> bytes:
         pieces = [self._rest]
@@ -126,9 +122,6 @@ class _Chunks:
         size = len(data) if size < 0 else size
         self._rest = data[size:]
         return data[:size]
-
-    def close(self) -> None:
-        self.closed = True
 
 
 def _arrived(frame: pl.DataFrame, kinds: Mapping[str, Kind]) -> pl.DataFrame:
