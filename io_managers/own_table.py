@@ -7,6 +7,7 @@ from collections import ChainMap
 from typing import TYPE_CHECKING, Any
 
 from io_managers.rehearsal import promised_frame, reading_whole
+from io_managers.views import is_view
 from warehouse_assets.errors import TableNotFoundError
 from warehouse_assets.io_manager import InputContext, IOManager, OutputContext, TableSource
 
@@ -34,10 +35,10 @@ class _NoRows(IOManager):
 def with_own_table(context: OutputContext) -> OutputContext:
     """The context of a write by SQL; where the asset reads its own table, and there is none yet, it reads one without rows.
 
-    Raises TableNotFoundError where nothing says which columns that has.
+    Raises TableNotFoundError where nothing says which columns that has. A view never reads itself, which its store says.
     """
     key = context.asset_key
-    if key not in context.sources:
+    if key not in context.sources or is_view(context):
         return context
     import polars as pl
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -184,7 +185,9 @@ class TestInDefinitions:
         with pytest.raises(InvalidDefinitionError, match="it has no function"):
             SensorDefinition("one", target="*")
 
-    def test_a_module_is_asked_for_its_schedules_and_sensors(self, tmp_path: Path) -> None:
+    def test_a_module_is_asked_for_its_schedules_and_sensors(
+        self, tmp_path: Path, forget_modules_of: Callable[[Path], None]
+    ) -> None:
         (tmp_path / "project.py").write_text(
             "from warehouse_assets import ScheduleDefinition, asset, sensor\n"
             "@asset\ndef orders(): ...\n"
@@ -193,5 +196,6 @@ class TestInDefinitions:
         )
 
         definitions = load_definitions("project.py", tmp_path)
+        forget_modules_of(tmp_path)
 
         assert [one.name for one in (*definitions.schedules, *definitions.sensors)] == ["daily", "files"]
