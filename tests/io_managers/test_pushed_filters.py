@@ -91,7 +91,7 @@ def travelled(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 Made: TypeAlias = Callable[[Path, Callable[[str], Any]], Any]
 FROM: dict[str, Made] = {
     "postgresql": lambda path, server: SQLAlchemyIOManager(url=server("postgres").url),
-    "mariadb": lambda path, server: SQLAlchemyIOManager(url=server("mariadb").url),
+    "mariadb": lambda path, server: SQLAlchemyIOManager(url=server("mariadb_alone").url),
     "sqlite": lambda path, server: SQLAlchemyIOManager(url=f"sqlite:///{path}/from.db"),
     "duckdb": lambda path, server: DuckDBIOManager(database=f"{path}/from.duckdb"),
 }
@@ -99,7 +99,7 @@ TO: dict[str, Made] = {
     "duckdb": lambda path, server: DuckDBIOManager(database=f"{path}/to.duckdb"),
     "sqlite": lambda path, server: SQLAlchemyIOManager(url=f"sqlite:///{path}/to.db"),
     "postgresql": lambda path, server: SQLAlchemyIOManager(url=server("postgres").url),
-    "mariadb": lambda path, server: SQLAlchemyIOManager(url=server("mariadb").url),
+    "mariadb": lambda path, server: SQLAlchemyIOManager(url=server("mariadb_alone").url),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -34,6 +35,7 @@ def main(folder: str) -> None:
         daemon = Daemon(instance, duties, interval=0.1, lease_seconds=LEASE_SECONDS, say=_say)
         with daemon.on_close(instigators.close, evaluators.close, processes.close):
             signal.signal(signal.SIGTERM, lambda *_: daemon.end())
+            Path(folder).with_name(f"ready-{os.getpid()}").touch()
             daemon.run()
 
 

@@ -70,7 +70,7 @@ class Soak:
         (self._folder / "shop" / shop.ENOUGH).touch()
         while True:
             self._until(self._is_settled, seconds)
-            self._revive()
+            self._until(self._can_be_told_to_end, 60)
             for daemon in self._daemons:
                 daemon.send_signal(signal.SIGTERM)
                 if daemon.wait(60) != 0:
@@ -140,6 +140,9 @@ class Soak:
             return False
         keys = {run.run_key for run in runs}
         return bool(runs) and all(run.ended is not None and (run.status != "FAILURE" or retry_key(run) in keys) for run in runs)
+
+    def _can_be_told_to_end(self) -> bool:
+        return all(daemon.poll() is None and (self._folder / f"ready-{daemon.pid}").exists() for daemon in self._daemons)
 
     def _until(self, met: Callable[[], bool], seconds: float) -> None:
         deadline = time.monotonic() + seconds
