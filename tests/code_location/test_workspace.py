@@ -6,10 +6,12 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from warehouse_assets import Definitions
 from warehouse_assets.cli import main
 from warehouse_assets.code_location.workspace import Workspace
 from warehouse_assets.code_location.workspace_file import location_of
@@ -101,24 +103,34 @@ def test_a_location_is_loaded_anew_when_that_is_asked_for(workspace: Workspace, 
 
 def test_a_process_that_dies_is_started_again_and_one_that_hangs_is_ended(folder: Path) -> None:
     (folder / "hanging.py").write_text("import time\ntime.sleep(600)\n")
-    with Workspace([location_of("shop", folder), location_of("hanging", folder)], seconds=20) as workspace:
+    with (
+        Workspace([location_of("shop", folder), location_of("hanging", folder)], seconds=20) as workspace,
+        ThreadPoolExecutor() as threads,
+    ):
         shop = workspace["shop"]
         shop.snapshot()
-        os.kill(shop._process.pid, signal.SIGKILL)  # type: ignore[union-attr]
-        with pytest.raises(LocationError, match="the process of location 'shop' ended by signal 9"):
-            shop.partition_keys(AssetKey("orders"))
+        pid = shop._running._process.pid  # type: ignore[union-attr]
+        os.kill(pid, signal.SIGSTOP)
+        asked = [threads.submit(shop.partition_keys, AssetKey("orders")) for _ in range(2)]
+        os.kill(pid, signal.SIGKILL)
+        for one in asked:
+            with pytest.raises(LocationError, match="the process of location 'shop' ended by signal 9"):
+                one.result()
         again = shop.partition_keys(AssetKey("orders"))
-        kept = str(shop.error)
         workspace["hanging"]._seconds = 1
         with pytest.raises(LocationError, match=r"did not answer in 1 s"):
             workspace["hanging"].snapshot()
 
-    assert (again, kept) == (["eu", "us"], "the process of location 'shop' ended by signal 9")
+    assert (again, shop.error) == (["eu", "us"], None)
 
 
-def test_an_unknown_question_leaves_the_process_to_the_next(workspace: Workspace) -> None:
-    with pytest.raises(LocationError, match="nothing answers 'no'"):
-        workspace["shop"].call("no")
+def unknown(definitions: Definitions, request: None) -> None:
+    """What no location answers."""
+
+
+def test_a_question_of_another_package_is_not_answered(workspace: Workspace) -> None:
+    with pytest.raises(LocationError, match=r"nothing answers '.*test_workspace:unknown'"):
+        workspace["shop"].ask(unknown, None)
 
     assert len(workspace["shop"].snapshot().assets) == 1
 

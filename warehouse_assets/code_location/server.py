@@ -1,6 +1,6 @@
 """The process of one code location: `python -m warehouse_assets.code_location.server MODULE`, in its working directory.
 
-It loads the module, tells whether that went well, and answers until nobody asks any more. Messages are msgpack, after their length as four
+It loads the module, tells whether that went well, and answers, each question in a thread of its own, until nobody asks any more. Messages are msgpack, after their length as four
 bytes. What user code prints goes to the standard error.
 """
 
@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import traceback
+from contextlib import suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 import msgspec
 
-from warehouse_assets.code_location.snapshot import Answer, Request, snapshot_of
-
-if TYPE_CHECKING:
-    from warehouse_assets.code_location.definitions import Definitions
+from warehouse_assets.code_location.questions import answer_of
+from warehouse_assets.code_location.snapshot import Answer, Request
 
 __all__ = ["main", "read_message", "write_message"]
 
@@ -52,30 +52,21 @@ def main() -> None:
         write_message(answers, encode(_failed(error)))
         return
     write_message(answers, encode(Answer()))
-    decoder = msgspec.msgpack.Decoder(Request)
-    while (message := read_message(questions)) is not None:
+    decoder, turn = msgspec.msgpack.Decoder(Request), threading.Lock()
+
+    def reply(request: Request) -> None:
         try:
-            answer = Answer(_answer(definitions, decoder.decode(message)))
+            answer = Answer(request.number, answer_of(request.question, definitions, request.payload))
         except BaseException as error:  # noqa: BLE001 - so it is for questions
-            answer = _failed(error)
-        write_message(answers, encode(answer))
+            answer = _failed(error, request.number)
+        with turn, suppress(OSError):  # nobody may ask any more
+            write_message(answers, encode(answer))
+
+    while (message := read_message(questions)) is not None:
+        threading.Thread(target=reply, args=[decoder.decode(message)], daemon=True).start()
 
 
-def _answer(definitions: Definitions, request: Request) -> bytes:
-    encode = msgspec.msgpack.encode
-    if request.name == "snapshot":
-        return encode(snapshot_of(definitions))
-    if request.name == "partition_keys":
-        from warehouse_assets.execution.partitions import ProjectRecord
-        from warehouse_assets.keys import AssetKey
-
-        key = AssetKey(msgspec.msgpack.decode(request.payload))
-        partitions_def = definitions.graph[key].spec.partitions_def
-        return encode([] if partitions_def is None else list(partitions_def.get_partition_keys(None, ProjectRecord())))
-    raise LookupError(f"nothing answers {request.name!r}")
-
-
-def _failed(error: BaseException) -> Answer:
+def _failed(error: BaseException, number: int = 0) -> Answer:
     """The error as one line that says where, and its traceback."""
     from warehouse_assets.errors import WarehouseAssetsError
 
@@ -85,7 +76,7 @@ def _failed(error: BaseException) -> Answer:
         text = f"SyntaxError: {error.msg} ({error.filename}:{error.lineno})"
     elif frames and not isinstance(error, WarehouseAssetsError):
         text += f" ({frames[-1].filename}:{frames[-1].lineno})"
-    return Answer(error=text, traceback="".join(traceback.format_exception(error)))
+    return Answer(number, error=text, traceback="".join(traceback.format_exception(error)))
 
 
 if __name__ == "__main__":

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from warehouse_assets.code_location.definitions import Definitions
     from warehouse_assets.graph.asset_graph import AssetNode
 
-__all__ = ["PROTOCOL", "Answer", "AssetFacts", "LocationFacts", "NamedFacts", "Request", "snapshot_of"]
+__all__ = ["PROTOCOL", "Answer", "AssetFacts", "LocationFacts", "NamedFacts", "Request", "partition_keys", "snapshot"]
 
-PROTOCOL = 1  # one more with each change that an older or newer version would misunderstand
+PROTOCOL = 2  # one more with each change that an older or newer version would misunderstand
 
 
 class AssetFacts(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -59,23 +59,33 @@ class LocationFacts(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What the process of a code location is asked."""
+    """What the process of a code location is asked: a function by its name, `module:function`, with its argument as msgpack."""
 
-    name: str
+    number: int
+    question: str
     payload: bytes = b""
 
 
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What it answers: a payload, or an error as one line with its traceback."""
+    """What it answers to the request of this number: a payload, or an error as one line with its traceback."""
 
+    number: int = 0
     payload: bytes = b""
     error: str | None = None
     traceback: str | None = None
     protocol: int = PROTOCOL
 
 
-def snapshot_of(definitions: Definitions) -> LocationFacts:
-    """The facts of these definitions."""
+def partition_keys(definitions: Definitions, key: tuple[str, ...]) -> list[str]:
+    """The partitions of an asset; none where it has no partitions."""
+    from warehouse_assets.execution.partitions import ProjectRecord
+
+    partitions_def = definitions.graph[AssetKey(key)].spec.partitions_def
+    return [] if partitions_def is None else list(partitions_def.get_partition_keys(None, ProjectRecord()))
+
+
+def snapshot(definitions: Definitions, request: None) -> LocationFacts:
+    """What is declared."""
     graph = definitions.graph
     checks: dict[AssetKey, list[str]] = {}
     for key in graph.checks:
