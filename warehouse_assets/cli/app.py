@@ -48,6 +48,7 @@ _COMMANDS = {
         "completion",
         "Print what makes a shell complete commands, keys and jobs.",
     ),
+    "dev": ("warehouse_assets.cli.web", "dev", "Open the web UI, with a daemon that runs what it asks for."),
     "init": ("warehouse_assets.cli.init", "init", "Begin a project that runs."),
     "instance": ("warehouse_assets.cli.instance", "instance", "Show and tend the record of runs."),
     "io-managers": ("warehouse_assets.cli.io_managers", "io_managers", "List the I/O managers, and what to install for them."),
@@ -64,6 +65,7 @@ _COMMANDS = {
     "status": ("warehouse_assets.cli.status", "status", "Say what is missing, stale or fresh, and why."),
     "test": ("warehouse_assets.cli.test", "test", "Run the tests beside SQL files, in memory."),
     "versions": ("warehouse_assets.cli.versions", "versions", "Show the versions of a table that its store keeps."),
+    "web": ("warehouse_assets.cli.web", "web", "Serve the web UI alone, for a team."),
     "wipe": ("warehouse_assets.cli.wipe", "wipe", "Forget what was recorded of assets, and drop their tables if asked."),
     "workspace": ("warehouse_assets.cli.workspace", "workspace", "Show code locations, and the assets of all of them."),
 }

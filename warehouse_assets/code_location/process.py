@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
+from warehouse_assets import errors
 from warehouse_assets.code_location.questions import Question, answered, asked, name_of
 from warehouse_assets.code_location.server import read_message, write_message
 from warehouse_assets.code_location.snapshot import PROTOCOL, Answer, LocationFacts, Request, partition_keys, snapshot
@@ -59,13 +60,17 @@ class LocationProcess:
     def ask(self, question: Question[Asked, Answered], request: Asked, *, seconds: float | None = None) -> Answered:
         """What a function of this package answers there, which is called with the definitions and `request`.
 
-        Its annotations say what msgpack makes of both. LocationError where it raises, does not answer in time, or ends the process.
+        Its annotations say what msgpack makes of both. LocationError where it does not answer in time, or ends the process. An error of the
+        project that it raises is raised here, and LocationError for any other.
         """
         running = self._started()
         answer = self._heard(running, running.ask(name_of(question), asked(request)), seconds or self._seconds)
-        if answer.error is not None:
+        if answer.error is None:
+            return answered(question, answer.payload)
+        kind = getattr(errors, answer.kind or "", LocationError)
+        if kind in (LocationError, errors.InvalidDefinitionsError):
             raise LocationError(f"{self.location.name}: {answer.error}", traceback=answer.traceback)
-        return answered(question, answer.payload)
+        raise kind(answer.message, hint=answer.hint)
 
     def reload(self) -> None:
         """Load the code anew when it is next asked for something."""

@@ -70,13 +70,17 @@ def _failed(error: BaseException, number: int = 0) -> Answer:
     """The error as one line that says where, and its traceback."""
     from warehouse_assets.errors import WarehouseAssetsError
 
-    text = str(error) if isinstance(error, WarehouseAssetsError) else f"{type(error).__name__}: {error}"
+    trace = "".join(traceback.format_exception(error))
+    if isinstance(error, WarehouseAssetsError):
+        message = getattr(error, "message", str(error))
+        return Answer(number, error=str(error), kind=type(error).__name__, message=message, hint=error.hint, traceback=trace)
+    text = f"{type(error).__name__}: {error}"
     frames = traceback.extract_tb(error.__traceback__)
     if isinstance(error, SyntaxError) and error.filename:
         text = f"SyntaxError: {error.msg} ({error.filename}:{error.lineno})"
-    elif frames and not isinstance(error, WarehouseAssetsError):
+    elif frames:
         text += f" ({frames[-1].filename}:{frames[-1].lineno})"
-    return Answer(number, error=text, traceback="".join(traceback.format_exception(error)))
+    return Answer(number, error=text, traceback=trace)
 
 
 if __name__ == "__main__":

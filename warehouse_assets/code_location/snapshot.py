@@ -67,11 +67,17 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What it answers to the request of this number: a payload, or an error as one line with its traceback."""
+    """What it answers to the request of this number: a payload, or an error as one line with its traceback.
+
+    `kind` is the class of an error of the project, whose parts are `message` and `hint`.
+    """
 
     number: int = 0
     payload: bytes = b""
     error: str | None = None
+    kind: str | None = None
+    message: str = ""
+    hint: str | None = None
     traceback: str | None = None
     protocol: int = PROTOCOL
 

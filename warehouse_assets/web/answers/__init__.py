@@ -1,0 +1,1 @@
+"""Questions to code locations: functions that their processes call, with the definitions."""

@@ -1,0 +1,119 @@
+"""`create_app`: all pages and the API of one site, as an ASGI application."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.staticfiles import StaticFiles
+
+from warehouse_assets._version import __version__
+from warehouse_assets.errors import (
+    InstanceError,
+    InvalidInvocationError,
+    InvalidSelectionError,
+    LocationError,
+    WarehouseAssetsError,
+)
+from warehouse_assets.web import api, pages
+from warehouse_assets.web.live import Live
+from warehouse_assets.web.rendering import STATIC, is_fragment, render
+from warehouse_assets.web.security import Guard, Rate
+
+if TYPE_CHECKING:
+    from starlette.types import Scope
+
+    from warehouse_assets.web.site import Site
+
+__all__ = ["create_app"]
+
+
+def create_app(site: Site) -> FastAPI:
+    """The application that serves a site; starting it begins to load the code locations."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        site.start()
+        yield
+
+    app = FastAPI(
+        title="warehouse-assets",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        middleware=[Middleware(Guard, settings=site.settings), Middleware(GZipMiddleware, minimum_size=1000)],
+    )
+    app.state.site, app.state.live, app.state.rate = site, Live(site), Rate()
+    app.mount("/static", _Kept(directory=STATIC), "static")
+    app.add_api_route("/live", _live, include_in_schema=False)
+    for module in (*_modules(api), *_modules(pages)):
+        app.include_router(module.router, include_in_schema=module.__name__.startswith(api.__name__))
+    app.add_exception_handler(WarehouseAssetsError, _failed)
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(RequestValidationError, _misunderstood)
+    return app
+
+
+class _Kept(StaticFiles):
+    """Files that browsers keep, since another content has another address."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        answer = await super().get_response(path, scope)
+        kept = b"v=" in scope["query_string"]
+        answer.headers["cache-control"] = "public, max-age=31536000, immutable" if kept else "no-cache"
+        return answer
+
+
+def _modules(package: ModuleType) -> Iterator[ModuleType]:
+    for found in sorted(pkgutil.iter_modules(package.__path__), key=lambda one: one.name):
+        yield importlib.import_module(f"{package.__name__}.{found.name}")
+
+
+async def _live(request: Request, after: int | None = None) -> StreamingResponse:
+    """What changes, as server-sent events."""
+    last = request.headers.get("last-event-id", "")
+    since = int(last) if last.isdigit() else after
+    live: Live = request.app.state.live
+    headers = {"cache-control": "no-store", "x-accel-buffering": "no", "content-encoding": "identity"}
+    return StreamingResponse(live.changes(since), media_type="text/event-stream", headers=headers)
+
+
+def _failed(request: Request, error: Exception) -> Response:
+    """An error of the project, as a page or a value that says what to do."""
+    assert isinstance(error, WarehouseAssetsError)
+    kinds = ((InvalidSelectionError, 404), (InvalidInvocationError, 400), (LocationError, 502), (InstanceError, 503))
+    status = next((status for kind, status in kinds if isinstance(error, kind)), 400)
+    hint = getattr(error, "hint", None)
+    return _told(request, status, getattr(error, "message", str(error)), hint)
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    unknown = error.status_code == 404 and error.detail == "Not Found"
+    message = f"there is nothing at {request.url.path}" if unknown else str(error.detail)
+    return _told(request, error.status_code, message, None, error.headers)
+
+
+def _misunderstood(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    faults = [f"{'.'.join(map(str, one['loc'][1:])) or one['loc'][0]}: {one['msg']}" for one in error.errors()]
+    return _told(request, 422, "; ".join(faults), None)
+
+
+def _told(request: Request, status: int, message: str, hint: str | None, headers: Any = None) -> Response:
+    if request.url.path.startswith("/api"):
+        return JSONResponse({"error": message, "hint": hint}, status, headers)
+    template = "_error.html" if is_fragment(request) else "error.html"
+    return render(request, template, status=status, message=message, hint=hint, code=status)

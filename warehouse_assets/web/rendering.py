@@ -1,0 +1,162 @@
+"""Pages from templates: what they can call, and numbers, times and keys as people read them."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.responses import HTMLResponse
+
+from warehouse_assets.keys import AssetKey
+from warehouse_assets.quantities import byte_text, count_text, seconds_text
+
+if TYPE_CHECKING:
+    from fastapi import Request
+
+    from warehouse_assets.web.site import Site
+
+__all__ = ["STATIC", "asset_url", "is_fragment", "render", "site_of", "static_version", "url"]
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+
+
+def site_of(request: Request) -> Site:
+    """The site that a request is to."""
+    site: Site = request.app.state.site
+    return site
+
+
+def is_fragment(request: Request) -> bool:
+    """Whether a part of a page is asked for, by a page that is open."""
+    return request.headers.get("hx-request") == "true"
+
+
+def render(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+    """A page, or a part of one, from a template; `area` says which entry of the navigation it belongs to."""
+    site = site_of(request)
+    known = {
+        "request": request,
+        "site": site,
+        "settings": site.settings,
+        "csrf": request.scope.get("csrf", ""),
+        "area": "",
+        **values,
+    }
+    return HTMLResponse(templates().get_template(template).render(known), status)
+
+
+@functools.cache
+def templates() -> Environment:
+    """The templates, where all text is escaped and an unknown name is an error."""
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "ago": ago,
+        "bytes": lambda value: _exact(byte_text(value), f"{value:,} bytes") if value is not None else "",
+        "count": count_text,
+        "duration": lambda value: "" if value is None else seconds_text(value),
+        "number": number,
+        "when": when,
+    }
+    environment.globals |= {"asset_url": asset_url, "static": static, "url": url}
+    return environment
+
+
+def asset_url(key: AssetKey, **query: Any) -> str:
+    """The address of an asset's page.
+
+    >>> asset_url(AssetKey(["shop", "a/b"]), tab="activity")
+    '/assets/shop/a%2Fb?tab=activity'
+    """
+    return url("/assets/" + "/".join(quote(segment, safe="") for segment in key.path), **query)
+
+
+def url(path: str, **query: Any) -> str:
+    """An address with the parts of its query that are given.
+
+    >>> url("/runs", status=["FAILURE"], cursor=None)
+    '/runs?status=FAILURE'
+    """
+    given = urlencode({name: value for name, value in query.items() if value not in (None, "", [])}, doseq=True)
+    return f"{path}?{given}" if given else path
+
+
+def static(name: str) -> str:
+    """The address of a file of the server, which changes with what is in it."""
+    return f"/static/{name}?v={static_version()}"
+
+
+@functools.cache
+def static_version() -> str:
+    """What all static files hash to."""
+    digest = hashlib.blake2b(digest_size=6)
+    for file in sorted(STATIC.rglob("*")):
+        if file.is_file():
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def ago(timestamp: float | None) -> Markup:
+    """A moment as how long it is ago, which the page keeps true; exact on hover."""
+    if timestamp is None:
+        return Markup("")
+    moment = datetime.fromtimestamp(timestamp, UTC)
+    exact = moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+    return Markup('<time datetime="{}" title="{}" data-ago>{}</time>').format(
+        moment.isoformat(timespec="milliseconds"), exact, _since(time.time() - timestamp)
+    )
+
+
+def when(timestamp: float | None) -> Markup:
+    """A moment as date and time to the second; the page shows it in the reader's zone."""
+    if timestamp is None:
+        return Markup("")
+    moment = datetime.fromtimestamp(timestamp, UTC)
+    return Markup('<time datetime="{}" data-local>{}</time>').format(
+        moment.isoformat(timespec="milliseconds"), moment.strftime("%Y-%m-%d %H:%M:%S")
+    )
+
+
+def number(value: Any) -> Markup:
+    """A number short enough to read at a glance, exact on hover.
+
+    >>> str(number(12_345_678))
+    '<span title="12,345,678">12.3 M</span>'
+    """
+    if value is None:
+        return Markup("")
+    if isinstance(value, float):
+        return _exact(f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}", repr(value))
+    for limit, unit in ((10**12, "T"), (10**9, "G"), (10**6, "M")):
+        if abs(value) >= limit:
+            return _exact(f"{value / limit:.1f} {unit}", f"{value:,}")
+    return Markup("{}").format(f"{value:,}")
+
+
+def _exact(short: str, exact: str) -> Markup:
+    return Markup('<span title="{}">{}</span>').format(exact, short)
+
+
+def _since(seconds: float) -> str:
+    """How long ago, or in how long, in the two largest units."""
+    left = int(abs(seconds))
+    parts = []
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
+        count, left = divmod(left, size)
+        if count:
+            parts.append(f"{count} {unit}")
+    text = " ".join(parts[:2]) or "0 s"
+    return f"in {text}" if seconds < -1 else f"{text} ago"

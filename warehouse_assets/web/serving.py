@@ -1,0 +1,42 @@
+"""The server: it listens before anything is loaded, and stops when it is told to, whoever listens for changes."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from warehouse_assets.errors import InvalidInvocationError
+from warehouse_assets.web.app import create_app
+
+if TYPE_CHECKING:
+    from warehouse_assets.web.settings import Settings
+    from warehouse_assets.web.site import Site
+
+__all__ = ["listening_socket", "serve"]
+
+
+def listening_socket(settings: Settings) -> socket.socket:
+    """The socket of a server; InvalidInvocationError where it cannot listen there."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise InvalidInvocationError(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}", hint="Give another one with --port."
+        ) from None
+    listener.listen(128)
+    return listener
+
+
+def serve(site: Site, listener: socket.socket) -> None:
+    """Serve a site until SIGINT or SIGTERM; the processes of its code locations are ended with it."""
+    config = uvicorn.Config(
+        create_app(site), log_level="warning", timeout_graceful_shutdown=1, server_header=False, access_log=False, lifespan="on"
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+    site.close()

@@ -1,0 +1,122 @@
+// What all pages share: times that stay true, changes as they happen, keys, dialogs, toasts, and the token of what writes.
+"use strict";
+(() => {
+  const csrf = document.querySelector("meta[name=csrf]").content;
+  const body = document.body;
+
+  // -- requests -----------------------------------------------------------------------------------------------------------
+  document.addEventListener("htmx:config:request", (event) => { event.detail.ctx.request.headers["X-CSRF-Token"] = csrf; });
+  document.addEventListener("htmx:response:error", (event) => failed(event.detail.ctx.text || event.detail.ctx.response?.raw));
+  document.addEventListener("htmx:error", () => toast("The server does not answer.", { bad: true }));
+
+  async function failed(answer) {
+    const text = answer instanceof Response ? await answer.clone().text() : answer || "";
+    let message = text;
+    try { const told = JSON.parse(text); message = [told.error, told.hint].filter(Boolean).join(" "); } catch {
+      message = new DOMParser().parseFromString(text, "text/html").querySelector(".error")?.textContent || "That did not work.";
+    }
+    toast(message.trim(), { bad: true });
+  }
+
+  async function send(address, { method = "POST", json, form } = {}) {
+    const headers = { "X-CSRF-Token": csrf, Accept: "application/json" };
+    if (json !== undefined) headers["Content-Type"] = "application/json";
+    const answer = await fetch(address, { method, headers, body: json !== undefined ? JSON.stringify(json) : form });
+    if (!answer.ok) { await failed(answer); throw new Error(`${answer.status}`); }
+    return answer.status === 204 ? null : answer.json();
+  }
+
+  // -- toasts and dialogs -------------------------------------------------------------------------------------------------
+  function toast(text, { href, bad = false } = {}) {
+    const shown = document.createElement("div");
+    shown.className = bad ? "toast bad" : "toast";
+    const inner = document.createElement(href ? "a" : "span");
+    inner.textContent = text;
+    if (href) inner.href = href;
+    shown.append(inner);
+    document.getElementById("toasts").append(shown);
+    setTimeout(() => shown.remove(), bad ? 10000 : 5000);
+  }
+  body.addEventListener("wa:toast", (event) => toast(event.detail.text, event.detail));
+
+  function settle(root) {
+    times(root);
+    root.querySelectorAll?.("dialog[data-open]").forEach((dialog) => { if (!dialog.open) dialog.showModal(); });
+  }
+  document.addEventListener("htmx:after:swap", () => settle(document));
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-close]")) event.target.closest("dialog")?.close();
+    if (event.target instanceof HTMLDialogElement) event.target.close();
+    const copied = event.target.closest("[data-copy]");
+    if (copied) navigator.clipboard?.writeText(copied.dataset.copy).then(() => toast("Copied."));
+  });
+  document.addEventListener("close", (event) => { if (event.target.matches?.("#dialog dialog")) event.target.remove(); }, true);
+
+  // -- times --------------------------------------------------------------------------------------------------------------
+  const units = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
+  function span(seconds) {
+    let left = Math.floor(Math.abs(seconds));
+    const parts = [];
+    for (const [size, unit] of units) { const count = Math.floor(left / size); left -= count * size; if (count) parts.push(`${count} ${unit}`); }
+    return parts.slice(0, 2).join(" ") || "0 s";
+  }
+  function times(root) {
+    const now = Date.now();
+    root.querySelectorAll("time[data-ago]").forEach((time) => {
+      const seconds = (now - Date.parse(time.dateTime)) / 1000;
+      const text = seconds < -1 ? `in ${span(seconds)}` : `${span(seconds)} ago`;
+      if (time.textContent !== text) time.textContent = text;
+    });
+    root.querySelectorAll("[data-since]").forEach((running) => { running.textContent = span((now - Date.parse(running.dataset.since)) / 1000); });
+    root.querySelectorAll("time[data-local]:not([title])").forEach((time) => {
+      const moment = new Date(time.dateTime);
+      time.title = time.textContent + " UTC";
+      const pad = (value) => String(value).padStart(2, "0");
+      time.textContent = `${moment.getFullYear()}-${pad(moment.getMonth() + 1)}-${pad(moment.getDate())} ${pad(moment.getHours())}:${pad(moment.getMinutes())}:${pad(moment.getSeconds())}`;
+    });
+  }
+  setInterval(() => { if (!document.hidden) times(document); }, 1000);
+
+  // -- what happens -------------------------------------------------------------------------------------------------------
+  let facts = null;
+  let tick = null;
+  function changed(change) {
+    const fire = (name, detail) => body.dispatchEvent(new CustomEvent(name, { detail, bubbles: true }));
+    if (facts !== change.facts) fire("wa:facts", change);
+    if (tick !== null && tick !== change.tick) fire("wa:tick", change);
+    [facts, tick] = [change.facts, change.tick];
+    if (Object.keys(change.assets).length) fire("wa:asset", change);
+    if (Object.keys(change.runs).length) fire("wa:run", change);
+    fire("wa:change", change);
+  }
+  function listen() {
+    if (window.SharedWorker) {
+      const worker = new SharedWorker(body.dataset.live);
+      worker.port.onmessage = (event) => { if (event.data.change) changed(event.data.change); };
+      addEventListener("pagehide", () => worker.port.postMessage("leave"));
+    } else {
+      new EventSource("/live").onmessage = (event) => changed(JSON.parse(event.data));
+    }
+  }
+
+  // -- keys ---------------------------------------------------------------------------------------------------------------
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (event.target.closest?.("input, textarea, select, [contenteditable], dialog[open], [data-keys]")) {
+      if (event.key === "Escape" && event.target.matches("input[type=search]")) event.target.blur();
+      return;
+    }
+    if (event.key === "/") {
+      event.preventDefault();
+      const field = document.querySelector("[data-search]");
+      if (field) { field.focus(); field.select(); } else location.href = "/assets?focus=1";
+      return;
+    }
+    const link = [...document.querySelectorAll("a[data-key]")].find((one) => one.dataset.key === event.key);
+    if (link) { event.preventDefault(); link.click(); }
+  });
+
+  window.wa = { send, toast, times, span };
+  if (document.querySelector("main")) { settle(document); listen(); }
+  if (new URLSearchParams(location.search).has("focus")) document.querySelector("[data-search]")?.focus();
+})();
