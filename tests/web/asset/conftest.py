@@ -157,7 +157,7 @@ def _bake(folder: Path, instance: Instance) -> None:
             )
         )
     instance.report_runless_asset_event(AssetObservation(GONE, metadata={"row_count": 7}))
-    instance.report_runless_asset_event(AssetMaterialization(ODD, metadata={"row_count": 1}, partition="<p>&\u202e"))
+    instance.report_runless_asset_event(AssetMaterialization(ODD, metadata={"row_count": 1}, partition="<q>&\u202e"))
     instance.report_runless_asset_event(
         AssetCheckEvaluation(AssetKey(["staging", "loaves"]), "has_rows", False, metadata={"rows": 0})
     )

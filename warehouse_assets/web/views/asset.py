@@ -89,7 +89,7 @@ def key_in_path(request: Request, before: str, after: str = "") -> AssetKey:
     InvalidSelectionError where there is none.
     """
     raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
-    path = raw.partition(b"?")[0].decode("latin-1")
+    path = raw.partition(b"?")[0].decode("ascii", "replace")
     text = path.removeprefix(before).removesuffix(after).strip("/")
     try:
         return AssetKey([unquote(segment) for segment in text.split("/")])

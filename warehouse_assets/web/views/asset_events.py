@@ -31,6 +31,7 @@ __all__ = [
     "EventPage",
     "Series",
     "compared",
+    "event_of",
     "event_page",
     "events_of",
     "series_of",
@@ -280,3 +281,11 @@ def _tag_differences(events: Sequence[Event]) -> Iterator[tuple[str, str, str]]:
             )
             made_from = "made from " if name.startswith(INPUT_DATA_VERSION_TAG) else ""
             yield made_from + label.replace("_", " " if not made_from else "_"), old.get(name, ""), new.get(name, "")
+
+
+def event_of(instance: Instance, key: AssetKey, event_id: int) -> AssetEvent:
+    """One event of an asset; InvalidSelectionError where there is none of this id."""
+    found = instance.event_log.get_events(EventFilter(None, key, KINDS, event_id - 1, event_id + 1), limit=1)
+    if not found:
+        raise InvalidSelectionError(f"asset {key.to_user_string()!r} has no event {event_id}")
+    return next(told(instance, found))
