@@ -71,6 +71,7 @@ TOPICS = [
     "planning",
     "automation",
     "backfills",
+    "web_ui",
     "declarative_automation",
     "telemetry",
     "selections",

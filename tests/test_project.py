@@ -44,7 +44,7 @@ def test_the_wheel_says_that_it_is_typed_licensed_and_what_it_can_run(wheel: zip
 
     assert [f"{package}/py.typed" in wheel.namelist() for package in PACKAGES] == [True, True]
     assert wheel.read(info["licenses/LICENSE"]) == (ROOT / "LICENSE").read_bytes()
-    assert re.findall(r"^(?:wa|warehouse-assets) = (.+)$", entry_points, re.MULTILINE) == ["warehouse_assets.cli:main"] * 2
+    assert re.findall(r"^(?:wa|warehouse-assets) = (.+)$", entry_points, re.MULTILINE) == ["warehouse_assets.cli:script"] * 2
 
 
 def test_every_entry_point_leads_somewhere() -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from warehouse_assets.cli.options import modules_option, open_instance
+from warehouse_assets.errors import ExtraRequiredError
 
 if TYPE_CHECKING:
     from warehouse_assets.events import CodeLocation
@@ -67,10 +68,15 @@ def dev(locations: Sequence[CodeLocation], opened: bool | None, **options: Any) 
 
 def _serve(locations: Sequence[CodeLocation], options: dict[str, Any], *, opened: bool, daemon: bool) -> None:
     from warehouse_assets.code_location.workspace import Workspace
-    from warehouse_assets.web.serving import listening_socket, serve
     from warehouse_assets.web.settings import Settings
     from warehouse_assets.web.site import Site
 
+    try:
+        from warehouse_assets.web.serving import listening_socket, serve
+    except ImportError as error:
+        raise ExtraRequiredError(
+            f"the web UI needs what is not installed: {error}", hint='pip install "warehouse-assets[web]"'
+        ) from None
     settings = Settings(token=os.environ.get(TOKEN_VARIABLE) or None, **options)
     with listening_socket(settings) as listener, open_instance(create=True) as instance:
         port = listener.getsockname()[1]
