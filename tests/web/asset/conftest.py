@@ -168,7 +168,7 @@ def _bake(folder: Path, instance: Instance) -> None:
     instance.store_events(
         [
             Event(
-                "STEP_FAILURE", "failing", 5e9 + 1, "marts__per_name", "failed", ErrorInfo("ValueError", "no <dough>\nat all")
+                "STEP_FAILURE", "failing", 5e9 + 1, "marts/per_name", "failed", ErrorInfo("ValueError", "no <dough>\nat all")
             ),
             Event("RUN_FAILURE", "failing", 5e9 + 2),
         ]

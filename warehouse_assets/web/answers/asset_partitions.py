@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import functools
-import re
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,13 +22,14 @@ MOST_LANES = 60
 
 
 class PartitionsRequest(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Which keys to list: those that hold `text` and have `state`, where these are given, `limit` of them from `offset` on."""
+    """Which keys to list: those that hold `text`, have `state` and are of the bar `lane`, where these are given; `limit` of them from `offset` on."""
 
     key: tuple[str, ...]
     text: str = ""
     state: str | None = None
     offset: int = 0
     limit: int = 100
+    lane: str | None = None
 
 
 class Span(msgspec.Struct, frozen=True, array_like=True):
@@ -73,12 +73,14 @@ def partition_states(definitions: Definitions, request: PartitionsRequest) -> Pa
     last = instance.event_log.get_events(limit=1, ascending=False)
     states = _states(definitions, key, (last[0].storage_id or 0) if last else 0, int(time.time() // 30))
     names = [*states]
-    wanted = [(name, state) for name, state in states.items() if _fits(name, state, request)]
-    dimensions, lanes = _lanes(node.spec.partitions_def, names, states)
+    dimensions, lanes = _lanes(node.spec.partitions_def, names)
+    among = names if request.lane is None else lanes.get(request.lane, [])
+    wanted = [(name, states[name]) for name in among if _fits(name, states[name], request)]
+    drawn = list(lanes.items())[:MOST_LANES]
     return PartitionStates(
         total=len(names),
         counts=dict(Counter(states.values())),
-        lanes=tuple(lanes[:MOST_LANES]),
+        lanes=tuple(Lane(name, tuple(_spans((one, states[one]) for one in members))) for name, members in drawn),
         dimensions=dimensions,
         left_out=max(0, len(lanes) - MOST_LANES),
         listed=tuple(wanted[request.offset : request.offset + request.limit]),
@@ -116,19 +118,18 @@ def _fits(name: str, state: str, request: PartitionsRequest) -> bool:
     )
 
 
-def _lanes(partitions_def: object, names: Sequence[str], states: dict[str, str]) -> tuple[tuple[str, ...], list[Lane]]:
+def _lanes(partitions_def: object, names: list[str]) -> tuple[tuple[str, ...], dict[str, list[str]]]:
     """One bar for all, or, of two dimensions, one for each key of the one that has fewer."""
     dimensions = tuple(getattr(partitions_def, "partition_dimension_names", ()))
     if len(dimensions) != 2:
-        return (), [Lane("", tuple(_spans((name, states[name]) for name in names)))]
-    pairs = [(name, *re.split(r"\|", name, maxsplit=1)) for name in names]
-    sizes = [len({pair[place] for pair in pairs}) for place in (1, 2)]
-    of = 1 if sizes[0] < sizes[1] else 2
+        return (), {"": names}
+    pairs = [name.split("|", 1) for name in names]
+    sizes = [len({pair[place] for pair in pairs}) for place in (0, 1)]
+    of = 0 if sizes[0] < sizes[1] else 1
     grouped: dict[str, list[str]] = {}
-    for pair in pairs:
-        grouped.setdefault(pair[of], []).append(pair[0])
-    lanes = [Lane(name, tuple(_spans((each, states[each]) for each in members))) for name, members in grouped.items()]
-    return (dimensions[2 - of], dimensions[of - 1]), lanes
+    for name, pair in zip(names, pairs, strict=True):
+        grouped.setdefault(pair[of], []).append(name)
+    return (dimensions[1 - of], dimensions[of]), grouped
 
 
 def _spans(pairs: Iterable[tuple[str, str]]) -> Iterator[Span]:

@@ -50,6 +50,7 @@ class AssetNow(msgspec.Struct, frozen=True, omit_defaults=True):
     condition: str | None = None
     condition_text: str | None = None
     triggers: tuple[Trigger, ...] = ()
+    is_observable: bool = False
 
 
 def asset_now(definitions: Definitions, request: AssetRequest) -> AssetNow:
@@ -79,6 +80,7 @@ def asset_now(definitions: Definitions, request: AssetRequest) -> AssetNow:
         condition=condition.name if condition is not None else None,
         condition_text=condition.text if condition is not None else None,
         triggers=tuple(_triggers(definitions, node)),
+        is_observable=node.source is not None and node.source.observe_function is not None,
     )
 
 

@@ -82,6 +82,7 @@ class SeriesAnswer(BaseModel):
 
     name: str
     label: str
+    unit: str = Field(description="bytes, seconds, share, or nothing.")
     times: list[float]
     values: list[float]
     ids: list[int]
@@ -253,7 +254,14 @@ def series(request: Request, key: str, check: str | None = None) -> list[SeriesA
     page = _page(request, "series")
     found = check_series(page, check) if check else series_of(events_of(page.site.instance, page.key, limit=_MOST))
     return [
-        SeriesAnswer(name=one.name, label=one.label, times=list(one.times), values=list(one.values), ids=list(one.event_ids))
+        SeriesAnswer(
+            name=one.name,
+            label=one.label,
+            unit=one.unit,
+            times=list(one.times),
+            values=list(one.values),
+            ids=list(one.event_ids),
+        )
         for one in found
     ]
 
@@ -347,9 +355,10 @@ def partitions(
     state: str | None = None,
     offset: int = Query(0, ge=0, lt=2**62),
     limit: int = Query(100, ge=1, le=1_000),
+    lane: str | None = None,
 ) -> PartitionsAnswer:
     """Its partitions and their states."""
-    found, fault = states_of(_page(request, "partitions"), q, state, offset, limit)
+    found, fault = states_of(_page(request, "partitions"), q, state, offset, limit, lane)
     if found is None:
         from warehouse_assets.errors import LocationError
 

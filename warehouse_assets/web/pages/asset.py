@@ -74,14 +74,14 @@ def asset(
     else:
         values = {"definition": definition_tab(page)}
     here = asset_url(page.key, tab=tab, part="tab", kind=kind, partition=partition, before=before, compare=compare)
-    values |= {"page": page, "tab": tab, "here": here, "key_of": AssetKey, "observable": False}
+    values |= {"page": page, "tab": tab, "here": here, "key_of": AssetKey}
     if part == "tab" and is_fragment(request):
         return render(request, "asset/_tab.html", **values)
     return render(request, "asset/page.html", area="assets", head=head, **values)
 
 
 def _head(request: Request, page: AssetPage) -> Response:
-    return render(request, "asset/_head.html", head=head_of(page), observable=False)
+    return render(request, "asset/_head.html", head=head_of(page))
 
 
 def _overview(page: AssetPage, head: AssetHead | None) -> dict[str, Any]:

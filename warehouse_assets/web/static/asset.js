@@ -26,12 +26,24 @@
   const series = new Map();
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue(name).trim();
-  function short(value, name) {
+  const grouped = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 6 });
+  function short(value, unit) {
     if (value == null) return "";
-    const bytes = /(^|_)bytes?(_|$)|_size$/.test(name);
-    const steps = bytes ? [[1e12, " TB"], [1e9, " GB"], [1e6, " MB"], [1e3, " kB"]] : [[1e12, " T"], [1e9, " G"], [1e6, " M"], [1e4, " k", 1e3]];
-    for (const [limit, unit, by] of steps) if (Math.abs(value) >= limit) return `${+(value / (by || limit)).toFixed(1)}${unit}`;
-    return `${+value.toPrecision(6)}${bytes ? " B" : ""}`;
+    if (unit === "share") return `${+(value * 100).toPrecision(4)} %`;
+    if (unit === "seconds") return value < 1 ? `${+(value * 1000).toPrecision(3)} ms` : value < 120 ? `${+value.toPrecision(3)} s` : `${+(value / 60).toPrecision(3)} min`;
+    const limits = unit === "bytes" ? [[1e12, " TB"], [1e9, " GB"], [1e6, " MB"], [1e3, " kB"]] : [[1e12, " T"], [1e9, " G"], [1e6, " M"]];
+    for (const [limit, name] of limits) if (Math.abs(value) >= limit) return `${+(value / limit).toFixed(1)}${name}`;
+    return `${grouped.format(value)}${unit === "bytes" ? " B" : ""}`;
+  }
+  const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+  const steps = [1, 5, 15, 30, 60, 300, 900, 1800, 3600, 10800, 21600, 43200, 86400, 172800, 604800, 1209600, 2592000, 7776000, 15552000, 31536000, 63072000, 157680000];
+  const pad = (value) => String(value).padStart(2, "0");
+  function clock(seconds, step) {
+    const moment = new Date(seconds * 1000);
+    const time = `${pad(moment.getHours())}:${pad(moment.getMinutes())}`;
+    if (step < 60) return `${time}:${pad(moment.getSeconds())}`;
+    if (step < 86400 && (moment.getHours() || moment.getMinutes())) return time;
+    return step < 25e6 ? `${moment.getDate()} ${months[moment.getMonth()]}` : String(moment.getFullYear());
   }
   function load(address) {
     if (!series.has(address)) series.set(address, fetch(address, { headers: { Accept: "application/json" } }).then((answer) => (answer.ok ? answer.json() : [])));
@@ -45,7 +57,7 @@
     const last = found.values.at(-1);
     const caption = figure.querySelector("figcaption");
     caption.innerHTML = "";
-    caption.append(found.label, Object.assign(document.createElement("b"), { textContent: short(last, found.name), title: String(last) }));
+    caption.append(found.label, Object.assign(document.createElement("b"), { textContent: short(last, found.unit), title: String(last) }));
     const told = document.createElement("span");
     caption.append(told);
     box.setAttribute("aria-label", `${found.label} over time: ${found.values.length} values, the last ${last}, from ${Math.min(...found.values)} to ${Math.max(...found.values)}`);
@@ -55,13 +67,13 @@
       width: box.clientWidth, height: 110, legend: { show: false }, cursor: { y: false, drag: { x: true, y: false } },
       scales: { y: { range: (_, low, high) => (low === high ? [low - Math.abs(low || 1) * 0.1, high + Math.abs(high || 1) * 0.1] : window.uPlot.rangeNum(low, high, 0.1, true)) } },
       axes: [
-        { stroke: muted, font, grid: { show: false }, ticks: { stroke: line, size: 4 }, size: 26, space: 60 },
-        { stroke: muted, font, grid: { stroke: line, width: 1 }, ticks: { show: false }, size: 52, space: 28, values: (_, ticks) => ticks.map((tick) => short(tick, found.name)) },
+        { stroke: muted, font, grid: { show: false }, ticks: { stroke: line, size: 4 }, size: 26, space: 70, incrs: steps, values: (_, ticks, __, ___, step) => ticks.map((tick) => clock(tick, step)) },
+        { stroke: muted, font, grid: { stroke: line, width: 1 }, ticks: { show: false }, size: 56, space: 22, values: (_, ticks) => ticks.map((tick) => short(tick, found.unit)) },
       ],
       series: [{}, { stroke: accent, width: 1.5, points: { show: found.values.length < 80, size: 4, fill: accent } }],
       hooks: { setCursor: [(self) => {
         const at = self.cursor.idx;
-        told.textContent = at == null ? "" : `${new Date(found.times[at] * 1000).toLocaleString()}: ${found.values[at].toLocaleString()}`;
+        told.textContent = at == null ? "" : `${new Date(found.times[at] * 1000).toLocaleString()}: ${short(found.values[at], found.unit)}`;
       }] },
     }, [found.times, found.values], box);
     new ResizeObserver(() => { if (box.clientWidth) plot.setSize({ width: box.clientWidth, height: 110 }); }).observe(box);
@@ -100,7 +112,7 @@
     let at = 0, anchor = 0, asked = 0;
     async function keyOf(index) {
       if (!keys.has(index)) {
-        const answer = await fetch(`${bar.dataset.src}?offset=${index}&limit=1`);
+        const answer = await fetch(`${bar.dataset.src}&offset=${index}`);
         if (answer.ok) { const told = await answer.json(); if (told.listed[0]) keys.set(index, told.listed[0]); }
       }
       return keys.get(index);

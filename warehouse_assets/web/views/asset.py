@@ -158,7 +158,7 @@ def _failed(page: AssetPage, runs: Iterable[RunRecord], latest: AssetEvent | Non
     run = next((run for run in runs if run.status not in UNDER_WAY), None)
     if run is None or run.status != "FAILURE" or (latest is not None and latest.timestamp > (run.ended or run.created)):
         return None
-    steps = {latest.step_key if latest is not None else None, "__".join(page.key.path)}
+    steps = {latest.step_key if latest is not None else None, page.key.to_escaped_string()}
     kinds: tuple[EventType, ...] = ("STEP_FAILURE",)
     for event in page.site.instance.get_event_records(run_id=run.run_id, event_types=kinds, limit=500):
         if event.step_key in steps:

@@ -18,7 +18,17 @@ from warehouse_assets.events import (
 from warehouse_assets.instance.event_log import EventFilter
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.metadata import MetadataValue
-from warehouse_assets.web.views.asset_metadata import OWN_TAB, ShownMetadata, is_number, label_of, shown_metadata, shown_value
+from warehouse_assets.web.views.asset_metadata import (
+    OWN_TAB,
+    ShownMetadata,
+    Unit,
+    is_number,
+    label_of,
+    number_text,
+    shown_metadata,
+    shown_value,
+    unit_of,
+)
 from warehouse_assets.web.views.asset_schema import ColumnChange, changes_between, schema_of
 
 if TYPE_CHECKING:
@@ -96,6 +106,11 @@ class Series:
     times: tuple[float, ...]
     values: tuple[float, ...]
     event_ids: tuple[int, ...]
+
+    @property
+    def unit(self) -> Unit:
+        """What the numbers count."""
+        return unit_of(self.name, max(self.values, key=abs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +279,7 @@ def _change_text(name: str, old: MetadataValue | None, new: MetadataValue | None
     if old is None or new is None or not (is_number(old) and is_number(new)) or old.value == new.value:
         return ""
     change = new.value - old.value
-    text = shown_value(name, MetadataValue.of(abs(change))).text
+    text = number_text(abs(change), unit_of(name, new.value))
     share = f" ({change / old.value:+.1%})" if old.value else ""
     return f"{'+' if change > 0 else MINUS}{text}{share}"
 

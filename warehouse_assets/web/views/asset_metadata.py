@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from markupsafe import Markup
@@ -20,7 +20,19 @@ from warehouse_assets.tables import TableSchema
 from warehouse_assets.web.rendering import asset_url, number
 from warehouse_assets.web.views.asset_text import highlighted, markdown
 
-__all__ = ["OWN_TAB", "ShownMetadata", "is_number", "label_of", "shown_metadata", "shown_value"]
+__all__ = [
+    "OWN_TAB",
+    "ShownMetadata",
+    "Unit",
+    "is_number",
+    "label_of",
+    "number_text",
+    "shown_metadata",
+    "shown_value",
+    "unit_of",
+]
+
+Unit: TypeAlias = Literal["", "bytes", "seconds", "share"]
 
 OWN_TAB = {"column_schema": "table", "column_lineage": "columns", SQL_TEXT: "definition"}
 """Metadata that a tab of the asset's page shows better than a line can."""
@@ -72,6 +84,28 @@ def label_of(name: str) -> str:
     return known.get(name) or name.replace("_", " ").strip() or name
 
 
+def unit_of(name: str, value: float) -> Unit:
+    """What a number counts, as its name says.
+
+    >>> unit_of("byte_size", 3), unit_of("null_share", 0.5), unit_of("row_count", 3)
+    ('bytes', 'share', '')
+    """
+    if _BYTES.search(name):
+        return "bytes"
+    if _SECONDS.search(name) and value >= 0:
+        return "seconds"
+    return "share" if _SHARE.search(name) and 0 <= value <= 1 else ""
+
+
+def number_text(value: float, unit: Unit) -> str:
+    """A number as people read it."""
+    if unit == "bytes":
+        return byte_text(value)
+    if unit == "seconds":
+        return seconds_text(value)
+    return f"{value:.1%}" if unit == "share" else number(value).striptags()
+
+
 def is_number(value: MetadataValue) -> bool:
     """Whether a value can be plotted."""
     return value.kind in ("int", "float") and math.isfinite(value.value)
@@ -94,14 +128,7 @@ def _as_number(name: str, value: MetadataValue) -> ShownMetadata:
             name, value, "text", {"inf": "∞", "-inf": "\N{MINUS SIGN}∞"}.get(str(given), "not a number"), exact=str(given)
         )
     exact = f"{given:,}" if isinstance(given, int) else repr(given)
-    if _BYTES.search(name):
-        text = byte_text(given)
-    elif _SECONDS.search(name) and given >= 0:
-        text = seconds_text(given)
-    elif _SHARE.search(name) and isinstance(given, float) and 0 <= given <= 1:
-        text = f"{given:.1%}"
-    else:
-        text = number(given).striptags()
+    text = number_text(given, unit_of(name, given))
     return _plain(name, value, "text", text, exact=exact if exact != text else "", number=float(given))
 
 

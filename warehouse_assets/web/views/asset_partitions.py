@@ -65,12 +65,12 @@ class PartitionsTab:
 
 
 def states_of(
-    page: AssetPage, text: str = "", state: str | None = None, offset: int = 0, limit: int = PAGE
+    page: AssetPage, text: str = "", state: str | None = None, offset: int = 0, limit: int = PAGE, lane: str | None = None
 ) -> tuple[PartitionStates | None, str | None]:
     """The states of the partitions of an asset, or why they are not told."""
     wanted = state if state in STATES else None
     return asked(
-        page, partition_states, PartitionsRequest(page.key.path, text, wanted, max(0, offset), max(1, min(limit, 1_000)))
+        page, partition_states, PartitionsRequest(page.key.path, text, wanted, max(0, offset), max(1, min(limit, 1_000)), lane)
     )
 
 
