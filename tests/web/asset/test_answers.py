@@ -1,0 +1,134 @@
+"""What code locations answer about one asset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from warehouse_assets.errors import TableNotFoundError
+from warehouse_assets.web.answers.asset import AssetRequest, AssetSource, asset_source
+from warehouse_assets.web.answers.asset_columns import ColumnLink, column_links
+from warehouse_assets.web.answers.asset_partitions import PartitionsRequest, Span, partition_states
+from warehouse_assets.web.answers.asset_rows import Cell, RowsRequest, SampleRows, sample_rows
+from warehouse_assets.web.answers.asset_settings import shown
+from warehouse_assets.web.answers.asset_state import AssetNow, asset_now
+from warehouse_assets.web.answers.asset_versions import table_versions
+from warehouse_assets.web.site import Site
+
+LOAVES = AssetRequest(("staging", "loaves"))
+
+
+@pytest.fixture
+def ask(bakery: Site) -> Callable[..., Any]:
+    return bakery.workspace["bakery"].ask
+
+
+def test_the_definition_of_an_asset_is_told_with_its_code_settings_and_promises(ask: Callable[..., Any]) -> None:
+    source: AssetSource = ask(asset_source, LOAVES)
+
+    assert (source.kind, source.output_type) == ("function", "Output[pl.DataFrame]")
+    assert source.codes[0].text.startswith("@asset(")
+    assert source.codes[0].file.endswith("bakery.py")
+    assert [(column.name, column.description) for column in source.columns][:2] == [("id", "Which loaf."), ("name", None)]
+    assert source.table_place == "staging.loaves"
+    assert source.facts == (
+        ("code version", "3"),
+        ("pool", "oven"),
+        ("retry policy", "2 retries, after 1.5 s"),
+    )
+    assert [(field.name, field.default) for field in source.config] == [("loaves", "3"), ("api_key", "•••")]
+    assert [(check.name, check.blocking) for check in source.checks] == [("has_rows", True)]
+    assert source.manager is not None
+    assert source.manager.type == "DuckDBIOManager"
+
+
+def test_an_asset_is_stale_with_causes_and_knows_what_runs_it(ask: Callable[..., Any]) -> None:
+    now: AssetNow = ask(asset_now, LOAVES)
+
+    assert now.state == "fresh"
+    assert now.freshness_policy == "no older than 2 days; warns after 1 day"
+    assert [(trigger.kind, trigger.name, trigger.says) for trigger in now.triggers] == [
+        ("job", "nightly", None),
+        ("schedule", "every_night", "0 3 * * * UTC"),
+    ]
+
+
+def test_a_source_has_no_state(ask: Callable[..., Any]) -> None:
+    assert ask(asset_now, AssetRequest(("raw", "events"))).state is None
+
+
+def test_sample_rows_tell_null_from_empty_and_cut_what_is_long(ask: Callable[..., Any]) -> None:
+    sample: SampleRows = ask(sample_rows, RowsRequest(("staging", "loaves"), 2))
+
+    assert [name for name, _ in sample.columns] == ["id", "name", "note", "raw"]
+    assert sample.more
+    assert min(sample.rows, key=lambda row: row[0].text) == (
+        Cell("number", "0"),
+        Cell("text", "<b>rye</b>"),
+        Cell("null"),
+        Cell("binary", "3 bytes: 616263"),
+    )
+
+
+def test_a_small_value_of_a_store_without_limits_is_read_and_a_large_one_refused(ask: Callable[..., Any]) -> None:
+    sample: SampleRows = ask(sample_rows, RowsRequest(("values",)))
+
+    assert [name for name, _ in sample.columns] == ["a", "b", "c"]
+    assert sample.rows[1] == (Cell("number", "2"), Cell("null"), Cell("text", "<i>"))
+
+
+def test_rows_of_a_table_that_was_never_made_are_an_error(ask: Callable[..., Any]) -> None:
+    with pytest.raises(TableNotFoundError, match="does not exist"):
+        ask(sample_rows, RowsRequest(("raw", "events")))
+
+
+def test_partitions_are_runs_of_equal_states(ask: Callable[..., Any]) -> None:
+    states = ask(partition_states, PartitionsRequest(("daily",), text="01-0", state="missing", offset=1, limit=2))
+
+    assert (states.total, states.counts) == (31, {"missing": 30, "fresh": 1})
+    assert states.lanes[0].spans == (
+        Span("missing", 1, "2024-01-01", "2024-01-01"),
+        Span("fresh", 1, "2024-01-02", "2024-01-02"),
+        Span("missing", 29, "2024-01-03", "2024-01-31"),
+    )
+    assert (states.matching, states.listed) == (8, (("2024-01-03", "missing"), ("2024-01-04", "missing")))
+
+
+def test_partitions_of_two_dimensions_have_a_bar_for_each_key_of_the_shorter_one(ask: Callable[..., Any]) -> None:
+    states = ask(partition_states, PartitionsRequest(("by_shop",)))
+
+    assert states.dimensions == ("day", "shop")
+    assert [(lane.name, [span.count for span in lane.spans]) for lane in states.lanes] == [("east", [31]), ("west", [31])]
+
+
+def test_columns_are_linked_both_ways(ask: Callable[..., Any]) -> None:
+    links = ask(column_links, LOAVES)
+
+    assert links.columns == ("id", "name", "note", "raw")
+    assert ColumnLink("name", ("marts", "per_name"), "name", "direct") in links.downstream
+    assert ColumnLink("note", ("marts", "per_name"), None, "rows") in links.downstream
+
+
+def test_versions_are_told_with_the_present_one_first(ask: Callable[..., Any]) -> None:
+    kept = ask(table_versions, LOAVES)
+
+    assert [version.row_count for version in kept.versions] == [3, 2]
+    assert ask(table_versions, AssetRequest(("values",))).refused is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("password", "hush", "•••"),
+        ("storage_options", {"key": "a", "secret": "hush"}, "{key: a, secret: •••}"),
+        ("url", "postgresql://me:hush@host/db", "postgresql://•••@host/db"),
+        ("dsn", "host=a password=hush port=5", "host=a password=••• port=5"),
+        ("token", "", "(empty)"),
+        ("path", "/data", "/data"),
+        ("none", None, "None"),
+    ],
+)
+def test_settings_are_shown_without_secrets(name: str, value: Any, text: str) -> None:
+    assert shown(name, value) == text

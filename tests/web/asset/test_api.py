@@ -1,0 +1,69 @@
+"""The API of one asset."""
+
+from __future__ import annotations
+
+from starlette.testclient import TestClient
+
+from warehouse_assets import AssetKey
+from warehouse_assets.web.rendering import asset_url
+
+
+def test_an_asset_says_what_it_is_and_how_it_stands(client: TestClient) -> None:
+    told = client.get("/api/assets/staging/loaves").json()
+
+    assert (told["name"], told["state"], told["owners"], told["tags"]) == (
+        "staging/loaves",
+        "fresh",
+        ["team:ovens"],
+        {"tier": "gold"},
+    )
+    assert (told["upstream"], told["downstream"]) == (["raw/flour"], ["marts/per_name"])
+    assert (told["latest"]["rows"], told["latest"]["rows_change"]) == (3, 1)
+    assert told["latest"]["metadata"]["crumbs"] == ["float", 0.25]
+
+
+def test_a_key_may_hold_anything(client: TestClient) -> None:
+    key = AssetKey(['odd " key', "a/b", "<script>"])
+
+    assert client.get(f"/api{asset_url(key)}").json()["key"] == list(key.path)
+
+
+def test_numbers_come_as_series(client: TestClient) -> None:
+    series = client.get("/api/assets/staging/gone/-/series").json()
+
+    assert [(one["name"], one["values"]) for one in series] == [("row_count", [10, 20, 30, 7])]
+    assert [one["name"] for one in client.get("/api/assets/staging/loaves/-/series?check=has_rows").json()] == ["rows"]
+
+
+def test_events_are_paged(client: TestClient) -> None:
+    first = client.get("/api/assets/staging/gone/-/events?limit=3").json()
+    second = client.get(f"/api/assets/staging/gone/-/events?limit=3&before={first['older']}").json()
+
+    assert [event["rows"] for event in (*first["events"], *second["events"])] == [7, 30, 20, 10]
+    assert second["older"] is None
+
+
+def test_two_events_are_compared_with_their_columns(client: TestClient) -> None:
+    ids = [event["id"] for event in client.get("/api/assets/staging/gone/-/events?kind=ASSET_MATERIALIZATION").json()["events"]]
+    told = client.get(f"/api/assets/staging/gone/-/compare?old={ids[1]}&new={ids[0]}").json()
+
+    assert [(one["what"], one["name"]) for one in told["columns"]] == [("removed", "b"), ("retyped", "a"), ("added", "c")]
+    assert told["metadata"][0] == {"name": "rows", "what": "changed", "old": "20", "new": "30", "change": "+10 (+50.0%)"}
+
+
+def test_the_sub_resources_answer(client: TestClient) -> None:
+    loaves = "/api/assets/staging/loaves/-/"
+
+    assert [one["name"] for one in client.get(loaves + "schema").json()["columns"]] == ["id", "name", "note", "raw"]
+    assert client.get(loaves + "columns").json()[0]["column"] == "id"
+    assert client.get(loaves + "checks").json()[0]["state"] == "failed"
+    assert client.get("/api/assets/daily/-/partitions?limit=1").json()["counts"] == {"missing": 30, "fresh": 1}
+    assert client.get(loaves + "rows?limit=1").json()["more"]
+    assert len(client.get(loaves + "versions").json()["versions"]) == 2
+    assert client.get(loaves + "definition").json()["source"]["kind"] == "function"
+
+
+def test_an_unknown_asset_is_told_with_near_names(client: TestClient) -> None:
+    answer = client.get("/api/assets/staging/loavs")
+
+    assert (answer.status_code, answer.json()["hint"]) == (404, "Did you mean 'staging/loaves'?")

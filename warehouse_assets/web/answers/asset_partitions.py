@@ -1,0 +1,144 @@
+"""The states of all partitions of an asset, as runs of equal ones, and a page of their keys."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from warehouse_assets.keys import AssetKey
+from warehouse_assets.web.answers.record import the_instance
+
+if TYPE_CHECKING:
+    from warehouse_assets.code_location.definitions import Definitions
+
+__all__ = ["Lane", "PartitionStates", "PartitionsRequest", "Span", "partition_states"]
+
+MOST_LANES = 60
+
+
+class PartitionsRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which keys to list: those that hold `text`, have `state` and are of the bar `lane`, where these are given; `limit` of them from `offset` on."""
+
+    key: tuple[str, ...]
+    text: str = ""
+    state: str | None = None
+    offset: int = 0
+    limit: int = 100
+    lane: str | None = None
+
+
+class Span(msgspec.Struct, frozen=True, array_like=True):
+    """Partitions that follow each other and have one state: how many, and the first and the last key."""
+
+    state: str
+    count: int
+    first: str
+    last: str
+
+
+class Lane(msgspec.Struct, frozen=True):
+    """The partitions of one key of the shorter dimension, or all, in order."""
+
+    name: str
+    spans: tuple[Span, ...]
+
+
+class PartitionStates(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How many partitions have each state, their bar or bars, and the listed ones as (key, state).
+
+    `dimensions` are the names of the one along the bars and of the one that the bars are of, where there are two. `left_out` counts bars that are not drawn.
+    """
+
+    total: int = 0
+    counts: dict[str, int] = {}
+    lanes: tuple[Lane, ...] = ()
+    dimensions: tuple[str, ...] = ()
+    left_out: int = 0
+    listed: tuple[tuple[str, str], ...] = ()
+    matching: int = 0
+
+
+def partition_states(definitions: Definitions, request: PartitionsRequest) -> PartitionStates:
+    """The state of each partition by the record of the project; of a source, those that were ever recorded are fresh."""
+    key = AssetKey(request.key)
+    node = definitions.graph[key]
+    if node.spec.partitions_def is None:
+        return PartitionStates()
+    instance = the_instance()
+    last = instance.event_log.get_events(limit=1, ascending=False)
+    states = _states(definitions, key, (last[0].storage_id or 0) if last else 0, int(time.time() // 30))
+    names = [*states]
+    dimensions, lanes = _lanes(node.spec.partitions_def, names)
+    among = names if request.lane is None else lanes.get(request.lane, [])
+    wanted = [(name, states[name]) for name in among if _fits(name, states[name], request)]
+    drawn = list(lanes.items())[:MOST_LANES]
+    return PartitionStates(
+        total=len(names),
+        counts=dict(Counter(states.values())),
+        lanes=tuple(Lane(name, tuple(_spans((one, states[one]) for one in members))) for name, members in drawn),
+        dimensions=dimensions,
+        left_out=max(0, len(lanes) - MOST_LANES),
+        listed=tuple(wanted[request.offset : request.offset + request.limit]),
+        matching=len(wanted),
+    )
+
+
+@functools.lru_cache(maxsize=4)
+def _states(definitions: Definitions, key: AssetKey, last_event: int, half_minute: int) -> dict[str, str]:
+    """The states, which are worked out anew when something was recorded, or time went on: a page asks for one part after the other."""
+    from warehouse_assets.execution.recorded_versions import latest_versions
+    from warehouse_assets.graph.code.versions import CodeVersions
+    from warehouse_assets.graph.partition_links import PartitionLinks
+    from warehouse_assets.graph.staleness import partition_statuses
+
+    graph, instance = definitions.graph, the_instance()
+    links = PartitionLinks(graph, instance)
+    every = links.partitions(key)
+    if not graph[key].is_executable:
+        known = {
+            name
+            for kind in ("ASSET_MATERIALIZATION", "ASSET_OBSERVATION")
+            for name in instance.event_log.get_partitions(kind, key)
+        }
+        return {str(name): "fresh" if name in known else "missing" for name in every}
+    needed = links.upstream({key: every})
+    latest = latest_versions(graph, instance, needed.keys())
+    found = partition_statuses(graph, latest, links, needed, CodeVersions(graph.resources))[key]
+    return {str(name): found[name].state for name in every}
+
+
+def _fits(name: str, state: str, request: PartitionsRequest) -> bool:
+    return (request.state is None or state == request.state) and (
+        not request.text or request.text.casefold() in name.casefold()
+    )
+
+
+def _lanes(partitions_def: object, names: list[str]) -> tuple[tuple[str, ...], dict[str, list[str]]]:
+    """One bar for all, or, of two dimensions, one for each key of the one that has fewer."""
+    dimensions = tuple(getattr(partitions_def, "partition_dimension_names", ()))
+    if len(dimensions) != 2:
+        return (), {"": names}
+    pairs = [name.split("|", 1) for name in names]
+    sizes = [len({pair[place] for pair in pairs}) for place in (0, 1)]
+    of = 0 if sizes[0] < sizes[1] else 1
+    grouped: dict[str, list[str]] = {}
+    for name, pair in zip(names, pairs, strict=True):
+        grouped.setdefault(pair[of], []).append(name)
+    return (dimensions[1 - of], dimensions[of]), grouped
+
+
+def _spans(pairs: Iterable[tuple[str, str]]) -> Iterator[Span]:
+    state, count, first, last = "", 0, "", ""
+    for name, here in pairs:
+        if here != state:
+            if count:
+                yield Span(state, count, first, last)
+            state, count, first = here, 0, name
+        count, last = count + 1, name
+    if count:
+        yield Span(state, count, first, last)

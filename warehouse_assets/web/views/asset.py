@@ -1,0 +1,178 @@
+"""One asset as its page begins: what it is, how it stands, what was last made of it, and what goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import unquote
+
+from warehouse_assets.errors import InvalidDefinitionError, InvalidSelectionError, WarehouseAssetsError
+from warehouse_assets.graph.asset_graph import suggest_keys
+from warehouse_assets.keys import AssetKey
+from warehouse_assets.web.answers.asset import AssetRequest
+from warehouse_assets.web.answers.asset_state import AssetNow, asset_now
+from warehouse_assets.web.views.asset_events import AssetEvent, events_of, told
+
+if TYPE_CHECKING:
+    from fastapi import Request
+
+    from warehouse_assets.code_location.snapshot import AssetFacts
+    from warehouse_assets.code_location.workspace import JoinedAsset
+    from warehouse_assets.events import EventType, RunRecord, RunStatus
+    from warehouse_assets.web.site import Site
+
+__all__ = ["TABS", "AssetHead", "AssetPage", "asked", "asset_page", "head_of", "key_in_path"]
+
+TABS = ("overview", "activity", "table", "columns", "checks", "partitions", "definition")
+UNDER_WAY: tuple[RunStatus, ...] = ("QUEUED", "STARTING", "STARTED", "CANCELING")
+_RUNS = 50
+
+Asked = TypeVar("Asked")
+Answered = TypeVar("Answered")
+
+
+@dataclass(frozen=True, slots=True)
+class AssetPage:
+    """An asset that has a page: declared somewhere (`joined`), or only known by the record. `loading` says that more may come."""
+
+    site: Site
+    key: AssetKey
+    joined: JoinedAsset | None
+    loading: bool = False
+
+    @property
+    def facts(self) -> AssetFacts | None:
+        """What its code location says of it."""
+        return self.joined.facts if self.joined is not None else None
+
+    @property
+    def name(self) -> str:
+        """Its key as people read it."""
+        return self.key.to_user_string()
+
+    @property
+    def tabs(self) -> tuple[str, ...]:
+        """The tabs that say something of it."""
+        partitioned = self.facts is not None and self.facts.partitions is not None
+        return tuple(tab for tab in TABS if tab != "partitions" or partitioned)
+
+
+@dataclass(frozen=True, slots=True)
+class AssetHead:
+    """The head of the page. `state` is the word of a chip: materializing, failed, fresh, stale, missing, source or unknown."""
+
+    page: AssetPage
+    state: str
+    now: AssetNow | None
+    fault: str | None
+    latest: AssetEvent | None
+    rows_change: int | None
+    observed: AssetEvent | None
+    running: RunRecord | None
+    failed: Failed | None
+    place: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A run in which the asset failed, later than it was last made; and with which error."""
+
+    run: RunRecord
+    timestamp: float
+    error: str
+
+
+def key_in_path(request: Request, before: str, after: str = "") -> AssetKey:
+    """The key that an address has after `before`, each segment unquoted by itself, so that one may hold a slash.
+
+    InvalidSelectionError where there is none.
+    """
+    raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+    path = raw.partition(b"?")[0].decode("ascii", "replace")
+    text = path.removeprefix(before).removesuffix(after).strip("/")
+    try:
+        return AssetKey([unquote(segment) for segment in text.split("/")])
+    except InvalidDefinitionError:
+        raise InvalidSelectionError(f"{path!r} names no asset", hint="Look for it at /assets.") from None
+
+
+def asset_page(site: Site, key: AssetKey) -> AssetPage:
+    """The asset of this key, or of the same text; InvalidSelectionError, with near names, for one that nobody knows."""
+    facts = site.facts
+    joined = facts.assets.get(key)
+    if joined is None and (alike := next((one for one in facts.assets if one.to_user_string() == key.to_user_string()), None)):
+        key, joined = alike, facts.assets[alike]
+    if joined is None and not facts.is_loading and not site.instance.get_event_records(asset_key=key, limit=1):
+        raise InvalidSelectionError(f"there is no asset {key.to_user_string()!r}", hint=suggest_keys(key, facts.assets))
+    return AssetPage(site, key, joined, facts.is_loading)
+
+
+def asked(page: AssetPage, question: Callable[[Any, Asked], Answered], request: Asked) -> tuple[Answered | None, str | None]:
+    """What the code location of an asset answers, or why it does not."""
+    if page.joined is None:
+        loading = "The code locations are loading." if page.loading else "No code location declares this asset any more."
+        return None, loading
+    try:
+        return page.site.workspace[page.joined.location].ask(question, request), None
+    except WarehouseAssetsError as error:
+        return None, str(error)
+
+
+def head_of(page: AssetPage) -> AssetHead:
+    """The head of an asset's page."""
+    instance, key = page.site.instance, page.key
+    made = events_of(instance, key, ("ASSET_MATERIALIZATION",), 2)
+    seen = events_of(instance, key, ("ASSET_OBSERVATION",), 1)
+    latest = next(iter(told(instance, made)), None)
+    now, fault = asked(page, asset_now, AssetRequest(key.path))
+    runs = [run for run in instance.get_runs(limit=_RUNS) if key in run.asset_keys]
+    running = next((run for run in runs if run.status in UNDER_WAY), None)
+    failed = _failed(page, runs, latest)
+    return AssetHead(
+        page=page,
+        state=_state(page, now, running, failed),
+        now=now,
+        fault=fault,
+        latest=latest,
+        rows_change=latest.rows_change if latest is not None else None,
+        observed=next(iter(told(instance, seen)), None),
+        running=running,
+        failed=failed,
+        place=_place(latest),
+    )
+
+
+def _state(page: AssetPage, now: AssetNow | None, running: RunRecord | None, failed: Failed | None) -> str:
+    if running is not None:
+        return "queued" if running.status == "QUEUED" else "materializing"
+    if failed is not None:
+        return "failed"
+    if now is not None and now.state is not None:
+        return now.state
+    return "source" if page.facts is not None and not page.facts.is_executable else "unknown"
+
+
+def _failed(page: AssetPage, runs: Iterable[RunRecord], latest: AssetEvent | None) -> Failed | None:
+    """The last run, where the asset failed in it and was not made since."""
+    run = next((run for run in runs if run.status not in UNDER_WAY), None)
+    if run is None or run.status != "FAILURE" or (latest is not None and latest.timestamp > (run.ended or run.created)):
+        return None
+    steps = {latest.step_key if latest is not None else None, page.key.to_escaped_string()}
+    kinds: tuple[EventType, ...] = ("STEP_FAILURE",)
+    for event in page.site.instance.get_event_records(run_id=run.run_id, event_types=kinds, limit=500):
+        if event.step_key in steps:
+            error = event.error
+            said = (
+                f"{error.cls_name}: {error.message.strip().partition(chr(10))[0]}" if error is not None else event.message or ""
+            )
+            return Failed(run, event.timestamp, said)
+    return None
+
+
+def _place(latest: AssetEvent | None) -> str | None:
+    """Where the table was last written to."""
+    if latest is None:
+        return None
+    found = (latest.metadata.get(name) for name in ("table_name", "uri"))
+    return next((str(value.value) for value in found if value is not None), None)
