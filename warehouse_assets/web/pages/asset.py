@@ -57,13 +57,13 @@ def asset(
         if part == "event":
             return render(request, "asset/_event.html", page=page, event=event_of(page.site.instance, page.key, event))
     tab = tab if tab in TABS else "overview"
-    head = head_of(page) if tab == "overview" or part != "tab" else None
+    head = head_of(page, quick=part != "tab") if tab == "overview" or part != "tab" else None
     if tab == "overview":
         values = _overview(page, head)
     elif tab == "activity":
         values = _activity(page, kind or None, partition or None, before, _ids(compare))
     elif tab == "partitions":
-        values = {"partitions": partitions_tab(page, q, state or None, offset, partition or None)}
+        values = {"partitions": partitions_tab(page, q, state or None, offset, partition or None, quick=part != "tab")}
     elif tab == "checks":
         checks, fault = shown_checks(page)
         values = {"checks": checks, "checks_fault": fault}
@@ -73,7 +73,18 @@ def asset(
         values = {"columns": columns_tab(page, column)}
     else:
         values = {"definition": definition_tab(page)}
-    here = asset_url(page.key, tab=tab, part="tab", kind=kind, partition=partition, before=before, compare=compare)
+    here = asset_url(
+        page.key,
+        tab=tab,
+        part="tab",
+        kind=kind,
+        partition=partition,
+        before=before,
+        compare=compare,
+        q=q,
+        state=state,
+        offset=offset or None,
+    )
     values |= {"page": page, "tab": tab, "here": here, "key_of": AssetKey}
     if part == "tab" and is_fragment(request):
         return render(request, "asset/_tab.html", **values)
