@@ -23,6 +23,7 @@ from warehouse_assets.errors import (
     InvalidInvocationError,
     InvalidSelectionError,
     LocationError,
+    RunNotFoundError,
     WarehouseAssetsError,
 )
 from warehouse_assets.web import api, pages
@@ -93,7 +94,13 @@ async def _live(request: Request, after: int | None = None) -> StreamingResponse
 def _failed(request: Request, error: Exception) -> Response:
     """An error of the project, as a page or a value that says what to do."""
     assert isinstance(error, WarehouseAssetsError)
-    kinds = ((InvalidSelectionError, 404), (InvalidInvocationError, 400), (LocationError, 502), (InstanceError, 503))
+    kinds = (
+        (InvalidSelectionError, 404),
+        (RunNotFoundError, 404),
+        (InvalidInvocationError, 400),
+        (LocationError, 502),
+        (InstanceError, 503),
+    )
     status = next((status for kind, status in kinds if isinstance(error, kind)), 400)
     hint = getattr(error, "hint", None)
     return _told(request, status, getattr(error, "message", str(error)), hint)

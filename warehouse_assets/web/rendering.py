@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,14 +64,17 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
+    filters: dict[str, Callable[..., Any]] = {
         "ago": ago,
         "bytes": lambda value: _exact(byte_text(value), f"{value:,} bytes") if value is not None else "",
+        "clock": _clock,
         "count": count_text,
         "duration": lambda value: "" if value is None else seconds_text(value),
+        "iso": _iso,
         "number": number,
         "when": when,
     }
+    environment.filters |= filters
     environment.globals |= {"asset_url": asset_url, "static": static, "url": url}
     return environment
 
@@ -144,6 +148,15 @@ def number(value: Any) -> Markup:
         if abs(value) >= limit:
             return _exact(f"{value / limit:.1f} {unit}", f"{value:,}")
     return Markup("{}").format(f"{value:,}")
+
+
+def _clock(timestamp: float) -> str:
+    """The time of a moment, to the millisecond, in UTC."""
+    return datetime.fromtimestamp(timestamp, UTC).strftime("%H:%M:%S.%f")[:-3]
+
+
+def _iso(timestamp: float) -> str:
+    return datetime.fromtimestamp(timestamp, UTC).isoformat(timespec="milliseconds")
 
 
 def _exact(short: str, exact: str) -> Markup:

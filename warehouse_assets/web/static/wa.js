@@ -88,6 +88,16 @@
     if (Object.keys(change.assets).length) fire("wa:asset", change);
     if (Object.keys(change.runs).length) fire("wa:run", change);
     fire("wa:change", change);
+    refresh("[data-on-run]", (part) => (part.dataset.onRun === "*" ? Object.keys(change.runs).length : part.dataset.onRun in change.runs));
+    refresh("[data-on-asset]", (part) => part.dataset.onAsset.split(" ").some((key) => (key === "*" ? Object.keys(change.assets).length : key in change.assets)));
+  }
+  // A part that names a run or assets is told `wa:refresh` when something happens to them, soon and not too often.
+  const due = new WeakMap();
+  function refresh(selector, concerns) {
+    document.querySelectorAll(selector).forEach((part) => {
+      if (due.has(part) || !concerns(part)) return;
+      due.set(part, setTimeout(() => { due.delete(part); part.dispatchEvent(new CustomEvent("wa:refresh")); }, Number(part.dataset.pause || 150)));
+    });
   }
   function listen() {
     if (window.SharedWorker) {
