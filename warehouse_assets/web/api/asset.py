@@ -8,12 +8,14 @@ from warehouse_assets.metadata import metadata_to_json
 from warehouse_assets.web.rendering import site_of
 from warehouse_assets.web.security import limited
 from warehouse_assets.web.views.asset import AssetPage, asset_page, head_of, key_in_path
+from warehouse_assets.web.views.asset_actions import checks_started, observed
 from warehouse_assets.web.views.asset_checks import check_series, shown_checks
 from warehouse_assets.web.views.asset_events import AssetEvent, compared, event_page, events_of, series_of
 from warehouse_assets.web.views.asset_json import (
     AssetAnswer,
     CauseAnswer,
     CheckAnswer,
+    CheckRunAnswer,
     ColumnAnswer,
     ColumnChangeAnswer,
     CompareAnswer,
@@ -23,6 +25,7 @@ from warehouse_assets.web.views.asset_json import (
     EventsAnswer,
     LineageAnswer,
     LinkAnswer,
+    ObservedAnswer,
     PartitionsAnswer,
     RowsAnswer,
     SchemaAnswer,
@@ -226,6 +229,19 @@ def definition(request: Request, key: str) -> DefinitionAnswer:
 
     tab = definition_tab(_page(request, "definition"))
     return DefinitionAnswer(source=msgspec.to_builtins(tab.source) if tab.source is not None else None, fault=tab.fault)
+
+
+@router.post("/assets/{key:path}/-/checks")
+def start_checks(request: Request, key: str, names: list[str] | None = None) -> CheckRunAnswer:
+    """Have its checks evaluated, or those of these names, by a run that waits for the daemon."""
+    run = checks_started(_page(request, "checks"), names or ())
+    return CheckRunAnswer(run_id=run.run_id, count=run.count)
+
+
+@router.post("/assets/{key:path}/-/observe", dependencies=[Depends(limited)])
+def observe(request: Request, key: str) -> ObservedAnswer:
+    """Look at a source now, and record what is seen."""
+    return ObservedAnswer(data_version=observed(_page(request, "observe")).data_version)
 
 
 @router.get("/assets/{key:path}")

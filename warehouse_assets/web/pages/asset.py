@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import Response
 
-from warehouse_assets.errors import InvalidSelectionError
+from warehouse_assets.errors import InvalidInvocationError, InvalidSelectionError
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.web.rendering import asset_url, is_fragment, render, site_of
 from warehouse_assets.web.security import limited
 from warehouse_assets.web.views.asset import TABS, AssetHead, AssetPage, asset_page, head_of, key_in_path
+from warehouse_assets.web.views.asset_actions import checks_started, observed
 from warehouse_assets.web.views.asset_checks import shown_checks
 from warehouse_assets.web.views.asset_events import compared, event_of, event_page, events_of, series_of
 from warehouse_assets.web.views.asset_partitions import partitions_tab
@@ -89,6 +91,25 @@ def asset(
     if part == "tab" and is_fragment(request):
         return render(request, "asset/_tab.html", **values)
     return render(request, "asset/page.html", area="assets", head=head, **values)
+
+
+@router.post("/assets/{key:path}")
+def act(request: Request, key: str, do: Annotated[str, Form()], check: Annotated[list[str] | None, Form()] = None) -> Response:
+    """What a button of the page asks for: `do` is checks or observe."""
+    page = asset_page(site_of(request), key_in_path(request, "/assets/"))
+    if do == "checks":
+        run = checks_started(page, check or ())
+        text = f"Run {run.run_id[:8]} of {run.count} check{'' if run.count == 1 else 's'} is asked for"
+        return _told(text, f"/runs/{run.run_id}")
+    if do == "observe":
+        seen = observed(page)
+        return _told("Observed" + (f": version {seen.data_version}" if seen.data_version is not None else ""))
+    raise InvalidInvocationError(f"there is no action {do!r}", hint="There are checks and observe.")
+
+
+def _told(text: str, href: str = "") -> Response:
+    """Nothing but a word to the person."""
+    return Response(status_code=204, headers={"HX-Trigger": json.dumps({"wa:toast": {"text": text, "href": href}})})
 
 
 def _head(request: Request, page: AssetPage) -> Response:

@@ -10,6 +10,7 @@ __all__ = [
     "AssetAnswer",
     "CauseAnswer",
     "CheckAnswer",
+    "CheckRunAnswer",
     "ColumnAnswer",
     "ColumnChangeAnswer",
     "CompareAnswer",
@@ -19,6 +20,7 @@ __all__ = [
     "EventsAnswer",
     "LineageAnswer",
     "LinkAnswer",
+    "ObservedAnswer",
     "PartitionsAnswer",
     "RowsAnswer",
     "SchemaAnswer",
@@ -174,6 +176,19 @@ class CheckAnswer(BaseModel):
     description: str | None
     timestamp: float | None
     run_id: str | None
+
+
+class CheckRunAnswer(BaseModel):
+    """The run that evaluates checks."""
+
+    run_id: str
+    count: int
+
+
+class ObservedAnswer(BaseModel):
+    """What was seen of a source."""
+
+    data_version: str | None
 
 
 class PartitionsAnswer(BaseModel):
