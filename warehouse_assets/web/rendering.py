@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from warehouse_assets.web.site import Site
 
-__all__ = ["STATIC", "asset_url", "is_fragment", "render", "site_of", "static_version", "url"]
+__all__ = ["STATIC", "asset_url", "is_fragment", "render", "site_of", "sparkline", "static_version", "url"]
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -72,6 +72,7 @@ def templates() -> Environment:
         "duration": lambda value: "" if value is None else seconds_text(value),
         "iso": _iso,
         "number": number,
+        "sparkline": sparkline,
         "when": when,
     }
     environment.filters |= filters
@@ -148,6 +149,23 @@ def number(value: Any) -> Markup:
         if abs(value) >= limit:
             return _exact(f"{value / limit:.1f} {unit}", f"{value:,}")
     return Markup("{}").format(f"{value:,}")
+
+
+def sparkline(values: Sequence[float]) -> Markup:
+    """Numbers as a small line, of which the last is a dot; nothing for fewer than two."""
+    if len(values) < 2:
+        return Markup("")
+    low, high = min(values), max(values)
+    span = (high - low) or 1
+    points = [
+        (2 + 80 * at / (len(values) - 1), 16 - 14 * (value - low) / span if high > low else 9.0)
+        for at, value in enumerate(values)
+    ]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    told = f"rows: {', '.join(f'{value:,}' for value in values)}"
+    return Markup(
+        '<svg viewBox="0 0 84 18" role="img" aria-label="{}"><title>{}</title><polyline points="{}"/><circle cx="{:.1f}" cy="{:.1f}" r="2"/></svg>'
+    ).format(told, told, line, *points[-1])
 
 
 def _clock(timestamp: float) -> str:

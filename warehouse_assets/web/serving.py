@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from typing import TYPE_CHECKING
 
@@ -38,5 +39,10 @@ def serve(site: Site, listener: socket.socket) -> None:
     config = uvicorn.Config(
         create_app(site), log_level="warning", timeout_graceful_shutdown=1, server_header=False, access_log=False, lifespan="on"
     )
-    uvicorn.Server(config).run(sockets=[listener])
-    site.close()
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:  # which are raised once more when the server has stopped, and are to end nothing else before it is closed
+        uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        site.close()

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from warehouse_assets.code_location.snapshot import LocationFacts, NamedFacts
 from warehouse_assets.code_location.workspace import JoinedAsset, Workspace, joined_assets
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from warehouse_assets.keys import AssetKey
 
 __all__ = ["Facts", "Site"]
+
+Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Site:
         self.on_submit: Callable[[], object] = lambda: None
         self._lock = threading.Condition()
         self._turns = dict.fromkeys(workspace.locations, 0)
+        self._kept: dict[object, object] = {}
 
     def start(self) -> None:
         """Begin to load all locations."""
@@ -86,6 +89,13 @@ class Site:
             if not self._lock.wait_for(lambda: not self.facts.is_loading, seconds):
                 raise TimeoutError(f"{', '.join(sorted(self.facts.loading))} did not load in {seconds:g} s")
         return self.facts
+
+    def kept(self, kind: Callable[[Site], Kept]) -> Kept:
+        """The only `kind(site)` of this site: what views remember between requests, and could work out again."""
+        with self._lock:
+            if kind not in self._kept:
+                self._kept[kind] = kind(self)
+            return cast("Kept", self._kept[kind])
 
     def check_writable(self) -> None:
         """Raise InvalidInvocationError where this server changes nothing."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from warehouse_assets.code_location.loading import load_definitions
 from warehouse_assets.errors import TableNotFoundError
+from warehouse_assets.web.answers import asset_partitions, asset_state, asset_statuses
 from warehouse_assets.web.answers.asset import AssetRequest, AssetSource, asset_source
 from warehouse_assets.web.answers.asset_columns import ColumnLink, column_links
 from warehouse_assets.web.answers.asset_partitions import PartitionsRequest, Span, partition_states
 from warehouse_assets.web.answers.asset_rows import Cell, RowsRequest, SampleRows, sample_rows
 from warehouse_assets.web.answers.asset_settings import shown
-from warehouse_assets.web.answers.asset_state import AssetNow, asset_now
+from warehouse_assets.web.answers.asset_state import AssetNow, NowRequest, asset_now
 from warehouse_assets.web.answers.asset_versions import table_versions
 from warehouse_assets.web.site import Site
 
@@ -45,7 +48,7 @@ def test_the_definition_of_an_asset_is_told_with_its_code_settings_and_promises(
 
 
 def test_an_asset_is_stale_with_causes_and_knows_what_runs_it(ask: Callable[..., Any]) -> None:
-    now: AssetNow = ask(asset_now, LOAVES)
+    now: AssetNow = ask(asset_now, NowRequest(LOAVES.key))
 
     assert now.state == "fresh"
     assert now.freshness_policy == "no older than 2 days; warns after 1 day"
@@ -56,7 +59,7 @@ def test_an_asset_is_stale_with_causes_and_knows_what_runs_it(ask: Callable[...,
 
 
 def test_a_source_has_no_state(ask: Callable[..., Any]) -> None:
-    assert ask(asset_now, AssetRequest(("raw", "events"))).state is None
+    assert ask(asset_now, NowRequest(("raw", "events"))).state is None
 
 
 def test_sample_rows_tell_null_from_empty_and_cut_what_is_long(ask: Callable[..., Any]) -> None:
@@ -132,3 +135,25 @@ def test_versions_are_told_with_the_present_one_first(ask: Callable[..., Any]) -
 )
 def test_settings_are_shown_without_secrets(name: str, value: Any, text: str) -> None:
     assert shown(name, value) == text
+
+
+def test_a_bar_of_two_dimensions_lists_its_own_partitions(ask: Callable[..., Any]) -> None:
+    states = ask(partition_states, PartitionsRequest(("by_shop",), lane="west", offset=1, limit=1))
+
+    assert (states.matching, states.listed) == (31, (("2024-01-02|west", "missing"),))
+
+
+def test_what_takes_long_is_told_later(bakery: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    definitions = load_definitions("bakery", Path(bakery.workspace["bakery"].location.working_directory))
+    for module in (asset_statuses, asset_partitions, asset_state):
+        monkeypatch.setattr(module, "the_instance", lambda: bakery.instance)
+    monkeypatch.setattr(asset_statuses, "MANY", 0)
+    quick = partition_states(definitions, PartitionsRequest(("daily",), quick=True))
+    pending = asset_now(definitions, NowRequest(("daily",), quick=True))
+    whole = partition_states(definitions, PartitionsRequest(("daily",)))
+    known = asset_now(definitions, NowRequest(("daily",), quick=True))
+
+    assert (quick.is_quick, quick.counts) == (True, {"missing": 30, "made": 1})
+    assert (pending.is_pending, pending.state) == (True, None)
+    assert (whole.is_quick, whole.counts) == (False, {"missing": 30, "fresh": 1})
+    assert (known.is_pending, known.state, known.missing) == (False, "stale", 30)

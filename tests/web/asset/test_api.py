@@ -5,7 +5,9 @@ from __future__ import annotations
 from starlette.testclient import TestClient
 
 from warehouse_assets import AssetKey
+from warehouse_assets.web.app import create_app
 from warehouse_assets.web.rendering import asset_url
+from warehouse_assets.web.site import Site
 
 
 def test_an_asset_says_what_it_is_and_how_it_stands(client: TestClient) -> None:
@@ -67,3 +69,25 @@ def test_an_unknown_asset_is_told_with_near_names(client: TestClient) -> None:
     answer = client.get("/api/assets/staging/loavs")
 
     assert (answer.status_code, answer.json()["hint"]) == (404, "Did you mean 'staging/loaves'?")
+
+
+def test_checks_are_run_and_sources_observed(bakery: Site) -> None:
+    client = TestClient(create_app(bakery), base_url="http://localhost")
+    refused = client.post("/api/assets/staging/loaves/-/checks", json=["has_rows"])
+    client.headers["x-csrf-token"] = client.get("/api/server").json()["csrf"]
+    started = client.post("/api/assets/staging/loaves/-/checks", json=["has_rows"]).json()
+    seen = client.post("/api/assets/raw/flour/-/observe").json()
+    told = client.post("/assets/raw/flour", data={"do": "observe"})
+    run = bakery.instance.get_run_record(started["run_id"])
+    faults = [
+        client.post("/api/assets/raw/events/-/observe").status_code,
+        client.post("/api/assets/staging/loaves/-/checks", json=["x"]).status_code,
+        client.post("/assets/staging/loaves", data={"do": "x"}).status_code,
+        client.post("/assets/staging/gone", data={"do": "checks"}).status_code,
+    ]
+
+    assert refused.status_code == 403
+    assert (started["count"], run.status, [key.name for key in run.check_keys or ()]) == (1, "QUEUED", ["has_rows"])
+    assert seen == {"data_version": "sack 7"}
+    assert (told.status_code, "sack 7" in told.headers["hx-trigger"]) == (204, True)
+    assert faults == [404, 404, 400, 404]

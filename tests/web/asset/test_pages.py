@@ -50,7 +50,7 @@ def test_the_head_says_how_the_asset_stands(client: TestClient) -> None:
 
     assert "Failed" in page
     assert "ValueError: no &lt;dough&gt;" in page
-    assert 'hx-get="/launch?assets=marts%2Fper_name"' in page
+    assert 'hx-post="/launch"' in page
 
 
 def test_an_address_that_is_not_known_leads_to_near_names(client: TestClient) -> None:

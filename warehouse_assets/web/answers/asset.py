@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import textwrap
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -141,7 +142,7 @@ def _codes(node: AssetNode, function: UserFunction | None) -> Iterator[Code]:
     if definition is not None and definition.sql is not None:
         sql = definition.sql
         file, line = sql.made
-        yield Code("Query", "sql", sql.written.strip("\n"), file, line)
+        yield Code("Query", "sql", textwrap.dedent(sql.written.strip("\n").rstrip()), file, line)
         return
     if definition is not None and definition.graph is not None:
         yield from _codes_of_graph(definition, node)

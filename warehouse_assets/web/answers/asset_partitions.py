@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import functools
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from warehouse_assets.events import EventType
 from warehouse_assets.keys import AssetKey
+from warehouse_assets.web.answers.asset_statuses import known_statuses, statuses_of, takes_long
 from warehouse_assets.web.answers.record import the_instance
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ MOST_LANES = 60
 
 
 class PartitionsRequest(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Which keys to list: those that hold `text`, have `state` and are of the bar `lane`, where these are given; `limit` of them from `offset` on."""
+    """Which keys to list: those that hold `text`, have `state` and are of the bar `lane`, where these are given; `limit` of them from `offset` on. With `quick` nothing that takes long is worked out."""
 
     key: tuple[str, ...]
     text: str = ""
@@ -30,6 +30,7 @@ class PartitionsRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     offset: int = 0
     limit: int = 100
     lane: str | None = None
+    quick: bool = False
 
 
 class Span(msgspec.Struct, frozen=True, array_like=True):
@@ -51,7 +52,7 @@ class Lane(msgspec.Struct, frozen=True):
 class PartitionStates(msgspec.Struct, frozen=True, omit_defaults=True):
     """How many partitions have each state, their bar or bars, and the listed ones as (key, state).
 
-    `dimensions` are the names of the one along the bars and of the one that the bars are of, where there are two. `left_out` counts bars that are not drawn.
+    `dimensions` are the names of the one along the bars and of the one that the bars are of, where there are two. `left_out` counts bars that are not drawn. `is_quick` is whether what is stale is not worked out: then partitions are made or missing.
     """
 
     total: int = 0
@@ -61,6 +62,7 @@ class PartitionStates(msgspec.Struct, frozen=True, omit_defaults=True):
     left_out: int = 0
     listed: tuple[tuple[str, str], ...] = ()
     matching: int = 0
+    is_quick: bool = False
 
 
 def partition_states(definitions: Definitions, request: PartitionsRequest) -> PartitionStates:
@@ -69,9 +71,7 @@ def partition_states(definitions: Definitions, request: PartitionsRequest) -> Pa
     node = definitions.graph[key]
     if node.spec.partitions_def is None:
         return PartitionStates()
-    instance = the_instance()
-    last = instance.event_log.get_events(limit=1, ascending=False)
-    states = _states(definitions, key, (last[0].storage_id or 0) if last else 0, int(time.time() // 30))
+    states, is_quick = _states(definitions, key, quick=request.quick)
     names = [*states]
     dimensions, lanes = _lanes(node.spec.partitions_def, names)
     among = names if request.lane is None else lanes.get(request.lane, [])
@@ -85,31 +85,27 @@ def partition_states(definitions: Definitions, request: PartitionsRequest) -> Pa
         left_out=max(0, len(lanes) - MOST_LANES),
         listed=tuple(wanted[request.offset : request.offset + request.limit]),
         matching=len(wanted),
+        is_quick=is_quick,
     )
 
 
-@functools.lru_cache(maxsize=4)
-def _states(definitions: Definitions, key: AssetKey, last_event: int, half_minute: int) -> dict[str, str]:
-    """The states, which are worked out anew when something was recorded, or time went on: a page asks for one part after the other."""
-    from warehouse_assets.execution.recorded_versions import latest_versions
-    from warehouse_assets.graph.code.versions import CodeVersions
-    from warehouse_assets.graph.partition_links import PartitionLinks
-    from warehouse_assets.graph.staleness import partition_statuses
+def _states(definitions: Definitions, key: AssetKey, *, quick: bool) -> tuple[dict[str, str], bool]:
+    """The states, and whether they only tell what was made, since it takes long to find out what is stale."""
+    if definitions.graph[key].is_executable:
+        known = known_statuses(definitions, key)
+        if known is None and not (quick and takes_long(definitions, key)):
+            known = statuses_of(definitions, key)
+        if known is not None:
+            return {str(name): status.state for name, status in known.items()}, False
+        return _recorded(definitions, key, "made"), True
+    return _recorded(definitions, key, "fresh"), False
 
-    graph, instance = definitions.graph, the_instance()
-    links = PartitionLinks(graph, instance)
-    every = links.partitions(key)
-    if not graph[key].is_executable:
-        known = {
-            name
-            for kind in ("ASSET_MATERIALIZATION", "ASSET_OBSERVATION")
-            for name in instance.event_log.get_partitions(kind, key)
-        }
-        return {str(name): "fresh" if name in known else "missing" for name in every}
-    needed = links.upstream({key: every})
-    latest = latest_versions(graph, instance, needed.keys())
-    found = partition_statuses(graph, latest, links, needed, CodeVersions(graph.resources))[key]
-    return {str(name): found[name].state for name in every}
+
+def _recorded(definitions: Definitions, key: AssetKey, word: str) -> dict[str, str]:
+    instance, partitions_def = the_instance(), definitions.graph[key].spec.partitions_def
+    kinds: tuple[EventType, ...] = ("ASSET_MATERIALIZATION", "ASSET_OBSERVATION")
+    known = {name for kind in kinds for name in instance.event_log.get_partitions(kind, key)}
+    return {str(name): word if name in known else "missing" for name in partitions_def.get_partition_keys(None, instance)}
 
 
 def _fits(name: str, state: str, request: PartitionsRequest) -> bool:

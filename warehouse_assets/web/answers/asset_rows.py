@@ -35,11 +35,12 @@ class RowsRequest(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Cell(msgspec.Struct, frozen=True, array_like=True):
-    """One value as a page shows it. `kind` tells null, text, number, bool, time, binary and nested apart."""
+    """One value as a page shows it. `kind` tells null, text, number, bool, time, binary and nested apart; `exact` is what was rounded."""
 
     kind: str
     text: str = ""
     cut: bool = False
+    exact: str = ""
 
 
 class SampleRows(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -158,7 +159,7 @@ def cell_of(value: Any) -> Cell:
     """A value as a page shows it.
 
     >>> cell_of(None), cell_of(""), cell_of(b"abc").text
-    (Cell(kind='null', text='', cut=False), Cell(kind='text', text='', cut=False), '3 bytes: 616263')
+    (Cell(kind='null', text='', cut=False, exact=''), Cell(kind='text', text='', cut=False, exact=''), '3 bytes: 616263')
     """
     if value is None:
         return Cell("null")
@@ -167,7 +168,8 @@ def cell_of(value: Any) -> Cell:
     if isinstance(value, int):
         return Cell("number", str(value))
     if isinstance(value, float):
-        return Cell("number", repr(value) if math.isfinite(value) else str(value))
+        exact, short = repr(value), f"{value:.10g}" if math.isfinite(value) else repr(value)
+        return Cell("number", short, exact=exact) if len(short) < len(exact) - 2 else Cell("number", exact)
     if isinstance(value, (bytes, bytearray, memoryview)):
         data = bytes(value)
         size = f"{len(data)} byte{'' if len(data) == 1 else 's'}"

@@ -9,14 +9,21 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from warehouse_assets.keys import AssetKey
-from warehouse_assets.web.answers.asset import AssetRequest
+from warehouse_assets.web.answers.asset_statuses import known_statuses, statuses_of, takes_long
 from warehouse_assets.web.answers.record import the_instance
 
 if TYPE_CHECKING:
     from warehouse_assets.code_location.definitions import Definitions
     from warehouse_assets.graph.asset_graph import AssetNode
 
-__all__ = ["AssetNow", "Cause", "Trigger", "asset_now"]
+__all__ = ["AssetNow", "Cause", "NowRequest", "Trigger", "asset_now"]
+
+
+class NowRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which asset is asked about; with `quick` nothing that takes long is worked out."""
+
+    key: tuple[str, ...]
+    quick: bool = False
 
 
 class Cause(msgspec.Struct, frozen=True):
@@ -37,7 +44,7 @@ class Trigger(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class AssetNow(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How an asset stands. `state` is None for what no run of its location makes; counts are those of its partitions."""
+    """How an asset stands. `state` is None for what no run of its location makes; counts are those of its partitions; `is_pending` is whether they are not worked out yet."""
 
     state: str | None = None
     causes: tuple[Cause, ...] = ()
@@ -51,19 +58,23 @@ class AssetNow(msgspec.Struct, frozen=True, omit_defaults=True):
     condition_text: str | None = None
     triggers: tuple[Trigger, ...] = ()
     is_observable: bool = False
+    is_pending: bool = False
 
 
-def asset_now(definitions: Definitions, request: AssetRequest) -> AssetNow:
+def asset_now(definitions: Definitions, request: NowRequest) -> AssetNow:
     """The state of one asset by the record of the project, and what runs it."""
     from warehouse_assets.execution.freshness import asset_freshness
-    from warehouse_assets.execution.status import asset_statuses
     from warehouse_assets.graph.causes import cause_text
+    from warehouse_assets.graph.staleness import overall_status
 
     graph, key = definitions.graph, AssetKey(request.key)
     node = graph[key]
-    instance = the_instance()
-    status = asset_statuses(graph, [key], instance).get(key) if node.is_executable else None
-    age = asset_freshness(graph, instance, time.time(), [key]).get(key)
+    statuses = known_statuses(definitions, key) if node.is_executable else None
+    pending = node.is_executable and statuses is None and request.quick and takes_long(definitions, key)
+    if node.is_executable and statuses is None and not pending:
+        statuses = statuses_of(definitions, key)
+    status = overall_status(statuses) if statuses is not None else None
+    age = asset_freshness(graph, the_instance(), time.time(), [key]).get(key)
     condition = node.spec.automation_condition
     counts = status.partitions if status is not None else None
     return AssetNow(
@@ -80,6 +91,7 @@ def asset_now(definitions: Definitions, request: AssetRequest) -> AssetNow:
         condition=condition.name if condition is not None else None,
         condition_text=condition.text if condition is not None else None,
         triggers=tuple(_triggers(definitions, node)),
+        is_pending=pending,
         is_observable=node.source is not None and node.source.observe_function is not None,
     )
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import Response
 
-from warehouse_assets.errors import InvalidSelectionError
+from warehouse_assets.errors import InvalidInvocationError, InvalidSelectionError
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.web.rendering import asset_url, is_fragment, render, site_of
 from warehouse_assets.web.security import limited
 from warehouse_assets.web.views.asset import TABS, AssetHead, AssetPage, asset_page, head_of, key_in_path
+from warehouse_assets.web.views.asset_actions import checks_started, observed
 from warehouse_assets.web.views.asset_checks import shown_checks
 from warehouse_assets.web.views.asset_events import compared, event_of, event_page, events_of, series_of
 from warehouse_assets.web.views.asset_partitions import partitions_tab
@@ -57,13 +59,13 @@ def asset(
         if part == "event":
             return render(request, "asset/_event.html", page=page, event=event_of(page.site.instance, page.key, event))
     tab = tab if tab in TABS else "overview"
-    head = head_of(page) if tab == "overview" or part != "tab" else None
+    head = head_of(page, quick=part != "tab") if tab == "overview" or part != "tab" else None
     if tab == "overview":
         values = _overview(page, head)
     elif tab == "activity":
         values = _activity(page, kind or None, partition or None, before, _ids(compare))
     elif tab == "partitions":
-        values = {"partitions": partitions_tab(page, q, state or None, offset, partition or None)}
+        values = {"partitions": partitions_tab(page, q, state or None, offset, partition or None, quick=part != "tab")}
     elif tab == "checks":
         checks, fault = shown_checks(page)
         values = {"checks": checks, "checks_fault": fault}
@@ -73,11 +75,41 @@ def asset(
         values = {"columns": columns_tab(page, column)}
     else:
         values = {"definition": definition_tab(page)}
-    here = asset_url(page.key, tab=tab, part="tab", kind=kind, partition=partition, before=before, compare=compare)
+    here = asset_url(
+        page.key,
+        tab=tab,
+        part="tab",
+        kind=kind,
+        partition=partition,
+        before=before,
+        compare=compare,
+        q=q,
+        state=state,
+        offset=offset or None,
+    )
     values |= {"page": page, "tab": tab, "here": here, "key_of": AssetKey}
     if part == "tab" and is_fragment(request):
         return render(request, "asset/_tab.html", **values)
     return render(request, "asset/page.html", area="assets", head=head, **values)
+
+
+@router.post("/assets/{key:path}")
+def act(request: Request, key: str, do: Annotated[str, Form()], check: Annotated[list[str] | None, Form()] = None) -> Response:
+    """What a button of the page asks for: `do` is checks or observe."""
+    page = asset_page(site_of(request), key_in_path(request, "/assets/"))
+    if do == "checks":
+        run = checks_started(page, check or ())
+        text = f"Run {run.run_id[:8]} of {run.count} check{'' if run.count == 1 else 's'} is asked for"
+        return _told(text, f"/runs/{run.run_id}")
+    if do == "observe":
+        seen = observed(page)
+        return _told("Observed" + (f": version {seen.data_version}" if seen.data_version is not None else ""))
+    raise InvalidInvocationError(f"there is no action {do!r}", hint="There are checks and observe.")
+
+
+def _told(text: str, href: str = "") -> Response:
+    """Nothing but a word to the person."""
+    return Response(status_code=204, headers={"HX-Trigger": json.dumps({"wa:toast": {"text": text, "href": href}})})
 
 
 def _head(request: Request, page: AssetPage) -> Response:

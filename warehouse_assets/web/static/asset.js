@@ -10,7 +10,8 @@
     if (waiting) return;
     waiting = setTimeout(() => {
       waiting = null;
-      if (page.querySelector("tr.details:not([hidden]), input[name=compare]:checked")) { tell(); return; }
+      const busy = document.activeElement?.closest("#tab input, #tab select, #tab [data-bar], #tab pre");
+      if (busy || page.querySelector("tr.details:not([hidden]), input[name=compare]:checked, #tab details[open]")) { tell(); return; }
       document.body.dispatchEvent(new CustomEvent("wa:mine"));
     }, 150);
   }
@@ -165,6 +166,7 @@
     page.querySelectorAll("[data-bar]:not([data-ready])").forEach(partitions);
     ranged();
   }
+  page.querySelector(".tabs [aria-current]")?.scrollIntoView({ inline: "nearest", block: "nearest" });
   document.addEventListener("htmx:after:swap", ready);
   ready();
 })();

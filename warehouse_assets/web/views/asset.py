@@ -10,8 +10,7 @@ from urllib.parse import unquote
 from warehouse_assets.errors import InvalidDefinitionError, InvalidSelectionError, WarehouseAssetsError
 from warehouse_assets.graph.asset_graph import suggest_keys
 from warehouse_assets.keys import AssetKey
-from warehouse_assets.web.answers.asset import AssetRequest
-from warehouse_assets.web.answers.asset_state import AssetNow, asset_now
+from warehouse_assets.web.answers.asset_state import AssetNow, NowRequest, asset_now
 from warehouse_assets.web.views.asset_events import AssetEvent, events_of, told
 
 if TYPE_CHECKING:
@@ -50,6 +49,12 @@ class AssetPage:
     def name(self) -> str:
         """Its key as people read it."""
         return self.key.to_user_string()
+
+    def relative(self, place: str) -> str:
+        """A place in the code as seen from the folder of its location."""
+        if self.joined is None:
+            return place
+        return place.removeprefix(self.site.workspace[self.joined.location].location.working_directory.rstrip("/") + "/")
 
     @property
     def tabs(self) -> tuple[str, ...]:
@@ -119,13 +124,13 @@ def asked(page: AssetPage, question: Callable[[Any, Asked], Answered], request: 
         return None, str(error)
 
 
-def head_of(page: AssetPage) -> AssetHead:
-    """The head of an asset's page."""
+def head_of(page: AssetPage, *, quick: bool = False) -> AssetHead:
+    """The head of an asset's page; a `quick` one may not know how it stands yet."""
     instance, key = page.site.instance, page.key
     made = events_of(instance, key, ("ASSET_MATERIALIZATION",), 2)
     seen = events_of(instance, key, ("ASSET_OBSERVATION",), 1)
     latest = next(iter(told(instance, made)), None)
-    now, fault = asked(page, asset_now, AssetRequest(key.path))
+    now, fault = asked(page, asset_now, NowRequest(key.path, quick))
     runs = [run for run in instance.get_runs(limit=_RUNS) if key in run.asset_keys]
     running = next((run for run in runs if run.status in UNDER_WAY), None)
     failed = _failed(page, runs, latest)
@@ -150,6 +155,8 @@ def _state(page: AssetPage, now: AssetNow | None, running: RunRecord | None, fai
         return "failed"
     if now is not None and now.state is not None:
         return now.state
+    if now is not None and now.is_pending:
+        return "loading"
     return "source" if page.facts is not None and not page.facts.is_executable else "unknown"
 
 

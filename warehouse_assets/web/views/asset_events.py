@@ -280,8 +280,9 @@ def _change_text(name: str, old: MetadataValue | None, new: MetadataValue | None
         return ""
     change = new.value - old.value
     text = number_text(abs(change), unit_of(name, new.value))
-    share = f" ({change / old.value:+.1%})" if old.value else ""
-    return f"{'+' if change > 0 else MINUS}{text}{share}"
+    sign = "+" if change > 0 else MINUS
+    share = f" ({sign}{abs(change / old.value):.1%})" if old.value else ""
+    return f"{sign}{text}{share}"
 
 
 def _tag_differences(events: Sequence[Event]) -> Iterator[tuple[str, str, str]]:

@@ -11,7 +11,7 @@ from warehouse_assets.web.views.asset_events import AssetEvent, event_page
 
 __all__ = ["Bar", "Block", "PartitionsTab", "partitions_tab", "states_of"]
 
-STATES = ("missing", "stale", "fresh")  # the worst first
+STATES = ("missing", "stale", "fresh", "made")  # the worst first
 PAGE = 100
 _WIDTH = 1_000  # blocks that a bar can show
 
@@ -65,26 +65,41 @@ class PartitionsTab:
 
 
 def states_of(
-    page: AssetPage, text: str = "", state: str | None = None, offset: int = 0, limit: int = PAGE, lane: str | None = None
+    page: AssetPage,
+    text: str = "",
+    state: str | None = None,
+    offset: int = 0,
+    limit: int = PAGE,
+    lane: str | None = None,
+    *,
+    quick: bool = False,
 ) -> tuple[PartitionStates | None, str | None]:
     """The states of the partitions of an asset, or why they are not told."""
     wanted = state if state in STATES else None
     return asked(
-        page, partition_states, PartitionsRequest(page.key.path, text, wanted, max(0, offset), max(1, min(limit, 1_000)), lane)
+        page,
+        partition_states,
+        PartitionsRequest(page.key.path, text, wanted, max(0, offset), max(1, min(limit, 1_000)), lane, quick),
     )
 
 
 def partitions_tab(
-    page: AssetPage, text: str = "", state: str | None = None, offset: int = 0, chosen: str | None = None
+    page: AssetPage,
+    text: str = "",
+    state: str | None = None,
+    offset: int = 0,
+    chosen: str | None = None,
+    *,
+    quick: bool = False,
 ) -> PartitionsTab:
     """The Partitions tab; `chosen` is the partition that the address names."""
-    states, fault = states_of(page, text, state, offset)
+    states, fault = states_of(page, text, state, offset, quick=quick)
     bars = tuple(_bar(lane) for lane in states.lanes) if states is not None else ()
     events: tuple[AssetEvent, ...] = ()
     chosen_state = None
     if chosen is not None:
         events = event_page(page.site.instance, page.key, partition=chosen, limit=20).events
-        found, _ = states_of(page, chosen, None, 0, 1_000)
+        found, _ = states_of(page, chosen, None, 0, 1_000, quick=quick)
         chosen_state = dict(found.listed).get(chosen) if found is not None else None
     return PartitionsTab(states, fault, bars, text, state, max(0, offset), chosen, chosen_state, events)
 

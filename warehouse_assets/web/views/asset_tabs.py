@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from textwrap import dedent
 
 from warehouse_assets.events import EventType
 from warehouse_assets.keys import AssetKey
@@ -115,7 +116,7 @@ def _last_sql(page: AssetPage) -> ShownCode | None:
         made = event.asset_materialization
         value = made.metadata.get("sql") if made is not None else None
         if value is not None:
-            text = str(value.value).strip("\n")
+            text = dedent(str(value.value).strip("\n").rstrip())
             return ShownCode(Code("SQL of the latest materialization", "sql", text), highlighted(text, "sql", 1))
     return None
 

@@ -1,0 +1,141 @@
+"""What needs somebody, what runs now, and what was made lately."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from warehouse_assets.automation_records import Tick
+from warehouse_assets.code_location.workspace import JoinedAsset
+from warehouse_assets.errors import LocationError
+from warehouse_assets.events import Event, EventType, RunStatus
+from warehouse_assets.instance.event_log import EventFilter
+from warehouse_assets.keys import AssetKey
+from warehouse_assets.web.answers.catalog import AssetState
+from warehouse_assets.web.views.catalog import state_of
+from warehouse_assets.web.views.pulse import Made, Pulse, failures_of, made_by
+from warehouse_assets.web.views.runs import RunRow, Trouble, run_rows, trouble_of
+
+if TYPE_CHECKING:
+    from warehouse_assets.web.site import Site
+
+__all__ = ["FailedAsset", "FailedCheck", "Home", "home"]
+
+SHOWN = 12
+_ACTIVE: tuple[RunStatus, ...] = ("QUEUED", "STARTING", "STARTED", "CANCELING")
+_MADE: tuple[EventType, ...] = ("ASSET_MATERIALIZATION",)
+
+
+@dataclass(frozen=True, slots=True)
+class FailedAsset:
+    """An asset whose last run failed, and why."""
+
+    key: AssetKey
+    asset: JoinedAsset
+    run_id: str
+    at: float
+    trouble: Trouble | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailedCheck:
+    """A check that did not pass the last time."""
+
+    key: AssetKey
+    name: str
+    at: float
+    run_id: str
+    is_warning: bool
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An asset that is stale, late or missing, and why."""
+
+    key: AssetKey
+    state: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """All that the first page shows."""
+
+    failed: Sequence[FailedAsset]
+    checks: Sequence[FailedCheck]
+    late: Sequence[Standing]
+    stale: Sequence[Standing]
+    missing: int
+    fresh: int
+    assets: int
+    ticks: Sequence[Tick]
+    broken: Sequence[tuple[str, LocationError]]
+    active: Sequence[RunRow]
+    recent: Sequence[tuple[AssetKey, Made]]
+    has_runs: bool
+    is_stated: bool
+
+    @property
+    def needs_somebody(self) -> bool:
+        """Whether anything is wrong."""
+        return bool(self.failed or self.checks or self.late or self.stale or self.ticks or self.broken)
+
+
+def home(site: Site) -> Home:
+    """What the first page shows, by the record and what is declared now."""
+    pulse, facts = site.kept(Pulse), site.facts
+    known, states = pulse.look(), pulse.states()
+    failures = {key: event for key, event in failures_of(known).items() if key in facts.assets}
+    running = set(known.running)
+    words = {
+        key: state_of(asset, states.get(key), key in failures, key.to_escaped_string() in running, key in known.made)
+        for key, asset in facts.assets.items()
+    }
+    failed = [_failed(key, facts.assets[key], event) for key, event in failures.items()]
+    events = site.instance.event_log.get_events(EventFilter(event_types=_MADE), limit=SHOWN, ascending=False)
+    return Home(
+        sorted(failed, key=lambda one: -one.at),
+        _failed_checks([event for key, of in known.checks.items() if key in facts.assets for event in of.values()]),
+        [_standing(key, state, state.freshness or "") for key, state in states.items() if state.freshness in ("WARN", "FAIL")],
+        [_standing(key, states[key], "stale") for key, word in words.items() if word == "stale" and key in states],
+        sum(word == "missing" for word in words.values()),
+        sum(word == "fresh" for word in words.values()),
+        sum(asset.facts.is_executable for asset in facts.assets.values()),
+        _broken_ticks(site),
+        list(facts.errors.items()),
+        run_rows(site, statuses=_ACTIVE, limit=SHOWN),
+        [(event.asset_key, made_by(event)) for event in events if event.asset_key is not None],
+        bool(events) or bool(site.instance.get_runs(limit=1)),
+        pulse.is_stated,
+    )
+
+
+def _failed(key: AssetKey, asset: JoinedAsset, event: Event) -> FailedAsset:
+    return FailedAsset(key, asset, event.run_id, event.timestamp, trouble_of(event), event.message or "")
+
+
+def _failed_checks(events: Sequence[Event]) -> list[FailedCheck]:
+    found = []
+    for event in events:
+        told = event.asset_check_evaluation
+        if told is None or told.passed:
+            continue
+        found.append(
+            FailedCheck(told.asset_key, told.check_name, event.timestamp, event.run_id, not told.failed, told.description or "")
+        )
+    return sorted(found, key=lambda one: (one.is_warning, -one.at))
+
+
+def _standing(key: AssetKey, state: AssetState, word: str) -> Standing:
+    return Standing(key, word, state.cause)
+
+
+def _broken_ticks(site: Site) -> list[Tick]:
+    """The last tick of each schedule, sensor and condition whose last one failed."""
+    last: dict[str, Tick] = {}
+    for tick in site.instance.event_log.get_ticks(limit=200):
+        last.setdefault(tick.origin, tick)
+    return [tick for tick in last.values() if tick.status == "FAILURE"]
