@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -153,3 +154,27 @@ def test_a_daemon_that_is_killed_is_followed_by_one_that_loses_and_doubles_nothi
     assert sorted(run.run_key or "" for run in runs) == [f"shop_of_daemon:often:{n}" for n in (1, 2, 3)]
     assert sorted(events) == ["RUN_START"] * 3 + ["RUN_SUCCESS"] * 3
     assert "at work" in said
+
+
+def test_the_quick_duty_is_done_at_once_when_it_is_woken(instance: Instance) -> None:
+    done, begun, go_on = threading.Event(), threading.Event(), threading.Event()
+
+    class Slow:
+        def round(self, now: float) -> None:
+            begun.set()
+            go_on.wait(60)
+
+    class Quick:
+        def round(self, now: float) -> None:
+            done.set()
+
+    with Daemon(instance, {"slow": Slow()}, quick=Quick(), interval=60.0) as daemon:
+        thread = threading.Thread(target=daemon.run)
+        thread.start()
+        begun.wait(60)
+        daemon.wake()
+
+        assert done.wait(60)
+        daemon.end()
+        go_on.set()
+        thread.join()

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from warehouse_assets.events import error_line
@@ -36,7 +36,7 @@ class Daemon:
     """Has each duty do its round, `interval` seconds apart; a duty that fails is told, and keeps none of the others from theirs.
 
     Of several daemons of one instance, one works, and the others stand by until it has not been heard of for `lease_seconds`. This saves work; that
-    nothing happens twice does not rest on it.
+    nothing happens twice does not rest on it. `quick` is done as well at once when `wake` is called, also while a round goes on.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class Daemon:
         instance: Instance,
         duties: Mapping[str, Duty],
         *,
+        quick: Duty | None = None,
         interval: float = 1.0,
         lease_seconds: float = LEASE_SECONDS,
         clock: Callable[[], float] = time.time,
@@ -51,12 +52,14 @@ class Daemon:
     ) -> None:
         self._instance = instance
         self._duties = dict(duties)
+        self._quick = quick
         self._interval = interval
         self._lease_seconds = lease_seconds
         self._clock = clock
         self._say = say
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{id(self)}"
         self._ended = threading.Event()
+        self._woken = threading.Event()
         self._works: bool | None = None
         self._faults: dict[str, str] = {}
         self._resources = ExitStack()
@@ -84,14 +87,28 @@ class Daemon:
 
     def run(self) -> None:
         """Work until `end` is called, from a signal or another thread."""
+        if self._quick is not None:
+            threading.Thread(target=self._be_quick, args=[self._quick], name="quick duty", daemon=True).start()
         while not self._ended.is_set():
             begun = time.monotonic()
             self.round()
             self._ended.wait(max(0.0, self._interval - (time.monotonic() - begun)))
 
+    def wake(self) -> None:
+        """There is something for the quick duty; from any thread."""
+        self._woken.set()
+
     def end(self) -> None:
         """Have `run` return after the round that goes on."""
         self._ended.set()
+        self._woken.set()
+
+    def _be_quick(self, duty: Duty) -> None:
+        while self._woken.wait() and not self._ended.is_set():
+            self._woken.clear()
+            if self._works:
+                with suppress(Exception):  # the next round tells of it
+                    duty.round(self._clock())
 
     def on_close(self, *calls: Callable[[], Any]) -> Self:
         """What to call when it is closed."""
@@ -128,9 +145,13 @@ def duties_of(
     locations: Locations,
     settings: Mapping[str, Any] | None = None,
     *,
+    spares: bool = False,
     say: Callable[[str], None] = logger.info,
 ) -> tuple[dict[str, Duty], Sequence[Callable[[], Any]]]:
-    """All duties of a daemon by name, and what to call when it ends; `settings` are those of `[tool.warehouse_assets]`."""
+    """All duties of a daemon by name, and what to call when it ends; `settings` are those of `[tool.warehouse_assets]`.
+
+    With `spares`, a process of each code location waits with its code loaded, so that runs begin at once.
+    """
     from warehouse_assets.automation.backfill_runs import BackfillDuty
     from warehouse_assets.automation.conditions import ConditionDuty, ConditionSensor, condition_sensors
     from warehouse_assets.automation.evaluators import Evaluators
@@ -139,8 +160,10 @@ def duties_of(
     from warehouse_assets.automation.monitoring import RunMonitoring
     from warehouse_assets.automation.processes import RunProcesses
     from warehouse_assets.automation.queue import QueueSettings, RunQueue
+    from warehouse_assets.automation.spares import Spares
 
-    evaluators, processes = Evaluators(instance), RunProcesses(instance)
+    waiting = Spares(instance, locations.locations, now=time.time()) if spares else None
+    evaluators, processes = Evaluators(instance), RunProcesses(instance, waiting)
     sensors: dict[Any, list[ConditionSensor]] = {}  # which remember what they evaluated, for as long as the code is the same
 
     def conditions() -> Iterable[ConditionSensor]:

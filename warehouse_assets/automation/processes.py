@@ -14,6 +14,7 @@ from warehouse_assets.events import Event, EventType, RunRecord, RunStatus, erro
 from warehouse_assets.execution.capture import log_file
 
 if TYPE_CHECKING:
+    from warehouse_assets.automation.spares import Spares
     from warehouse_assets.instance import Instance
 
 __all__ = ["RunProcesses", "end_run", "start_process"]
@@ -27,31 +28,37 @@ _TAIL_LINES = 3
 class RunProcesses:
     """Starts the processes of runs, and hears of those that end without having recorded it.
 
-    They outlive the daemon: each is a session of its own.
+    They outlive the daemon: each is a session of its own. Where there are `spares`, runs begin in those that are ready.
     """
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: Instance, spares: Spares | None = None) -> None:
         self._instance = instance
+        self._spares = spares
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, run: RunRecord, now: float) -> None:
         """Start the process of a run; where that is not possible, the run has failed."""
         try:
-            self._processes[run.run_id] = start_process(self._instance, run)
+            spare = self._spares.take(run, now) if self._spares is not None else None
+            self._processes[run.run_id] = spare or start_process(self._instance, run)
         except (OSError, ValueError, InstanceError) as error:
             end_run(self._instance, run.run_id, f"the process of the run could not be started: {error_line(error)}", now)
 
     def look(self, now: float) -> None:
-        """End the runs whose processes ended and did not say so."""
+        """End the runs whose processes ended and did not say so, and have spares ready."""
         for run_id, process in list(self._processes.items()):
             if (code := process.poll()) is not None:
                 how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
                 tail = last_lines(log_file(self._instance.folder, run_id, None, "err"))
                 end_run(self._instance, run_id, f"the process of the run ended {how}{tail}", now)
                 del self._processes[run_id]  # not before that is recorded
+        if self._spares is not None:
+            self._spares.look(now)
 
     def close(self) -> None:
-        """Let the processes that go on be: they record themselves how they end."""
+        """Let the processes that go on be, which record themselves how they end; spares end."""
+        if self._spares is not None:
+            self._spares.close()
         for process in self._processes.values():
             threading.Thread(target=process.wait, daemon=True).start()  # or it is a zombie for as long as this process lives
         self._processes.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -129,9 +130,14 @@ class RunQueue:
         self._processes = processes
         self._settings = settings or QueueSettings()
         self._pools_are_set = False
+        self._lock = threading.Lock()
 
     def round(self, now: float) -> None:
-        """Start what can start."""
+        """Start what can start; one thread at a time, or each would count without the other."""
+        with self._lock:
+            self._start_what_can(now)
+
+    def _start_what_can(self, now: float) -> None:
         log = self._instance.event_log
         if not self._pools_are_set:
             for pool, limit in self._settings.pools.items():

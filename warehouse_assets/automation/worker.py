@@ -13,12 +13,16 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from warehouse_assets.errors import RunTakenError
 from warehouse_assets.events import ErrorInfo, Event, EventType, RunRecord, RunStatus, error_line
 from warehouse_assets.execution.capture import captured_output
 from warehouse_assets.execution.heartbeat import HEARTBEAT_SECONDS, Heartbeat, interrupt
 from warehouse_assets.instance import Instance
+
+if TYPE_CHECKING:
+    from warehouse_assets.code_location.definitions import Definitions
 
 __all__ = ["main", "run_recorded"]
 
@@ -37,9 +41,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run_recorded(
-    instance: Instance, run_id: str, *, heartbeat_seconds: float = HEARTBEAT_SECONDS, grace_seconds: float = GRACE_SECONDS
+    instance: Instance,
+    run_id: str,
+    *,
+    definitions: Definitions | None = None,
+    heartbeat_seconds: float = HEARTBEAT_SECONDS,
+    grace_seconds: float = GRACE_SECONDS,
 ) -> int:
-    """Run a run that waits, in this process, and give its exit code.
+    """Run a run that waits, in this process, and give its exit code. The code is loaded, unless its `definitions` are given.
 
     While it runs, its record is told every `heartbeat_seconds` that it lives. Asked to stop, it starts nothing more and waits
     `grace_seconds` for the steps that run; those that go on then are left where they are.
@@ -50,7 +59,7 @@ def run_recorded(
     stopping = _Stopping(instance, run_id, grace_seconds)
     try:
         with Heartbeat(instance, run_id, seconds=heartbeat_seconds, on_stop=stopping) as heartbeat:
-            return 0 if _execute(instance, run, heartbeat) else 1
+            return 0 if _execute(instance, run, heartbeat, definitions) else 1
     except RunTakenError:
         return TAKEN if not _end(instance, run_id, "RUN_CANCELED", ("CANCELING",), "canceled before it began") else CANCELED
     except KeyboardInterrupt:
@@ -63,7 +72,7 @@ def run_recorded(
         stopping.over.set()
 
 
-def _execute(instance: Instance, run: RunRecord, heartbeat: Heartbeat) -> bool:
+def _execute(instance: Instance, run: RunRecord, heartbeat: Heartbeat, definitions: Definitions | None) -> bool:
     from warehouse_assets.automation.reruns import done_steps
     from warehouse_assets.automation.submission import execute_recorded
     from warehouse_assets.code_location.loading import load_definitions
@@ -71,7 +80,8 @@ def _execute(instance: Instance, run: RunRecord, heartbeat: Heartbeat) -> bool:
     if run.location is None:
         raise RunTakenError(f"run {run.run_id!r} names no code, so it runs where it was begun")
     with captured_output(instance.folder, run.run_id):
-        definitions = load_definitions(run.location.module, Path(run.location.working_directory))
+        if definitions is None:
+            definitions = load_definitions(run.location.module, Path(run.location.working_directory))
         done = done_steps(instance, run)
         result = execute_recorded(definitions, run, done=done, instance=instance, heartbeat=heartbeat, raise_on_error=False)
     return result.success

@@ -99,8 +99,9 @@ def _daemon(site: Site, instance: Instance, locations: Sequence[CodeLocation]) -
     from warehouse_assets.automation.settings import project_settings
     from warehouse_assets.cli.daemon import say
 
-    duties, closing = duties_of(instance, Locations(locations, say=say), project_settings(Path.cwd()), say=say)
-    with Daemon(instance, duties, interval=0.25, say=say).on_close(*closing) as working:
+    duties, closing = duties_of(instance, Locations(locations, say=say), project_settings(Path.cwd()), spares=True, say=say)
+    with Daemon(instance, duties, quick=duties["the queue"], interval=0.25, say=say).on_close(*closing) as working:
+        site.on_submit = working.wake
         thread = threading.Thread(target=working.run, daemon=True, name="daemon")
         thread.start()
         try:

@@ -116,12 +116,20 @@ def asset_page(site: Site, key: AssetKey) -> AssetPage:
 def asked(page: AssetPage, question: Callable[[Any, Asked], Answered], request: Asked) -> tuple[Answered | None, str | None]:
     """What the code location of an asset answers, or why it does not."""
     if page.joined is None:
-        loading = "The code locations are loading." if page.loading else "No code location declares this asset any more."
-        return None, loading
+        return None, _undeclared(page)
     try:
         return page.site.workspace[page.joined.location].ask(question, request), None
     except WarehouseAssetsError as error:
         return None, str(error)
+
+
+def _undeclared(page: AssetPage) -> str:
+    """Why no code location tells of an asset."""
+    if page.loading:
+        return "The code locations are loading."
+    if broken := sorted(page.site.facts.errors):
+        return f"No code location that could be loaded declares this asset; {', '.join(broken)} could not."
+    return "No code location declares this asset any more."
 
 
 def head_of(page: AssetPage, *, quick: bool = False) -> AssetHead:
