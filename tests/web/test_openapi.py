@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -90,7 +89,9 @@ def test_whatever_is_asked_the_answer_is_as_described(
         for unneeded in ("timeout", "cookies"):
             asked.pop(unneeded, None)
         asked["content"] = asked.pop("data", None)
-        headers = {name: value for name, value in asked.pop("headers", {}).items() if name.lower() not in ("user-agent", "host")}
+        headers = {
+            name: value for name, value in asked.pop("headers", {}).items() if name.lower() not in ("user-agent", "host")
+        }
         answer = client.request(**asked, headers=headers)
         case.validate_response(schemathesis.Response.from_httpx(answer, verify=False), checks=CHECKS)
 
