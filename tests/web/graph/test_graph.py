@@ -16,7 +16,7 @@ from warehouse_assets.web.site import Site
 from warehouse_assets.web.views.graph import HEIGHT, MOST_IN_SVG, WIDTH, GraphAsked, GraphView, curve, graph_view, parents_first
 
 MANY = """
-from warehouse_assets import Definitions, asset
+from warehouse_assets import AssetKey, Definitions, asset
 
 made = []
 for number in range({count}):
@@ -25,9 +25,9 @@ for number in range({count}):
 defs = Definitions(made)
 """
 HOSTILE = """
-from warehouse_assets import Definitions, asset
+from warehouse_assets import AssetKey, Definitions, asset
 
-one = asset(key=["a b", '<script>alert(1)</script>'], group_name="odd", description='"><img src=x onerror=alert(1)>')(lambda: None)
+one = asset(key=AssetKey(["a b", '<script>alert(1)</script>']), group_name="odd", description='"><img src=x onerror=alert(1)>')(lambda: None)
 two = asset(key="two", group_name="other", deps=[one])(lambda: None)
 defs = Definitions([one, two])
 """

@@ -17,11 +17,13 @@ from warehouse_assets.web.views.catalog import state_of
 from warehouse_assets.web.views.pulse import Pulse, failures_of, key_of
 
 if TYPE_CHECKING:
-    from warehouse_assets.web.site import Site
+    from warehouse_assets.web.site import Facts, Site
 
 __all__ = ["STATES", "DrawnEdge", "DrawnNode", "GraphAsked", "GraphView", "curve", "graph_view", "node_states", "parents_first"]
 
 K = TypeVar("K", bound=Hashable)
+_Way: TypeAlias = "Callable[[AssetKey, AssetKey], list[tuple[int, int]]]"
+_Laid: TypeAlias = "tuple[dict[AssetKey, list[AssetKey]], Mapping[AssetKey, tuple[int, int]], _Way, tuple[int, int]]"
 Mode: TypeAlias = Literal["groups", "assets", "whole"]
 
 STATES = ("fresh", "stale", "missing", "failed", "materializing", "source", "unknown")
@@ -93,10 +95,8 @@ def graph_view(site: Site, asked: GraphAsked) -> GraphView:
     if keys is None:
         return _grouped(assets, states, groups, fault)
     made = site.kept(Pulse).look().made
-    inside = set(keys)
-    parents = parents_first({key: [one for one in assets[key].parents if one in inside] for key in keys})
     mode: Mode = "whole" if len(keys) > MOST_IN_SVG else "assets"
-    places, routes, size = _placed(parents, is_wide=mode == "whole")
+    parents, places, routes, size = site.kept(_Layouts).of(site.facts, keys, is_wide=mode == "whole")
     chosen = AssetKey.from_user_string(asked.asset) if asked.asset else None
     numbers = {key: number for number, key in enumerate(parents)}
     nodes = []
@@ -112,6 +112,25 @@ def graph_view(site: Site, asked: GraphAsked) -> GraphView:
         for one in above
     ]
     return GraphView(mode, nodes, edges, *size, len(assets), groups, fault)
+
+
+class _Layouts:
+    """Where the nodes of the whole graph stand, which is worked out once for what is declared."""
+
+    def __init__(self, site: Site) -> None:
+        self._whole: tuple[int, _Laid] | None = None
+
+    def of(self, facts: Facts, keys: Collection[AssetKey], *, is_wide: bool) -> _Laid:
+        """What each of these assets is made from, of these, each after that; and where they stand."""
+        is_whole = len(keys) == len(facts.assets)
+        if is_whole and self._whole is not None and self._whole[0] == facts.version:
+            return self._whole[1]
+        inside = set(keys)
+        parents = parents_first({key: [one for one in facts.assets[key].parents if one in inside] for key in keys})
+        laid = (parents, *_placed(parents, is_wide=is_wide))
+        if is_whole:
+            self._whole = facts.version, laid
+        return laid
 
 
 def node_states(site: Site) -> Mapping[AssetKey, str]:
