@@ -7,9 +7,9 @@ PIP := $(RUN) pip --disable-pip-version-check --quiet
 PYTEST := $(RUN) pytest --numprocesses $(shell expr $$(nproc 2>/dev/null || echo 2) + 1) --dist worksteal
 APT := DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends
 
-SERVERS := mariadb $(VENV)/.swift $(VENV)/.azurite
+SERVERS := mariadb chromium $(VENV)/.swift $(VENV)/.azurite
 
-.PHONY: demo test coverage lint docs promises bench soak clean mariadb
+.PHONY: demo test coverage lint docs promises bench soak screenshots clean mariadb chromium
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo  ## the example on real data: lineage, rows and bytes, and an answer
@@ -38,6 +38,9 @@ promises: $(VENV)/.dev $(SERVERS)  ## the table of promises and stores in the do
 bench: $(VENV)/.dev  ## every benchmark, on stores that are files and on PostgreSQL
 	@$(RUN) benchmarks all
 
+screenshots: $(VENV)/.dev chromium  ## each page of the web UI on the example, into build/screenshots; those that are shown into docs/images
+	@$(RUN) tests.web.browser.screenshots
+
 soak: $(VENV)/.dev  ## kill daemons, runs and the server of their record a hundred times, and look that no run is lost or doubled
 	@$(RUN) tests.soak
 
@@ -59,6 +62,11 @@ mariadb:
 	@(PATH="$$PATH:/usr/sbin"; command -v mariadbd && command -v mariadb-install-db && command -v my_print_defaults) >/dev/null \
 		|| { test "$$(id -u)" = 0 && apt-get update -qq && $(APT) mariadb-server-core mariadb-client-core; } \
 		|| { echo "MariaDB is missing: sudo apt-get install --no-install-recommends mariadb-server-core mariadb-client-core"; exit 1; }
+
+chromium:
+	@(command -v chromium || command -v chromium-browser || command -v google-chrome || command -v google-chrome-stable) >/dev/null \
+		|| { test "$$(id -u)" = 0 && apt-get update -qq && $(APT) chromium; } \
+		|| { echo "Chromium is missing: sudo apt-get install --no-install-recommends chromium"; exit 1; }
 
 # Swift wants releases of its own, so it lives apart.
 $(VENV)/.swift: | $(VENV)/.made

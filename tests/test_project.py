@@ -55,7 +55,7 @@ def test_every_entry_point_leads_somewhere() -> None:
     assert all(callable(point.load()) for point in points)
 
 
-@pytest.mark.parametrize("target", ["demo", "test", "lint", "docs", "bench", "clean"])
+@pytest.mark.parametrize("target", ["demo", "test", "lint", "docs", "bench", "screenshots", "clean"])
 def test_make_knows_the_target(target: str) -> None:
     done = subprocess.run(["make", "--dry-run", target], cwd=ROOT, check=False, capture_output=True, text=True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.testclient import TestClient
 
 from warehouse_assets import AssetKey
+from warehouse_assets.events import Event, RunRecord
 from warehouse_assets.web.app import create_app
 from warehouse_assets.web.rendering import asset_url
 from warehouse_assets.web.site import Site
@@ -91,3 +92,23 @@ def test_checks_are_run_and_sources_observed(bakery: Site) -> None:
     assert seen == {"data_version": "sack 7"}
     assert (told.status_code, "sack 7" in told.headers["hx-trigger"]) == (204, True)
     assert faults == [404, 404, 400, 404]
+
+
+def test_an_asset_waits_and_is_made_in_a_run(client: TestClient, bakery: Site) -> None:
+    def state() -> tuple[str, str | None]:
+        told = client.get("/api/assets/values").json()
+        return told["state"], told["running"]
+
+    before = state()
+    bakery.instance.create_run(RunRecord("baking", "QUEUED", 5e9, asset_keys=(AssetKey("values"),)))
+    waiting = state()
+    bakery.instance.store_events([Event("RUN_START", "baking", 5e9), Event("STEP_START", "baking", 5e9, "values")])
+    making = state()
+    bakery.instance.store_events([Event("STEP_SUCCESS", "baking", 5e9, "values"), Event("RUN_SUCCESS", "baking", 5e9)])
+
+    assert (before, waiting, making, state()) == (
+        ("fresh", None),
+        ("queued", "baking"),
+        ("materializing", "baking"),
+        ("fresh", None),
+    )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from starlette.testclient import TestClient
 
 from warehouse_assets import AssetKey
+from warehouse_assets.errors import LocationError
 from warehouse_assets.web.rendering import asset_url
-from warehouse_assets.web.site import Site
+from warehouse_assets.web.site import Facts, Site
 from warehouse_assets.web.views.asset import TABS
 
 ODD = asset_url(AssetKey(['odd " key', "a/b", "<script>"]))
@@ -126,10 +128,36 @@ def test_a_partition_shows_its_events(client: TestClient) -> None:
 
 
 def test_sample_rows_can_be_switched_off(client: TestClient, bakery: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dataclasses import replace
-
     monkeypatch.setattr(bakery, "settings", replace(bakery.settings, samples=False, read_only=True))
 
     assert "switched off" in client.get("/assets/staging/loaves?part=rows", headers=FRAGMENT).text
     assert "/launch" not in client.get("/assets/staging/loaves").text
     assert client.get("/api/assets/staging/loaves/-/rows").json()["rows"] == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        (Facts(loading=frozenset({"bakery"})), "The code locations are loading."),
+        (Facts(errors={"oven": LocationError("cold")}), "declares this asset; oven could not."),
+        (Facts(), "No code location declares this asset any more."),
+    ],
+    ids=["loading", "broken", "gone"],
+)
+def test_what_no_location_tells_of_is_shown_with_what_was_recorded(
+    client: TestClient, bakery: Site, monkeypatch: pytest.MonkeyPatch, facts: Facts, said: str
+) -> None:
+    monkeypatch.setattr(bakery, "facts", facts)
+    pages = {tab: client.get(f"/assets/staging/loaves?tab={tab}") for tab in TABS}
+
+    assert {tab: page.status_code for tab, page in pages.items()} == dict.fromkeys(TABS, 200)
+    assert said in pages["overview"].text
+    assert "0.25" in pages["overview"].text
+
+
+def test_a_page_opens_while_its_location_loads_that_nothing_is_recorded_of(
+    client: TestClient, bakery: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bakery, "facts", Facts(loading=frozenset({"bakery"})))
+
+    assert client.get("/assets/raw/events").status_code == 200

@@ -268,6 +268,6 @@ def asset(request: Request, key: str) -> AssetAnswer:
         upstream=[one.to_user_string() for one in joined.parents] if joined is not None else [],
         downstream=sorted(one.to_user_string() for one in joined.children) if joined is not None else [],
         latest=_event(head.latest) if head.latest is not None else None,
-        running=head.running.run_id if head.running is not None else None,
+        running=head.running.run.run_id if head.running is not None else None,
         fault=head.fault,
     )

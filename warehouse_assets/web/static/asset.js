@@ -46,6 +46,10 @@
     if (step < 86400 && (moment.getHours() || moment.getMinutes())) return time;
     return step < 25e6 ? `${moment.getDate()} ${months[moment.getMonth()]}` : String(moment.getFullYear());
   }
+  function stamp(seconds) {
+    const moment = new Date(seconds * 1000);
+    return `${moment.getFullYear()}-${pad(moment.getMonth() + 1)}-${pad(moment.getDate())} ${clock(seconds, 1)}`;
+  }
   function load(address) {
     if (!series.has(address)) series.set(address, fetch(address, { headers: { Accept: "application/json" } }).then((answer) => (answer.ok ? answer.json() : [])));
     return series.get(address);
@@ -74,9 +78,16 @@
       series: [{}, { stroke: accent, width: 1.5, points: { show: found.values.length < 80, size: 4, fill: accent } }],
       hooks: { setCursor: [(self) => {
         const at = self.cursor.idx;
-        told.textContent = at == null ? "" : `${new Date(found.times[at] * 1000).toLocaleString()}: ${short(found.values[at], found.unit)}`;
+        told.textContent = at == null ? "" : `${stamp(found.times[at])} · ${short(found.values[at], found.unit)}`;
       }] },
     }, [found.times, found.values], box);
+    box.addEventListener("click", () => {
+      const at = plot.cursor.idx;
+      if (at == null || plot.select.width > 0) return;
+      const row = document.getElementById(`event-${found.ids[at]}`);
+      if (row) { row.scrollIntoView({ block: "center" }); row.querySelector("[data-details][aria-expanded=false]")?.click(); }
+      else if (!figure.dataset.src.includes("check=")) location.href = `${location.pathname}?tab=activity&before=${found.ids[at] + 1}#event-${found.ids[at]}`;
+    });
     new ResizeObserver(() => { if (box.clientWidth) plot.setSize({ width: box.clientWidth, height: 110 }); }).observe(box);
   }
   function plots(root) { root.querySelectorAll(".plot[data-plot]:not([data-drawn])").forEach(draw); }

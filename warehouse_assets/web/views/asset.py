@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
@@ -12,20 +12,21 @@ from warehouse_assets.graph.asset_graph import suggest_keys
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.web.answers.asset_state import AssetNow, NowRequest, asset_now
 from warehouse_assets.web.views.asset_events import AssetEvent, events_of, told
+from warehouse_assets.web.views.pulse import Pulse, failures_of
 
 if TYPE_CHECKING:
     from fastapi import Request
 
     from warehouse_assets.code_location.snapshot import AssetFacts
     from warehouse_assets.code_location.workspace import JoinedAsset
-    from warehouse_assets.events import EventType, RunRecord, RunStatus
+    from warehouse_assets.events import RunRecord, RunStatus
     from warehouse_assets.web.site import Site
 
 __all__ = ["TABS", "AssetHead", "AssetPage", "asked", "asset_page", "head_of", "key_in_path"]
 
 TABS = ("overview", "activity", "table", "columns", "checks", "partitions", "definition")
 UNDER_WAY: tuple[RunStatus, ...] = ("QUEUED", "STARTING", "STARTED", "CANCELING")
-_RUNS = 50
+_RUNS = 20
 
 Asked = TypeVar("Asked")
 Answered = TypeVar("Answered")
@@ -65,7 +66,7 @@ class AssetPage:
 
 @dataclass(frozen=True, slots=True)
 class AssetHead:
-    """The head of the page. `state` is the word of a chip: materializing, failed, fresh, stale, missing, source or unknown."""
+    """The head of the page. `state` is the word of a chip: materializing, queued, failed, fresh, stale, missing, source or unknown."""
 
     page: AssetPage
     state: str
@@ -74,16 +75,24 @@ class AssetHead:
     latest: AssetEvent | None
     rows_change: int | None
     observed: AssetEvent | None
-    running: RunRecord | None
+    running: Running | None
     failed: Failed | None
     place: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
-    """A run in which the asset failed, later than it was last made; and with which error."""
+class Running:
+    """A run that makes the asset; `is_working` is whether it does so now, and it waits otherwise."""
 
     run: RunRecord
+    is_working: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The run in which the asset failed, later than it was last made; and with which error."""
+
+    run_id: str
     timestamp: float
     error: str
 
@@ -116,12 +125,20 @@ def asset_page(site: Site, key: AssetKey) -> AssetPage:
 def asked(page: AssetPage, question: Callable[[Any, Asked], Answered], request: Asked) -> tuple[Answered | None, str | None]:
     """What the code location of an asset answers, or why it does not."""
     if page.joined is None:
-        loading = "The code locations are loading." if page.loading else "No code location declares this asset any more."
-        return None, loading
+        return None, _undeclared(page)
     try:
         return page.site.workspace[page.joined.location].ask(question, request), None
     except WarehouseAssetsError as error:
         return None, str(error)
+
+
+def _undeclared(page: AssetPage) -> str:
+    """Why no code location tells of an asset."""
+    if page.loading:
+        return "The code locations are loading."
+    if broken := sorted(page.site.facts.errors):
+        return f"No code location that could be loaded declares this asset; {', '.join(broken)} could not."
+    return "No code location declares this asset any more."
 
 
 def head_of(page: AssetPage, *, quick: bool = False) -> AssetHead:
@@ -131,9 +148,8 @@ def head_of(page: AssetPage, *, quick: bool = False) -> AssetHead:
     seen = events_of(instance, key, ("ASSET_OBSERVATION",), 1)
     latest = next(iter(told(instance, made)), None)
     now, fault = asked(page, asset_now, NowRequest(key.path, quick))
-    runs = [run for run in instance.get_runs(limit=_RUNS) if key in run.asset_keys]
-    running = next((run for run in runs if run.status in UNDER_WAY), None)
-    failed = _failed(page, runs, latest)
+    running = _running(page, latest)
+    failed = _failed(page) if running is None or not running.is_working else None
     return AssetHead(
         page=page,
         state=_state(page, now, running, failed),
@@ -148,9 +164,9 @@ def head_of(page: AssetPage, *, quick: bool = False) -> AssetHead:
     )
 
 
-def _state(page: AssetPage, now: AssetNow | None, running: RunRecord | None, failed: Failed | None) -> str:
+def _state(page: AssetPage, now: AssetNow | None, running: Running | None, failed: Failed | None) -> str:
     if running is not None:
-        return "queued" if running.status == "QUEUED" else "materializing"
+        return "materializing" if running.is_working else "queued"
     if failed is not None:
         return "failed"
     if now is not None and now.state is not None:
@@ -160,21 +176,28 @@ def _state(page: AssetPage, now: AssetNow | None, running: RunRecord | None, fai
     return "source" if page.facts is not None and not page.facts.is_executable else "unknown"
 
 
-def _failed(page: AssetPage, runs: Iterable[RunRecord], latest: AssetEvent | None) -> Failed | None:
-    """The last run, where the asset failed in it and was not made since."""
-    run = next((run for run in runs if run.status not in UNDER_WAY), None)
-    if run is None or run.status != "FAILURE" or (latest is not None and latest.timestamp > (run.ended or run.created)):
-        return None
-    steps = {latest.step_key if latest is not None else None, page.key.to_escaped_string()}
-    kinds: tuple[EventType, ...] = ("STEP_FAILURE",)
-    for event in page.site.instance.get_event_records(run_id=run.run_id, event_types=kinds, limit=500):
-        if event.step_key in steps:
-            error = event.error
-            said = (
-                f"{error.cls_name}: {error.message.strip().partition(chr(10))[0]}" if error is not None else event.message or ""
-            )
-            return Failed(run, event.timestamp, said)
+def _running(page: AssetPage, latest: AssetEvent | None) -> Running | None:
+    """The run that makes the asset, or that is going to."""
+    instance, key = page.site.instance, page.key
+    steps = {step for step in (key.to_escaped_string(), latest.step_key if latest is not None else None) if step is not None}
+    at_work = page.site.kept(Pulse).look().running
+    for run in instance.get_runs(statuses=UNDER_WAY, limit=_RUNS):
+        if key in run.asset_keys:
+            if any(at_work.get(step) == run.run_id for step in steps):
+                return Running(run, True)
+            if latest is None or latest.run_id != run.run_id:
+                return Running(run, False)
     return None
+
+
+def _failed(page: AssetPage) -> Failed | None:
+    """How the asset failed, where it was not made since."""
+    event = failures_of(page.site.kept(Pulse).look()).get(page.key)
+    if event is None:
+        return None
+    error = event.error
+    said = f"{error.cls_name}: {error.message.strip().partition(chr(10))[0]}" if error is not None else event.message or ""
+    return Failed(event.run_id, event.timestamp, said)
 
 
 def _place(latest: AssetEvent | None) -> str | None:

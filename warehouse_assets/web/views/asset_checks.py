@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from warehouse_assets.automation.freshness import FRESHNESS_CHECK
 from warehouse_assets.events import AssetCheckEvaluation, Event, EventType
 from warehouse_assets.web.answers.asset import AssetRequest, DeclaredCheck, asset_source
 from warehouse_assets.web.views.asset import AssetPage, asked
@@ -39,6 +40,11 @@ class ShownCheck:
     declared: DeclaredCheck | None
     results: tuple[CheckResult, ...]
     numbers: tuple[str, ...] = ()
+
+    @property
+    def is_policy(self) -> bool:
+        """Whether the daemon keeps it: how fresh the table is by its policy."""
+        return self.name == FRESHNESS_CHECK
 
     @property
     def latest(self) -> CheckResult | None:

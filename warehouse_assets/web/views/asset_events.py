@@ -157,8 +157,15 @@ def event_page(
     looked_through = len(found) if partition is not None else 0
     if partition is not None:
         found = [event for event in found if event.partition == partition][: limit + 1]
+        found = found or ([] if before is not None else _latest_of(instance, key, partition, kinds))
     shown = list(told(instance, found))[:limit]
     return EventPage(tuple(shown), shown[-1].event_id if len(found) > limit else None, looked_through)
+
+
+def _latest_of(instance: Instance, key: AssetKey, partition: str, kinds: Iterable[EventType]) -> list[Event]:
+    """The latest events of a partition, where they are too old to be come upon."""
+    found = (instance.event_log.get_latest(kind, [key], partition).get(key) for kind in kinds)
+    return sorted((event for event in found if event is not None), key=lambda event: -(event.storage_id or 0))
 
 
 def told(instance: Instance, events: Sequence[Event]) -> Iterator[AssetEvent]:

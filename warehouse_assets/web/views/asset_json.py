@@ -74,7 +74,7 @@ class AssetAnswer(BaseModel):
     upstream: list[str]
     downstream: list[str]
     latest: EventAnswer | None
-    running: str | None = Field(description="The id of the run that is making it.")
+    running: str | None = Field(description="The id of the run that makes it, or is going to.")
     fault: str | None = Field(description="Why its code location does not tell more.")
 
 

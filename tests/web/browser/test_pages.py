@@ -1,0 +1,64 @@
+"""Every page: how it is laid out in small and large windows, light and dark, and whether everybody can use it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from tests.web.browser.addresses import EXAMPLES, addresses, routes
+from tests.web.browser.conftest import Bazaar
+from tests.web.browser.driving import LARGE, ROOT, SMALL, screenshot, settled
+
+LAYOUT = Path(__file__).with_name("layout.js").read_text()
+KEPT = ROOT / "build" / "pages"
+GUIDELINES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}, "resultTypes": ["violations"]}
+ODD = "/assets/" + "/".join(
+    quote(part, safe="") for part in ['odd " key', "a/b", '"><script>alert(1)</script>', "\u202eright to left"]
+)
+
+
+@pytest.mark.parametrize("address", addresses())
+def test_a_page_is_whole_in_all_windows_and_schemes(address: str, visit: Callable[..., Page], bazaar: Bazaar) -> None:
+    page = visit(_resolved(address, bazaar))
+    faults: dict[str, Any] = {}
+    for size in (LARGE, SMALL):
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            settled(page)
+            look = f"{size[0]} {scheme}"
+            screenshot(page, KEPT / f"{_file(address)}-{size[0]}-{scheme}.webp", 60)
+            faults[look] = page.evaluate(LAYOUT) if scheme == "light" else []
+            if (size, scheme) in ((LARGE, "light"), (SMALL, "dark")):
+                faults[look] += _violations(page)
+
+    assert {look: found for look, found in faults.items() if found} == {}
+    assert page.locator("h1").count() == 1
+    assert not re.match(r"\s*·", page.title())
+
+
+@pytest.mark.parametrize("path", sorted(set(routes())))
+def test_every_page_with_parts_that_vary_is_opened_with_an_example(path: str) -> None:
+    assert path in EXAMPLES or "{" not in path
+
+
+def _resolved(address: str, bazaar: Bazaar) -> str:
+    if address == "ODD":
+        return ODD
+    return re.sub(r"RUN:(\w+)", lambda found: bazaar.runs[found.group(1)], address)
+
+
+def _file(address: str) -> str:
+    return re.sub(r"\W+", "-", address).strip("-")[:80] or "home"
+
+
+def _violations(page: Page) -> list[str]:
+    found = Axe().run(page, options=GUIDELINES).response["violations"]
+    return [f"{one['id']}: {node['html'][:160]} {node['failureSummary'][:300]}" for one in found for node in one["nodes"][:2]]
