@@ -10,9 +10,11 @@ from pydantic import BaseModel, Field
 from warehouse_assets.automation.runs import Cancellation, Runs
 from warehouse_assets.events import RunRecord, RunStatus, event_data_to_json
 from warehouse_assets.instance.event_log import EventFilter
+from warehouse_assets.keys import AssetKey
 from warehouse_assets.web.rendering import site_of
 from warehouse_assets.web.views.launch import LaunchInput, launched
-from warehouse_assets.web.views.runs import RunView, run_rows, run_view
+from warehouse_assets.web.views.runs import RunView, run_rows, run_view, tags_of
+from warehouse_assets.web.views.timeline import Timeline, timeline
 
 __all__ = ["router"]
 
@@ -143,11 +145,16 @@ def runs(
     request: Request,
     status: Annotated[list[RunStatus], Query()] = [],  # noqa: B006 - FastAPI reads it
     job: str | None = None,
+    asset: Annotated[str | None, Query(description="Runs that something is recorded of for this asset.")] = None,
+    tag: Annotated[list[str], Query(description="NAME=VALUE, several times for runs that have all.")] = [],  # noqa: B006
     cursor: Annotated[str | None, Query(description="Continue after the run of this id.")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[Run]:
     """Runs, the last one first."""
-    return [Run.of(row) for row in run_rows(site_of(request), statuses=status, job=job, cursor=cursor, limit=limit)]
+    key = AssetKey.from_user_string(asset) if asset else None
+    tags = tags_of(tag)
+    rows = run_rows(site_of(request), statuses=status, job=job, tags=tags, asset=key, cursor=cursor, limit=limit)
+    return [Run.of(row) for row in rows]
 
 
 @router.post("")
@@ -186,6 +193,13 @@ def events(
         )
         for one in told
     ]
+
+
+@router.get("/{run_id}/timeline")
+def steps(request: Request, run_id: str, after: Annotated[int | None, Query(ge=0, le=2**62)] = None) -> Timeline:
+    """What happened to the steps of a run, after the event of an id or from the beginning."""
+    site = site_of(request)
+    return timeline(site, Runs(site.instance).find(run_id), after or None)
 
 
 @router.get("/{run_id}/output")

@@ -10,35 +10,56 @@ from starlette.responses import HTMLResponse, Response
 
 from warehouse_assets.automation.runs import Runs
 from warehouse_assets.events import RunStatus
+from warehouse_assets.keys import AssetKey
 from warehouse_assets.web.rendering import is_fragment, render, site_of
-from warehouse_assets.web.views.runs import ACTIVE, OVER, log_lines, run_rows, run_view, status_counts
-from warehouse_assets.web.views.timeline import timeline
+from warehouse_assets.web.views.runs import ACTIVE, OVER, log_lines, made_by, run_head, run_rows, status_counts, tags_of
 
 __all__ = ["router"]
 
 router = APIRouter()
-PAGE = 50
+PAGE, MOST = 50, 500
+LINES = 300
 GROUPS = {"active": ACTIVE, "failed": ("FAILURE",), "done": ("SUCCESS",), "canceled": ("CANCELED",)}
 
 
 @router.get("/runs")
-def runs(request: Request, state: str = "", job: str = "", cursor: str | None = None) -> HTMLResponse:
-    """The list of runs; a part of it for pages that are open."""
-    site = site_of(request)
+def runs(
+    request: Request,
+    state: str = "",
+    job: str = "",
+    asset: str = "",
+    tag: str = "",
+    cursor: str | None = None,
+    rows: Annotated[int, Query(ge=1)] = PAGE,
+) -> HTMLResponse:
+    """The list of runs; a part of it for pages that are open, of as many `rows` as they show."""
+    site, limit = site_of(request), min(max(rows, PAGE), MOST)
     statuses = GROUPS.get(state, (state.upper(),) if state.upper() in get_args(RunStatus) else ())
-    rows = run_rows(site, statuses=cast("Any", statuses), job=job or None, cursor=cursor, limit=PAGE)
+    where: dict[str, Any] = {"state": state, "job": job, "asset": asset, "tag": tag}
+    found = run_rows(
+        site,
+        statuses=cast("Any", statuses),
+        job=job or None,
+        tags=tags_of([tag] if tag else []),
+        asset=AssetKey.from_user_string(asset) if asset else None,
+        cursor=cursor,
+        limit=limit,
+    )
     counts = status_counts(site)
     totals = {name: sum(counts.get(one, 0) for one in group) for name, group in GROUPS.items()}
-    part = (
-        "runs/_rows.html"
-        if is_fragment(request) and cursor
-        else "runs/_list.html"
-        if is_fragment(request)
-        else "runs/list.html"
-    )
-    more = rows[-1].run.run_id if len(rows) == PAGE else None
+    part = "runs/_rows.html" if cursor else "runs/_list.html"
     return render(
-        request, part, area="runs", rows=rows, totals=totals, every=sum(counts.values()), state=state, job=job, more=more
+        request,
+        part if is_fragment(request) else "runs/list.html",
+        area="runs",
+        rows=found,
+        totals=totals,
+        every=sum(counts.values()),
+        where=where,
+        is_narrowed=bool(job or asset or tag),
+        jobs=sorted({name for _, name in site.facts.jobs} | ({job} if job else set())),
+        more=found[-1].run.run_id if len(found) == limit else None,
+        **where,
     )
 
 
@@ -64,7 +85,7 @@ def run(
     after: Annotated[int | None, Query(ge=0, le=2**62)] = None,
     before: Annotated[int | None, Query(ge=0, le=2**62)] = None,
 ) -> HTMLResponse:
-    """The page of a run, or a part of it: `view` (all but the log), `log`, or `output`."""
+    """The page of a run, or a part of it: `view` (its head), `made`, `log`, or `output`."""
     site = site_of(request)
     found = Runs(site.instance).find(run_id)
     values: dict[str, Any] = {
@@ -77,13 +98,17 @@ def run(
     }
     if part == "output":
         return render(request, "runs/_output.html", printed=Runs(site.instance).printed(found, step or None), **values)
-    if part != "view":
-        values["lines"] = log_lines(site, found, after=after, before=before, step=step, level=level, text=text)
+    if part == "made":
+        return render(request, "runs/_made.html", made=made_by(site, found), **values)
+    if part in ("", "log"):
+        lines = log_lines(site, found, after=after, before=before, step=step, level=level, text=text, limit=LINES)
+        values |= {"lines": lines, "is_full": len(lines) == LINES}
     if part == "log":
         return render(request, "runs/_log.html", **values)
-    view = run_view(site, found)
-    values |= {"view": view, "bars": timeline(view)}
-    return render(request, "runs/_view.html" if part == "view" else "runs/run.html", **values)
+    values["view"] = run_head(site, found)
+    if part == "view":
+        return render(request, "runs/_view.html", **values)
+    return render(request, "runs/run.html", made=made_by(site, found), **values)
 
 
 @router.post("/runs/{run_id}/cancel")

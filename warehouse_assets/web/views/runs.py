@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from warehouse_assets.automation.evaluation import SCHEDULE_TAG, SENSOR_TAG
 from warehouse_assets.automation.reruns import PARENT_RUN_TAG
 from warehouse_assets.automation.runs import Runs, StepSummary, steps_of
+from warehouse_assets.errors import InvalidInvocationError
 from warehouse_assets.events import (
     PARTITION_RANGE_END_TAG,
     PARTITION_RANGE_START_TAG,
@@ -34,19 +34,25 @@ if TYPE_CHECKING:
 __all__ = [
     "LogLine",
     "MadeTable",
+    "RunHead",
     "RunRow",
     "RunView",
     "Trouble",
     "log_lines",
+    "made_by",
+    "run_head",
     "run_rows",
     "run_view",
     "status_counts",
+    "step_names",
+    "tags_of",
     "trouble_of",
 ]
 
 OVER: tuple[RunStatus, ...] = ("SUCCESS", "FAILURE", "CANCELED")
 ACTIVE: tuple[RunStatus, ...] = ("QUEUED", "STARTING", "STARTED", "CANCELING")
 _OWN = "warehouse_assets/"
+_LOOKED_BACK = 5_000
 _FRAME = re.compile(r'^  File "(?P<file>[^"]+)", line \d+', re.MULTILINE)
 _LIBRARY = re.compile(r"(^|/)(site-packages|dist-packages|lib/python3\.\d+|warehouse_assets|io_managers)/|^<frozen ")
 _QUIET = ("STEP_START", "RUN_ENQUEUED", "RUN_STARTING")
@@ -123,8 +129,17 @@ class MadeTable:
 
 
 @dataclass(frozen=True, slots=True)
+class RunHead:
+    """What the head of the page of a run says: how it stands, and what went wrong."""
+
+    row: RunRow
+    troubles: Sequence[Trouble]
+    parent: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class RunView:
-    """All that the page of a run shows but its log."""
+    """All that is known of a run but its log."""
 
     row: RunRow
     steps: Sequence[StepSummary]
@@ -132,14 +147,6 @@ class RunView:
     troubles: Sequence[Trouble]
     made: Sequence[MadeTable]
     parent: str | None
-
-    @property
-    def counts(self) -> Mapping[str, int]:
-        """How many steps there are of each status."""
-        counted = Counter(step.status for step in self.steps)
-        if self.waiting:
-            counted["waiting"] = len(self.waiting)
-        return counted
 
 
 def run_rows(
@@ -149,16 +156,46 @@ def run_rows(
     job: str | None = None,
     tags: Mapping[str, str] | None = None,
     cursor: str | None = None,
+    asset: AssetKey | None = None,
     limit: int = 50,
 ) -> list[RunRow]:
-    """Runs, the last one first, with why those that failed did."""
-    runs = site.instance.get_runs(statuses=statuses, job_name=job, tags=tags, limit=limit, cursor=cursor)
+    """Runs, the last one first, with why those that failed did; those of an asset are those that the record of the asset tells of."""
+    told = None if asset is None else _runs_of(site, asset)
+    runs = site.instance.get_runs(statuses=statuses, job_name=job, tags=tags, run_ids=told, limit=limit, cursor=cursor)
     return [_row(run, _reason(site, run) if run.status == "FAILURE" else None) for run in runs]
 
 
 def status_counts(site: Site) -> Mapping[RunStatus, int]:
     """How many runs there are of each status."""
     return site.instance.event_log.get_run_counts()
+
+
+def tags_of(texts: Iterable[str]) -> dict[str, str]:
+    """Tags from texts as `team=shop`; InvalidInvocationError for others.
+
+    >>> tags_of(["team=shop", "note=a=b"])
+    {'team': 'shop', 'note': 'a=b'}
+    """
+    tags = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not sign or not name.strip():
+            raise InvalidInvocationError(f"{text!r} is no tag", hint="A tag is NAME=VALUE.")
+        tags[name.strip()] = value.strip()
+    return tags
+
+
+def run_head(site: Site, run: RunRecord) -> RunHead:
+    """How a run stands, and what went wrong."""
+    types: tuple[EventType, ...] = ("STEP_FAILURE", "RUN_FAILURE", "RUN_CANCELED")
+    events = site.instance.get_event_records(run_id=run.run_id, event_types=types)
+    return RunHead(_row(run, _end_of(events)), _troubles(events), run.tags.get(PARENT_RUN_TAG))
+
+
+def made_by(site: Site, run: RunRecord) -> list[MadeTable]:
+    """The tables that a run made."""
+    types: tuple[EventType, ...] = ("ASSET_MATERIALIZATION",)
+    return _made(site.instance.get_event_records(run_id=run.run_id, event_types=types))
 
 
 def run_view(site: Site, run: RunRecord) -> RunView:
@@ -177,9 +214,8 @@ def run_view(site: Site, run: RunRecord) -> RunView:
     events = site.instance.get_event_records(run_id=run.run_id, event_types=types)
     steps = steps_of(events, over=run.status in OVER)
     begun = {step.key for step in steps}
-    waiting = [] if run.status in OVER else [key for key in _step_names(run) if key not in begun]
-    ended = next((event.message for event in reversed(events) if event.event_type in ("RUN_FAILURE", "RUN_CANCELED")), None)
-    return RunView(_row(run, ended), steps, waiting, _troubles(events), _made(events), run.tags.get(PARENT_RUN_TAG))
+    waiting = [] if run.status in OVER else [key for key in step_names(run) if key not in begun]
+    return RunView(_row(run, _end_of(events)), steps, waiting, _troubles(events), _made(events), run.tags.get(PARENT_RUN_TAG))
 
 
 def trouble_of(event: Event) -> Trouble | None:
@@ -252,8 +288,20 @@ def _reason(site: Site, run: RunRecord) -> str | None:
     return f"{events[0].step_key}: {events[0].message}" if events else Runs(site.instance).error(run)
 
 
-def _step_names(run: RunRecord) -> list[str]:
+def step_names(run: RunRecord) -> list[str]:
+    """The steps that a run is to have, by name."""
     return [key.to_escaped_string() for key in run.asset_keys]
+
+
+def _end_of(events: Sequence[Event]) -> str | None:
+    """What a run said as it failed or was canceled."""
+    return next((event.message for event in reversed(events) if event.event_type in ("RUN_FAILURE", "RUN_CANCELED")), None)
+
+
+def _runs_of(site: Site, asset: AssetKey) -> list[str]:
+    where = EventFilter(asset_key=asset)
+    events = site.instance.event_log.get_events(where, limit=_LOOKED_BACK, ascending=False)
+    return list(dict.fromkeys(event.run_id for event in events if event.run_id is not None))
 
 
 def _troubles(events: Iterable[Event]) -> list[Trouble]:

@@ -1,87 +1,76 @@
-"""The steps of a run as bars over time."""
+"""The timeline of a run: what happened to its steps since it was last asked, for pages that draw it as it grows."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from warehouse_assets.automation.runs import StepSummary
+from warehouse_assets.events import EventType, RunRecord
+from warehouse_assets.instance.event_log import EventFilter
+from warehouse_assets.web.views.runs import OVER, step_names
 
 if TYPE_CHECKING:
-    from warehouse_assets.web.views.runs import RunView
+    from warehouse_assets.web.site import Site
 
-__all__ = ["Bar", "Timeline", "timeline"]
+__all__ = ["StepChange", "Timeline", "timeline"]
 
-WIDTH = 1000.0
-SHOWN = 1500
-TICKS = 5
-_ROUND = (
-    0.001,
-    0.002,
-    0.005,
-    0.01,
-    0.02,
-    0.05,
-    0.1,
-    0.2,
-    0.5,
-    1,
-    2,
-    5,
-    10,
-    15,
-    30,
-    60,
-    120,
-    300,
-    600,
-    900,
-    1800,
-    3600,
-    7200,
-    14400,
-    28800,
-    86400,
-)
+AT_ONCE = 10_000
+WORDS = 300
+_BECOMES: Mapping[EventType, str] = {
+    "STEP_START": "running",
+    "STEP_SUCCESS": "success",
+    "STEP_FAILURE": "failure",
+    "STEP_SKIPPED": "skipped",
+    "STEP_UP_TO_DATE": "fresh",
+    "STEP_UP_FOR_RETRY": "retrying",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
-    """One step: where its bar begins and how wide it is, in thousandths of the whole."""
+class StepChange:
+    """What a step became, when, and what was said of it."""
 
-    step: StepSummary
-    begin: float
-    width: float
-    seconds: float
+    step: str
+    status: str
+    at: float
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """The bars of a run in the order in which they began, over `seconds`; `ticks` are moments with their places."""
+    """Changes of the steps of a run in their order. `last` is the event to ask after next, and `more` whether there is more already.
 
-    bars: Sequence[Bar]
-    seconds: float
-    ticks: Sequence[tuple[float, float]]
-    hidden: int
+    `planned` are the steps that it is to have, told at the beginning. Times are seconds since the epoch, `now` that of the server.
+    """
+
+    status: str
+    over: bool
+    began: float | None
+    ended: float | None
+    now: float
+    planned: Sequence[str]
+    changes: Sequence[StepChange]
+    last: int
+    more: bool
 
 
-def timeline(view: RunView, now: float | None = None) -> Timeline:
-    """The timeline of a run; one that goes on ends now."""
-    run, now = view.row.run, time.time() if now is None else now
-    started = [step.started for step in view.steps if step.started is not None]
-    begin = min([*started, run.started or now])
-    ended = [step.ended for step in view.steps if step.ended is not None]
-    end = max([*ended, run.ended or now, begin])
-    whole = max(end - begin, 1e-3)
-    bars = []
-    for step in view.steps[:SHOWN]:
-        first = step.started if step.started is not None else step.ended or begin
-        last = step.ended if step.ended is not None else end
-        bars.append(
-            Bar(step, (first - begin) / whole * WIDTH, max((last - first) / whole * WIDTH, 2.0), max(last - first, 0.0))
+def timeline(site: Site, run: RunRecord, after: int | None = None) -> Timeline:
+    """What happened to the steps of a run after an event, or from its beginning."""
+    where = EventFilter(run_id=run.run_id, event_types=tuple(_BECOMES), after=after)
+    events = site.instance.event_log.get_events(where, limit=AT_ONCE)
+    changes = [
+        StepChange(
+            event.step_key or "",
+            _BECOMES[event.event_type],
+            event.timestamp,
+            (event.message or "")[:WORDS] if event.event_type not in ("STEP_START", "STEP_SUCCESS") else "",
         )
-    pace = next((each for each in _ROUND if whole / each <= TICKS), 86400.0 * 7)
-    ticks = [(number * pace, number * pace / whole * WIDTH) for number in range(int(whole / pace) + 1)]
-    return Timeline(bars, whole, ticks, max(0, len(view.steps) - SHOWN))
+        for event in events
+    ]
+    last = (events[-1].storage_id or 0) if events else after or 0
+    planned = [] if after else step_names(run)
+    return Timeline(
+        run.status, run.status in OVER, run.started, run.ended, time.time(), planned, changes, last, len(events) == AT_ONCE
+    )
