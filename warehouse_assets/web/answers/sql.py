@@ -107,7 +107,7 @@ def _check(definitions: Definitions, text: str) -> None:
     try:
         statements = [one for one in sqlglot.parse(text, dialect="duckdb") if one is not None]
     except SqlglotError as error:
-        fault = next(iter(getattr(error, "errors", ())), {})
+        fault: dict[str, Any] = next(iter(getattr(error, "errors", ())), {})
         where = f" (line {fault.get('line')}, column {fault.get('col')})" if fault.get("line") else ""
         raise InvalidSQLError(f"this cannot be read as SQL: {fault.get('description') or error}{where}") from None
     if len(statements) != 1:
