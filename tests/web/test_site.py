@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -125,7 +126,8 @@ def test_changes_are_told_with_the_ids_of_the_record(site: Site, instance: Insta
         await stream.aclose()
         return [first, second]
 
-    first, second = asyncio.run(told())
+    with ThreadPoolExecutor(1) as thread:  # a browser of other tests may have a loop in this one
+        first, second = thread.submit(lambda: asyncio.run(told())).result()
 
     assert first == "retry: 1000\n\n"
     assert second.startswith("id: 1\ndata: {")
