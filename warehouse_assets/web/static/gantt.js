@@ -144,7 +144,7 @@
         drawn.style.width = `${(((bar.to ?? end) - bar.from) / whole) * 100}%`;
       });
       set(sign, "textContent", `${STATES[step.status][0]} ${STATES[step.status][1]}${step.tries > 1 ? ` (${step.tries}×)` : ""}`);
-      set(sign, "title", step.message);
+      set(sign, "title", step.message || STATES[step.status][1]);
       set(length, "textContent", step.status === "waiting" || !step.tries ? "" : seconds(took(step, now)));
     }
     ticks(whole);
