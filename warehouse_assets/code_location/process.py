@@ -72,6 +72,10 @@ class LocationProcess:
             raise LocationError(f"{self.location.name}: {answer.error}", traceback=answer.traceback)
         raise kind(answer.message, hint=answer.hint)
 
+    def beside(self) -> LocationProcess:
+        """Another process of the same location."""
+        return LocationProcess(self.location, seconds=self._seconds, environment=self._environment)
+
     def reload(self) -> None:
         """Load the code anew when it is next asked for something."""
         self.close()

@@ -84,6 +84,10 @@ class AutomationLog(ABC):
     def release_lease(self, name: str, owner: str) -> None:
         """Give a lease up, where `owner` has it."""
 
+    @abstractmethod
+    def get_lease_owner(self, name: str, now: float) -> str | None:
+        """Who does `name` at `now`; None where nobody does."""
+
 
 def enqueued(run: RunRecord) -> Event:
     """The event of a run that waits to be started."""

@@ -138,3 +138,7 @@ class MemoryAutomation(EventLog):
         with self._lock:
             if name in self._leases and self._leases[name][0] == owner:
                 del self._leases[name]
+
+    def get_lease_owner(self, name: str, now: float) -> str | None:
+        owner, until = self._leases.get(name, (None, now))
+        return owner if until > now else None

@@ -117,6 +117,10 @@ class SQLAutomation(SQLRuns):
         with self._writing() as connection:
             connection.execute(leases.delete().where(leases.c.name == name, leases.c.owner == owner))
 
+    def get_lease_owner(self, name: str, now: float) -> str | None:
+        held = list(self._read(sa.select(leases.c.owner).where(leases.c.name == name, leases.c.until > now)))
+        return held[0][0] if held else None
+
 
 def _put(connection: sa.Connection, key: sa.Column[Any], of: str, version: int, row: dict[str, Any]) -> bool:
     """Write a row as the version after `version`, in a transaction; false where another version is kept."""

@@ -294,8 +294,10 @@ class AutomationContract:
         taken.append(log.take_lease("daemon", "ann", 19.0, 10.0))
         log.release_lease("daemon", "bob")
         taken.append(log.take_lease("daemon", "ann", 19.0, 10.0))
+        owners = [log.get_lease_owner("daemon", now) for now in (28.9, 29.0)]
 
         assert taken == [True, False, True, False, True, True, False, True]
+        assert (owners, log.get_lease_owner("nothing", 1.0)) == (["ann", None], None)
 
     def test_of_threads_that_take_a_lease_one_has_it(self, log: EventLog) -> None:
         assert sum(at_once(8, lambda n: log.take_lease("daemon", f"d{n}", 0.0, 10.0))) == 1

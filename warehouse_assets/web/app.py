@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -60,11 +61,25 @@ def create_app(site: Site) -> FastAPI:
     app.mount("/static", _Kept(directory=STATIC), "static")
     app.add_api_route("/live", _live, include_in_schema=False)
     for module in (*_modules(api), *_modules(pages)):
-        app.include_router(module.router, include_in_schema=module.__name__.startswith(api.__name__))
+        described = module.__name__.startswith(api.__name__)
+        app.include_router(module.router, include_in_schema=described, responses=_FAULTS if described else None)
     app.add_exception_handler(WarehouseAssetsError, _failed)
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _misunderstood)
     return app
+
+
+class Fault(BaseModel):
+    """What was wrong, and what to do."""
+
+    error: str
+    hint: str | None = None
+
+
+_FAULTS: dict[int | str, dict[str, Any]] = {
+    422: {"model": Fault, "description": "What is asked cannot be read"},
+    "default": {"model": Fault, "description": "What is asked cannot be done"},
+}
 
 
 class _Kept(StaticFiles):

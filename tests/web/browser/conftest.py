@@ -74,7 +74,7 @@ def _trade(made: Bazaar) -> None:
 @pytest.fixture
 def troubles(bazaar: Bazaar) -> Iterator[Troubles]:
     """What goes wrong in the pages of a test, which fails for it."""
-    noted = Troubles(bazaar.address, expected=["/graph/mini"])
+    noted = Troubles(bazaar.address)
     yield noted
 
     assert noted.found == []

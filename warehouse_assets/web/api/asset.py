@@ -14,6 +14,7 @@ from warehouse_assets.web.views.asset_events import AssetEvent, compared, event_
 from warehouse_assets.web.views.asset_json import (
     AssetAnswer,
     CauseAnswer,
+    Cell,
     CheckAnswer,
     CheckRunAnswer,
     ColumnAnswer,
@@ -25,9 +26,11 @@ from warehouse_assets.web.views.asset_json import (
     EventsAnswer,
     LineageAnswer,
     LinkAnswer,
+    ListedPartition,
     ObservedAnswer,
     PartitionsAnswer,
     RowsAnswer,
+    SampleColumn,
     SchemaAnswer,
     SchemaChangeAnswer,
     SeriesAnswer,
@@ -195,7 +198,8 @@ def partitions(
         from warehouse_assets.errors import LocationError
 
         raise LocationError(fault or "the code location does not answer")
-    return PartitionsAnswer(total=found.total, counts=found.counts, matching=found.matching, listed=list(found.listed))
+    listed = [ListedPartition(key=one, state=its) for one, its in found.listed]
+    return PartitionsAnswer(total=found.total, counts=found.counts, matching=found.matching, listed=listed)
 
 
 @router.get("/assets/{key:path}/-/rows", dependencies=[Depends(limited)])
@@ -203,8 +207,8 @@ def rows(request: Request, key: str, limit: int = Query(20, ge=1, le=100), parti
     """The first rows of its table, read from its store."""
     found = rows_of(_page(request, "rows"), limit, partition)
     return RowsAnswer(
-        columns=list(found.columns),
-        rows=[[(cell.kind, cell.text) for cell in row] for row in found.rows],
+        columns=[SampleColumn(name=name, type=kind) for name, kind in found.columns],
+        rows=[[Cell(kind=cell.kind, text=cell.text) for cell in row] for row in found.rows],
         more=found.more,
         partition=found.partition,
         refused=found.refused,

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 __all__ = [
     "AssetAnswer",
     "CauseAnswer",
+    "Cell",
     "CheckAnswer",
     "CheckRunAnswer",
     "ColumnAnswer",
@@ -20,9 +21,11 @@ __all__ = [
     "EventsAnswer",
     "LineageAnswer",
     "LinkAnswer",
+    "ListedPartition",
     "ObservedAnswer",
     "PartitionsAnswer",
     "RowsAnswer",
+    "SampleColumn",
     "SchemaAnswer",
     "SchemaChangeAnswer",
     "SeriesAnswer",
@@ -191,20 +194,41 @@ class ObservedAnswer(BaseModel):
     data_version: str | None
 
 
+class ListedPartition(BaseModel):
+    """A partition and its state."""
+
+    key: str
+    state: str
+
+
 class PartitionsAnswer(BaseModel):
-    """The partitions of an asset: counts by state, and a page of (key, state)."""
+    """The partitions of an asset: counts by state, and a page of them."""
 
     total: int
     counts: dict[str, int]
     matching: int
-    listed: list[tuple[str, str]]
+    listed: list[ListedPartition]
+
+
+class SampleColumn(BaseModel):
+    """A column of the rows that are shown."""
+
+    name: str
+    type: str
+
+
+class Cell(BaseModel):
+    """A value of a table, as text, and what kind of value it is."""
+
+    kind: str
+    text: str
 
 
 class RowsAnswer(BaseModel):
-    """The first rows of a table; each value as its kind and its text. `refused` is why there are none."""
+    """The first rows of a table. `refused` is why there are none."""
 
-    columns: list[tuple[str, str]]
-    rows: list[list[tuple[str, str]]]
+    columns: list[SampleColumn]
+    rows: list[list[Cell]]
     more: bool
     partition: str | None
     refused: str | None

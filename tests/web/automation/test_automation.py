@@ -1,0 +1,144 @@
+"""Schedules, sensors, jobs and backfills on pages and in the API."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from warehouse_assets import Instance
+from warehouse_assets.automation_records import InstigatorState, Tick
+from warehouse_assets.events import ErrorInfo
+from warehouse_assets.web.site import Site
+
+
+def ticked(instance: Instance, name: str, *, error: str | None = None) -> None:
+    origin = f"shop:{name}"
+    state = instance.event_log.get_instigator(origin) or InstigatorState(origin, "schedule", "RUNNING")
+    fault = ErrorInfo("ValueError", error, "Traceback") if error else None
+    tick = Tick(
+        origin, "schedule", 100.0, "FAILURE" if error else "SKIPPED", 100.0, 100.5, (), None if error else "nothing new", fault
+    )
+    instance.event_log.commit_tick(tick, state)
+
+
+def test_all_that_runs_by_itself_is_listed_and_that_no_daemon_does(client: TestClient, instance: Instance) -> None:
+    ticked(instance, "every_night", error="no <luck>")
+    page, told = client.get("/automation").text, client.get("/api/automation").json()
+    instance.event_log.take_lease("daemon", "host:1:2", time.time(), 30)
+
+    assert "No daemon runs" in page
+    assert "no &lt;luck&gt;" in page
+    assert {one["name"]: (one["kind"], one["is_on"], one["last_status"]) for one in told["instigators"]} == {
+        "arrivals": ("sensor", False, None),
+        "every_night": ("schedule", True, "FAILURE"),
+    }
+    assert "No daemon runs" not in client.get("/automation").text
+    assert client.get("/api/daemon").json() == "host"
+
+
+def test_a_schedule_is_switched(client: TestClient, instance: Instance) -> None:
+    on = client.post("/automation/shop/every_night/switch", data={"on": "true"}).text
+    state = instance.event_log.get_instigator("shop:every_night")
+    off = client.post("/api/automation/shop/every_night", json={"on": False}).json()
+
+    assert state is not None
+    assert ('aria-checked="true"' in on, state.status, off["is_on"]) == (True, "RUNNING", False)
+
+
+def test_one_shows_its_next_times_and_ticks(client: TestClient, instance: Instance) -> None:
+    ticked(instance, "every_night")
+    page = client.get("/automation/shop/every_night").text
+    ticks = client.get("/api/automation/shop/every_night/ticks").json()
+
+    assert page.count("data-local") >= 5
+    assert "Europe/Berlin" in page
+    assert "nothing new" in page
+    assert [tick["status"] for tick in ticks] == ["SKIPPED"]
+
+
+def test_a_sensor_is_tried_without_leaving_anything(client: TestClient, instance: Instance) -> None:
+    page = client.post("/automation/shop/arrivals/try").text
+
+    assert "a run of staging/orders" in page
+    assert instance.get_runs() == []
+    assert instance.event_log.get_ticks() == []
+
+
+def test_a_cursor_is_set_and_forgotten(client: TestClient, instance: Instance) -> None:
+    client.post("/api/automation/shop/arrivals", json={"cursor": "<b>7"})
+    page = client.get("/automation/shop/arrivals").text
+    client.post("/automation/shop/arrivals/cursor")
+    state = instance.event_log.get_instigator("shop:arrivals")
+
+    assert "&lt;b&gt;7" in page
+    assert (state is not None and state.cursor) is None
+
+
+def test_jobs_are_listed_with_what_starts_them(client: TestClient) -> None:
+    (told,) = client.get("/api/jobs").json()
+    page = client.get("/jobs/shop/nightly").text
+
+    assert (told["name"], told["assets"], told["started_by"]) == (
+        "nightly",
+        ["staging/orders", "marts/per_customer"],
+        ["every_night"],
+    )
+    assert "/automation/shop/every_night" in page
+    assert "It never ran" in page
+    assert "nightly" in client.get("/jobs").text
+
+
+def test_a_backfill_is_shown_canceled_and_resumed(client: TestClient, instance: Instance) -> None:
+    asked = {"assets": ["regions"], "partition_range": ["eu", "us"]}
+    backfill_id = client.post("/api/runs", json=asked).json()["backfill_id"]
+    page, listed = client.get(f"/backfills/{backfill_id}").text, client.get("/backfills").text
+    told = client.get(f"/api/backfills/{backfill_id}").json()
+    canceled = client.post(f"/backfills/{backfill_id}/cancel")
+
+    assert (told["partitions"]["requested"], told["partitions"]["waiting"]) == (2, 2)
+    assert "2 requested" in page
+    assert backfill_id in listed
+    assert canceled.status_code == 200
+    assert instance.event_log.get_backfills()[0].status in ("CANCELING", "CANCELED")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/automation/shop/nothing",
+        "/automation/nowhere/x",
+        "/jobs/shop/nothing",
+        "/backfills/nothing",
+        "/automation/explain?asset=nothing",
+    ],
+)
+def test_what_is_not_there_is_said(client: TestClient, address: str) -> None:
+    assert client.get(address).status_code == 404
+
+
+def test_an_empty_project_says_how_to_begin(
+    sites: Callable[..., Site], client_of: Callable[[Site], TestClient], folder: Path
+) -> None:
+    (folder / "empty.py").write_text("from warehouse_assets import Definitions\ndefs = Definitions()\n")
+    client = client_of(sites("empty"))
+
+    assert "ScheduleDefinition" in client.get("/automation").text
+    assert "define_asset_job" in client.get("/jobs").text
+    assert "No backfills" in client.get("/backfills").text
+
+
+def test_a_condition_is_explained(sites: Callable[..., Site], client_of: Callable[[Site], TestClient], folder: Path) -> None:
+    (folder / "eager.py").write_text(
+        "from warehouse_assets import AutomationCondition, asset\n"
+        "@asset(automation_condition=AutomationCondition.eager())\ndef orders(): ...\n"
+    )
+    client = client_of(sites("eager"))
+    page = client.get("/automation/explain?asset=orders").text
+
+    assert "asked for now" in page
+    assert "✕" in page
+    assert "conditions" in client.get("/automation").text

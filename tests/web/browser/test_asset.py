@@ -1,0 +1,67 @@
+"""What people do on the page of an asset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import quote
+
+from playwright.sync_api import Page, expect
+
+
+def test_an_asset_is_materialized_and_the_page_follows(visit: Callable[..., Page]) -> None:
+    page = visit("/assets/quick?tab=activity")
+    page.evaluate("window.stayed = true")
+    before = page.locator("input[name=compare]").count()
+    page.get_by_role("button", name="Materialize", exact=True).click()
+
+    expect(page.locator("input[name=compare]")).to_have_count(before + 1)
+    expect(page.locator("#asset-head .chip").first).to_contain_text("fresh")
+    assert page.evaluate("window.stayed")
+
+
+def test_two_events_are_compared_and_one_is_opened(visit: Callable[..., Page]) -> None:
+    page = visit("/assets/staging/orders?tab=activity")
+    page.locator("[data-details]").first.click()
+    expect(page.locator(".event").first).to_contain_text("table")
+    page.locator("[data-details]").first.click()
+    boxes = page.locator("input[name=compare]")
+    boxes.nth(0).check()
+    boxes.nth(1).check()
+    page.get_by_role("button", name="Compare two").click()
+
+    expect(page.locator(".compare")).to_contain_text("+3 (+50.0%)")
+
+
+def test_partitions_are_chosen_by_keys_and_launched(visit: Callable[..., Page]) -> None:
+    page = visit("/assets/daily?tab=partitions")
+    bar = page.locator("[data-bar]")
+    bar.focus()
+    for key in ("ArrowRight", "ArrowRight", "Shift+ArrowRight"):
+        page.keyboard.press(key)
+
+    expect(bar).to_have_attribute("aria-valuetext", "2024-01-03 … 2024-01-04 (2)")
+    expect(page.locator("#from")).to_have_value("2024-01-03")
+    page.get_by_role("button", name="Materialize this range…").click()
+    expect(page.locator("#dialog dialog input[name=last]")).to_have_value("2024-01-04")
+    page.keyboard.press("Escape")
+    bar.focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**partition=2024-01-01")
+
+
+def test_rows_are_read_when_they_are_asked_for(visit: Callable[..., Page]) -> None:
+    page = visit("/assets/staging/orders?tab=table")
+    expect(page.locator(".sample")).to_have_count(0)
+    page.get_by_role("button", name="Read from the store").click()
+
+    expect(page.locator(".sample tbody tr").first).to_contain_text("ann")
+
+
+def test_an_asset_with_a_name_that_is_hard_to_write_is_materialized_too(visit: Callable[..., Page]) -> None:
+    page = visit("/assets/" + quote('odd " key/a%2Fb/"><script>alert(1)<%2Fscript>/\u202eright to left', safe="/%"))
+    page.goto(page.url + "?tab=activity")
+    before = page.locator("input[name=compare]").count()
+    page.get_by_role("button", name="Materialize", exact=True).click()
+
+    expect(page.locator("input[name=compare]")).to_have_count(before + 1)
