@@ -344,7 +344,18 @@ def _line(event: Event) -> LogLine:
     evaluation = event.asset_check_evaluation
     if evaluation is not None and not evaluation.passed:
         level = "ERROR" if evaluation.failed else "WARNING"
-    return LogLine(event.storage_id or 0, event.timestamp, event.step_key, level, event.event_type, event.message or "")
+    text = event.message or _made_text(event)
+    return LogLine(event.storage_id or 0, event.timestamp, event.step_key, level, event.event_type, text)
+
+
+def _made_text(event: Event) -> str:
+    """What was made, of an event that tells so."""
+    for one in _made([event]):
+        key = one.key.to_user_string()
+        sizes = [f"{one.rows:,} rows" if one.rows is not None else "", f"{one.bytes:,} bytes" if one.bytes is not None else ""]
+        parts = [key if one.partition is None else f"{key} of {one.partition}", *filter(None, sizes)]
+        return ", ".join(parts)
+    return ""
 
 
 def _fits(line: LogLine, step: str | None, level: str | None, text: str | None) -> bool:
