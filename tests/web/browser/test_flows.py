@@ -22,7 +22,9 @@ def mended(bazaar: Bazaar) -> Iterator[Callable[[], None]]:
     (bazaar.folder / "mended").unlink(missing_ok=True)
 
 
-def test_a_table_that_was_searched_for_is_made_and_shows_as_made_without_loading_the_page_again(visit: Callable[..., Page]) -> None:
+def test_a_table_that_was_searched_for_is_made_and_shows_as_made_without_loading_the_page_again(
+    visit: Callable[..., Page],
+) -> None:
     page = visit("/")
     page.keyboard.press("/")
     page.wait_for_url("**/assets?focus=1")
@@ -106,7 +108,14 @@ def test_an_address_that_nothing_is_at_leads_somewhere(visit: Callable[..., Page
 
 
 @pytest.mark.parametrize(
-    "address", ["/assets/staging/gone", "/assets/a/b/c?tab=nonsense", "/runs/nothing", "/graph?asset=gone", "/assets?sort=nonsense&q=%22'%3C"]
+    "address",
+    [
+        "/assets/staging/gone",
+        "/assets/a/b/c?tab=nonsense",
+        "/runs/nothing",
+        "/graph?asset=gone",
+        "/assets?sort=nonsense&q=%22'%3C",
+    ],
 )
 def test_no_address_is_a_blank_page(address: str, visit: Callable[..., Page], troubles: Troubles) -> None:
     troubles.expected = ["404", "400"]
