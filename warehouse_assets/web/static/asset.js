@@ -125,7 +125,7 @@
     async function keyOf(index) {
       if (!keys.has(index)) {
         const answer = await fetch(`${bar.dataset.src}&offset=${index}`);
-        if (answer.ok) { const told = await answer.json(); if (told.listed[0]) keys.set(index, told.listed[0]); }
+        if (answer.ok) { const told = await answer.json(); if (told.listed[0]) keys.set(index, [told.listed[0].key, told.listed[0].state]); }
       }
       return keys.get(index);
     }
