@@ -145,7 +145,7 @@
       });
       set(sign.firstElementChild, "textContent", STATES[step.status][0]);
       set(sign.lastElementChild, "textContent", `${STATES[step.status][1]}${step.tries > 1 ? ` (${step.tries}×)` : ""}`);
-      set(sign, "title", step.message);
+      set(sign, "title", step.message || STATES[step.status][1]);
       set(length, "textContent", step.status === "waiting" || !step.tries ? "" : seconds(took(step, now)));
     }
     ticks(whole);
