@@ -72,6 +72,10 @@ class LocationProcess:
             raise LocationError(f"{self.location.name}: {answer.error}", traceback=answer.traceback)
         raise kind(answer.message, hint=answer.hint)
 
+    def another(self) -> LocationProcess:
+        """A further process of the same code, to be closed by who asks for it: what harms it leaves this one alone."""
+        return LocationProcess(self.location, seconds=self._seconds, environment=self._environment)
+
     def reload(self) -> None:
         """Load the code anew when it is next asked for something."""
         self.close()

@@ -103,7 +103,10 @@ class Site:
             raise InvalidInvocationError("this server only shows", hint="Start it without --read-only to change anything.")
 
     def close(self) -> None:
-        """End the processes of the locations."""
+        """End the processes of the locations, and what views have kept."""
+        for kept in self._kept.values():
+            if (close := getattr(kept, "close", None)) is not None:
+                close()
         self.workspace.close()
 
     def __iter__(self) -> Iterator[str]:
