@@ -174,3 +174,21 @@ def test_an_empty_project_says_what_to_do_next(
 
     assert "No assets yet" in client.get("/assets").text
     assert "wa init" in client.get("/").text
+
+
+def test_a_step_that_makes_several_tables_is_told_of_each(sites: Callable[..., Site], folder: Path, instance: Instance) -> None:
+    (folder / "pairs.py").write_text(
+        "from warehouse_assets import AssetSpec, Definitions, multi_asset\n"
+        "@multi_asset(specs=[AssetSpec('left'), AssetSpec('right')])\n"
+        "def both(): ...\n"
+        "defs = Definitions([both])\n"
+    )
+    site = sites("pairs")
+    settled(site)
+    instance.create_run(RunRecord("r1", "STARTED", 1.0, started=1.0))
+    instance.store_events([Event("STEP_START", "r1", 1.0, "both")])
+    during = {row.key.to_user_string(): row.state for row in catalog(site, CatalogFilter()).rows}
+    instance.store_events([Event("STEP_FAILURE", "r1", 2.0, "both", "no"), Event("RUN_FAILURE", "r1", 2.0)])
+
+    assert during == {"left": "materializing", "right": "materializing"}
+    assert names(site, state="failed") == ["left", "right"]

@@ -14,7 +14,7 @@ from warehouse_assets.instance.event_log import EventFilter
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.web.answers.catalog import AssetState
 from warehouse_assets.web.views.catalog import state_of
-from warehouse_assets.web.views.pulse import Made, Pulse, failures_of, made_by
+from warehouse_assets.web.views.pulse import Made, Pulse, failures_of, made_by, running_of
 from warehouse_assets.web.views.runs import RunRow, Trouble, run_rows, trouble_of
 
 if TYPE_CHECKING:
@@ -89,9 +89,9 @@ def home(site: Site) -> Home:
     pulse, facts = site.kept(Pulse), site.facts
     known, states = pulse.look(), pulse.states()
     failures = {key: event for key, event in failures_of(known).items() if key in facts.assets}
-    running = set(known.running)
+    running = running_of(known)
     words = {
-        key: state_of(asset, states.get(key), key in failures, key.to_escaped_string() in running, key in known.made)
+        key: state_of(asset, states.get(key), key in failures, key in running, key in known.made)
         for key, asset in facts.assets.items()
     }
     failed = [_failed(key, facts.assets[key], event) for key, event in failures.items()]
