@@ -140,7 +140,7 @@ def test_home_says_what_needs_somebody_and_what_to_do(client: TestClient, site: 
     check = AssetCheckEvaluation(CUSTOMERS, "has_rows", passed=False, description="it is empty")
     instance.report_runless_asset_event(check)
     settled(site)
-    page, told = client.get("/").text, client.get("/api/attention").json()
+    page, told = client.get("/").text, client.get("/api/home").json()
 
     assert "Nothing was made yet" in first
     assert "Materialize all" in first
@@ -192,3 +192,14 @@ def test_a_step_that_makes_several_tables_is_told_of_each(sites: Callable[..., S
 
     assert during == {"left": "materializing", "right": "materializing"}
     assert names(site, state="failed") == ["left", "right"]
+
+
+def test_home_tells_of_runs_that_fail_as_a_whole_until_they_are_made_good(client: TestClient, instance: Instance) -> None:
+    instance.create_run(RunRecord("r1", "STARTED", 1.0, started=1.0, asset_keys=(ORDERS,)))
+    instance.store_events([Event("RUN_FAILURE", "r1", 2.0, None, "its process <died>")])
+    before, page = client.get("/api/home").json(), client.get("/").text
+    made(instance, ORDERS, 3)
+    after = client.get("/api/home").json()
+
+    assert (before["failed"], before["failed_runs"], after["failed_runs"]) == ([], ["r1"], [])
+    assert "its process &lt;died&gt;" in page

@@ -17,7 +17,7 @@ from warehouse_assets.web.answers.catalog import AssetState, states
 if TYPE_CHECKING:
     from warehouse_assets.web.site import Site
 
-__all__ = ["Made", "Pulse", "check_counts", "failures_of", "keys_of", "made_by", "running_of"]
+__all__ = ["Known", "Made", "Pulse", "check_counts", "failures_of", "keys_of", "made_by", "running_of"]
 
 REST = 1.0  # times as long as the states took to work out, they are left as they are while much happens
 READ_ANEW = 60.0  # seconds after which all is read again, as somebody may have wiped or pruned
@@ -49,7 +49,7 @@ class Made:
 
 
 @dataclass(slots=True)
-class _Known:
+class Known:
     """What was read; dicts are by key, and by the name of a step. It is copied before it is changed, as others still look at it."""
 
     position: int = 0
@@ -67,14 +67,14 @@ class Pulse:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._lock = threading.Lock()
-        self._known = _Known()
+        self._known = Known()
         self._facts = -1
         self._states: dict[str, Mapping[AssetKey, AssetState]] = {}
         self._stated: dict[str, tuple[int, int]] = {}
         self._asking: set[str] = set()
         self._rest: dict[str, float] = {}
 
-    def look(self) -> _Known:
+    def look(self) -> Known:
         """What last happened, up to now."""
         with self._lock:
             known, facts = self._known, self._site.facts
@@ -135,10 +135,10 @@ class Pulse:
             self._rest[name] = time.monotonic() + min(REST * (time.monotonic() - began), 5.0)
             self._asking.discard(name)
 
-    def _read(self, keys: Iterable[AssetKey]) -> _Known:
+    def _read(self, keys: Iterable[AssetKey]) -> Known:
         log, every = self._site.instance.event_log, list(keys)
         last = log.get_events(limit=1, ascending=False)
-        known = _Known((last[0].storage_id or 0) if last else 0, time.monotonic())
+        known = Known((last[0].storage_id or 0) if last else 0, time.monotonic())
         known.made = {key: made_by(event) for key, event in log.get_latest("ASSET_MATERIALIZATION", every).items()}
         for key, event in log.get_latest_check_events(every).items():
             known.checks.setdefault(key.asset_key, {})[key.name] = event
@@ -152,13 +152,13 @@ class Pulse:
         known.failed = {step: event for step, event in known.failed.items() if not _is_past(known, step, event)}
         return known
 
-    def _followed(self, known: _Known) -> _Known:
+    def _followed(self, known: Known) -> Known:
         """The same with what happened since."""
         while True:
             events = self._site.instance.event_log.get_events(EventFilter(after=known.position), limit=BATCH)
             if events:
                 copies = [dict(known.made), dict(known.checks), dict(known.failed), dict(known.running)]
-                known = _Known(known.position, known.read, *copies)  # type: ignore[arg-type]
+                known = Known(known.position, known.read, *copies)  # type: ignore[arg-type]
             for event in events:
                 _apply(known, event)
                 known.position = max(known.position, event.storage_id or 0)
@@ -180,7 +180,7 @@ def made_by(event: Event) -> Made:
     return Made(event.storage_id or 0, event.timestamp, event.run_id, rows, size, told.partition)
 
 
-def _apply(known: _Known, event: Event) -> None:
+def _apply(known: Known, event: Event) -> None:
     step = event.step_key
     if event.asset_materialization is not None:
         key = event.asset_materialization.asset_key
@@ -203,24 +203,24 @@ def _apply(known: _Known, event: Event) -> None:
             known.failed.pop(step, None)
 
 
-def _is_past(known: _Known, step: str, event: Event) -> bool:
+def _is_past(known: Known, step: str, event: Event) -> bool:
     """Whether what failed was made since."""
     return any(key in known.made and known.made[key].event_id > (event.storage_id or 0) for key in keys_of(known, step))
 
 
-def failures_of(known: _Known) -> Mapping[AssetKey, Event]:
+def failures_of(known: Known) -> Mapping[AssetKey, Event]:
     """The failure of each asset that was not made since."""
     return {
         key: event for step, event in known.failed.items() if not _is_past(known, step, event) for key in keys_of(known, step)
     }
 
 
-def running_of(known: _Known) -> frozenset[AssetKey]:
+def running_of(known: Known) -> frozenset[AssetKey]:
     """The assets that are being made."""
     return frozenset(key for step in known.running for key in keys_of(known, step))
 
 
-def keys_of(known: _Known, step: str) -> Sequence[AssetKey]:
+def keys_of(known: Known, step: str) -> Sequence[AssetKey]:
     """The assets that a step makes: one, by whose key it is called, or several."""
     if step in known.steps:
         return known.steps[step]
@@ -230,7 +230,7 @@ def keys_of(known: _Known, step: str) -> Sequence[AssetKey]:
         return ()
 
 
-def check_counts(known: _Known, key: AssetKey) -> tuple[int, int, int]:
+def check_counts(known: Known, key: AssetKey) -> tuple[int, int, int]:
     """How many checks of an asset passed, warned and failed the last time."""
     passed = warned = failed = 0
     for event in known.checks.get(key, {}).values():
