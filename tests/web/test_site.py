@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,7 @@ def test_changes_are_told_with_the_ids_of_the_record(site: Site, instance: Insta
     async def told() -> list[str]:
         stream = Live(site).changes(None)
         first = await anext(stream)
+        await anext(stream)
         waiting = asyncio.ensure_future(anext(stream))
         await asyncio.sleep(0.3)
         instance.report_runless_asset_event(AssetMaterialization(AssetKey("orders")))
@@ -125,8 +127,38 @@ def test_changes_are_told_with_the_ids_of_the_record(site: Site, instance: Insta
         await stream.aclose()
         return [first, second]
 
-    first, second = asyncio.run(told())
+    with ThreadPoolExecutor(1) as thread:  # a browser of other tests may have a loop in this one
+        first, second = thread.submit(lambda: asyncio.run(told())).result()
 
     assert first == "retry: 1000\n\n"
     assert second.startswith("id: 1\ndata: {")
     assert '"assets": {"orders": "ASSET_MATERIALIZATION"}' in second
+
+
+@pytest.mark.parametrize("others", [False, True], ids=["alone", "while others listen"])
+@pytest.mark.parametrize(("after", "missed"), [(0, True), (1, True), (2, False), (2**60, False)])
+def test_what_happened_between_a_page_and_its_first_word_is_told(
+    site: Site, instance: Instance, after: int, missed: bool, others: bool
+) -> None:
+    instance.report_runless_asset_event(AssetMaterialization(AssetKey("orders")))
+    instance.report_runless_asset_event(AssetMaterialization(AssetKey("orders")))
+
+    async def first_told() -> str:
+        live = Live(site)
+        other = live.changes(None)
+        if others:
+            await anext(other)
+            await asyncio.sleep(0.3)
+        stream = live.changes(after)
+        heads = [await anext(stream), await anext(stream)]
+        waiting = asyncio.ensure_future(anext(stream))
+        await asyncio.sleep(0.3)
+        instance.report_runless_asset_event(AssetMaterialization(AssetKey(f"made {len(heads)}")))
+        first = await waiting
+        await stream.aclose()
+        await other.aclose()
+        return first
+
+    first = asyncio.run(first_told())
+
+    assert ("orders" in first) == missed

@@ -98,10 +98,12 @@ def _daemon(site: Site, instance: Instance, locations: Sequence[CodeLocation]) -
     from warehouse_assets.automation.locations import Locations
     from warehouse_assets.automation.settings import project_settings
     from warehouse_assets.cli.daemon import say
+    from warehouse_assets.web.views.launch import prepare
 
     duties, closing = duties_of(instance, Locations(locations, say=say), project_settings(Path.cwd()), spares=True, say=say)
     with Daemon(instance, duties, quick=duties["the queue"], interval=0.25, say=say).on_close(*closing) as working:
         site.on_submit = working.wake
+        threading.Thread(target=prepare, args=[site], daemon=True, name="preparing").start()
         thread = threading.Thread(target=working.run, daemon=True, name="daemon")
         thread.start()
         try:

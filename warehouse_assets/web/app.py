@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
@@ -28,7 +28,7 @@ from warehouse_assets.errors import (
     WarehouseAssetsError,
 )
 from warehouse_assets.web import api, pages
-from warehouse_assets.web.live import Live
+from warehouse_assets.web.live import Live, log_position
 from warehouse_assets.web.rendering import STATIC, is_fragment, render
 from warehouse_assets.web.security import Guard, Rate
 
@@ -62,7 +62,10 @@ def create_app(site: Site) -> FastAPI:
     app.add_api_route("/live", _live, include_in_schema=False)
     for module in (*_modules(api), *_modules(pages)):
         described = module.__name__.startswith(api.__name__)
-        app.include_router(module.router, include_in_schema=described, responses=_FAULTS if described else None)
+        if described:
+            app.include_router(module.router, responses=_FAULTS)
+        else:
+            app.include_router(module.router, include_in_schema=False, dependencies=[Depends(_position)])
     app.add_exception_handler(WarehouseAssetsError, _failed)
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _misunderstood)
@@ -95,6 +98,13 @@ class _Kept(StaticFiles):
 def _modules(package: ModuleType) -> Iterator[ModuleType]:
     for found in sorted(pkgutil.iter_modules(package.__path__), key=lambda one: one.name):
         yield importlib.import_module(f"{package.__name__}.{found.name}")
+
+
+def _position(request: Request) -> None:
+    """Note, before a page looks at anything, what it certainly knows: it asks to be told what came after that."""
+    if request.method == "GET" and not is_fragment(request):
+        site = request.app.state.site
+        request.scope["after"] = f"{log_position(site.instance)}:{site.facts.version}"
 
 
 async def _live(request: Request, after: int | None = None) -> StreamingResponse:

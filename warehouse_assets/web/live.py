@@ -14,13 +14,15 @@ from warehouse_assets.instance.event_log import EventFilter, run_changes
 
 if TYPE_CHECKING:
     from warehouse_assets.events import Event
+    from warehouse_assets.instance import Instance
     from warehouse_assets.web.site import Site
 
-__all__ = ["Change", "Live"]
+__all__ = ["Change", "Live", "log_position"]
 
 PAUSE = 0.1  # seconds between two looks at the record
 BATCH = 5_000
 KEPT = 512
+FARTHEST = 20_000  # events that somebody who was away is told of
 QUIET = 15.0  # seconds after which a word keeps the connection alive
 
 
@@ -60,6 +62,8 @@ class Live:
         self._news = asyncio.Event()
         self._listeners = 0
         self._position: int | None = None
+        self._began = 0  # the event after which all are known to those who listen
+        self._wanted: int | None = None  # an earlier one, from which somebody has to be told
         self._facts = -1
         self._tick = 0
         self._task: asyncio.Task[None] | None = None
@@ -67,11 +71,15 @@ class Live:
     async def changes(self, after: int | None) -> AsyncGenerator[str, None]:
         """Server-sent events: what came after the event with this id, where that is still known, and then what comes."""
         self._listeners += 1
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._watch())
-        seen = self._number if after is None else self._since(after)
-        yield "retry: 1000\n\n"
         try:
+            idle = self._task is None or self._task.done()
+            if after is not None and (idle or self._position is None or after < self._began):
+                self._wanted = after if self._wanted is None else min(after, self._wanted)
+            if idle:
+                self._task = asyncio.create_task(self._watch())
+            seen = self._number if after is None else self._since(after)
+            yield "retry: 1000\n\n"
+            yield f"event: facts\ndata: {self._site.facts.version}\n\n"
             told = time.monotonic()
             while True:
                 news = self._news
@@ -110,12 +118,13 @@ class Live:
     def _look(self) -> Change | None:
         """What is new in the record, or in what the code locations declare."""
         log = self._site.instance.event_log
+        wanted, self._wanted = self._wanted, None
         if self._position is None:
-            last = log.get_events(limit=1, ascending=False)
-            self._position = (last[0].storage_id or 0) if last else 0
             ticks = log.get_ticks(limit=1)
             self._tick, self._facts = (ticks[0].tick_id or 0) if ticks else 0, self._site.facts.version
-            return None
+            self._position = self._began = log_position(self._site.instance)
+        if wanted is not None:
+            self._position = self._began = max(min(wanted, self._position), self._position - FARTHEST)
         events = log.get_events(EventFilter(after=self._position), limit=BATCH)
         ticks = log.get_ticks(limit=1)
         tick = (ticks[0].tick_id or 0) if ticks else 0
@@ -125,6 +134,12 @@ class Live:
         self._position = max([self._position, *(event.storage_id or 0 for event in events)])
         self._tick, self._facts = tick, facts
         return Change(self._position, facts, tick=tick, **_told(events))
+
+
+def log_position(instance: Instance) -> int:
+    """The id of the last event of the record."""
+    last = instance.event_log.get_events(limit=1, ascending=False)
+    return (last[0].storage_id or 0) if last else 0
 
 
 def _told(events: Iterable[Event]) -> dict[str, Any]:

@@ -48,6 +48,7 @@ def render(request: Request, template: str, *, status: int = 200, **values: Any)
         "site": site,
         "settings": site.settings,
         "csrf": request.scope.get("csrf", ""),
+        "after": request.scope.get("after", ""),
         "area": "",
         **values,
     }

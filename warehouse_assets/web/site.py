@@ -103,11 +103,11 @@ class Site:
             raise InvalidInvocationError("this server only shows", hint="Start it without --read-only to change anything.")
 
     def close(self) -> None:
-        """End the processes of the locations, and what views have kept."""
-        for kept in self._kept.values():
-            if (close := getattr(kept, "close", None)) is not None:
-                close()
+        """End the processes of the locations, and what views keep beside them."""
         self.workspace.close()
+        for kept in self._kept.values():
+            if callable(close := getattr(kept, "close", None)):
+                close()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.workspace.locations)

@@ -161,3 +161,10 @@ def test_a_page_opens_while_its_location_loads_that_nothing_is_recorded_of(
     monkeypatch.setattr(bakery, "facts", Facts(loading=frozenset({"bakery"})))
 
     assert client.get("/assets/raw/events").status_code == 200
+
+
+def test_a_key_that_a_name_cannot_tell_is_launched_by_a_selection(client: TestClient) -> None:
+    page = client.get(ODD).text
+
+    assert 'name="select" value="key:&#34;odd \\&#34; key/a\\\\/b/&lt;script&gt;&#34;"' in page
+    assert "/graph/mini" not in page

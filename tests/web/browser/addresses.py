@@ -32,6 +32,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "/runs/{run_id}": ("/runs/RUN:success", "/runs/RUN:failure", "/runs/RUN:odd"),
     "/launch": (),  # a dialog, which the flows open
     "/automation/{location}/{name}": ("/automation/bazaar/every_night", "/automation/bazaar/arrivals"),
+    "/automation/explain": (),  # a part of a page
     "/backfills/{backfill_id}": (),
     "/jobs/{location}/{name}": ("/jobs/bazaar/nightly",),
     "/graph": ("/graph", "/graph?select=%2Bmarts/per_customer", "/graph?asset=staging/orders"),

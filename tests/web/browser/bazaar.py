@@ -93,7 +93,12 @@ def failing() -> None:
 @asset(group_name="trouble")
 def slow() -> None:
     """Takes long."""
-    time.sleep(120)
+    time.sleep(7)
+
+
+@asset(group_name="trouble", deps=[slow])
+def patient() -> None:
+    """Waits for what takes long."""
 
 
 @asset(group_name="trouble")
@@ -148,7 +153,7 @@ def arrivals(context):
 nightly = define_asset_job("nightly", selection="staging/orders+", description="What is made at night.")
 defs = Definitions(
     [
-        orders, payments, per_customer, report_with_a_name_that_is_much_longer_than_any_column_of_a_list_would_like_it_to_be, failing, slow,
+        orders, payments, per_customer, report_with_a_name_that_is_much_longer_than_any_column_of_a_list_would_like_it_to_be, failing, slow, patient,
         never, odd, daily, regions, quick, SourceAsset("raw/stalls", description="Where they stand.", group_name="raw"),
     ],
     asset_checks=[has_rows, no_quotes],

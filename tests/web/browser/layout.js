@@ -38,7 +38,7 @@
   const range = document.createRange();
   for (let text = texts.nextNode(); text; text = texts.nextNode()) {
     const element = text.parentElement;
-    if (!text.data.trim() || element.closest("svg, script, style, select, textarea, option, datalist, .hidden, .skip") || !seen(element)) continue;
+    if (!text.data.trim() || element.closest("svg, script, style, select, textarea, option, datalist, .hidden, .skip, [aria-hidden=true]") || !seen(element)) continue;
     range.selectNodeContents(text);
     const rect = range.getBoundingClientRect();
     for (let around = element; around && around !== document.body; around = around.parentElement) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import quote
 
 from playwright.sync_api import Page, expect
 
@@ -55,3 +56,12 @@ def test_rows_are_read_when_they_are_asked_for(visit: Callable[..., Page]) -> No
     page.get_by_role("button", name="Read from the store").click()
 
     expect(page.locator(".sample tbody tr").first).to_contain_text("ann")
+
+
+def test_an_asset_with_a_name_that_is_hard_to_write_is_materialized_too(visit: Callable[..., Page]) -> None:
+    page = visit("/assets/" + quote('odd " key/a%2Fb/"><script>alert(1)<%2Fscript>/\u202eright to left', safe="/%"))
+    page.goto(page.url + "?tab=activity")
+    before = page.locator("input[name=compare]").count()
+    page.get_by_role("button", name="Materialize", exact=True).click()
+
+    expect(page.locator("input[name=compare]")).to_have_count(before + 1)

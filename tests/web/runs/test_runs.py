@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from starlette.testclient import TestClient
 from warehouse_assets import Instance, materialize
 from warehouse_assets.automation.worker import run_recorded
 from warehouse_assets.code_location.loading import load_definitions
+from warehouse_assets.events import Event, LogEntry, RunRecord
 from warehouse_assets.web.settings import Settings
 from warehouse_assets.web.site import Site
 
@@ -139,38 +141,36 @@ def test_a_range_is_a_backfill(client: TestClient, instance: Instance) -> None:
     assert told["wa:launched"]["backfill"] == instance.event_log.get_backfills()[0].backfill_id
 
 
-@pytest.mark.parametrize(
-    ("value", "fault"), [("many", "is to be a whole number"), ("2.5", "rows")], ids=["no number", "no whole number"]
-)
-def test_configuration_is_given_in_the_dialog(client: TestClient, instance: Instance, value: str, fault: str) -> None:
+def test_configuration_is_given_in_the_dialog(client: TestClient, instance: Instance) -> None:
     data = {"dialog": "1", "assets": "staging/orders"}
-    refused = client.post("/launch", data={**data, "config:staging/orders:rows": value})
+    refused = [client.post("/launch", data={**data, "config:staging/orders:rows": value}).text for value in ("many", "2.5")]
     client.post("/launch", data={**data, "config:staging/orders:rows": "6"})
 
-    assert fault in refused.text
-    assert f'value="{value}"' in refused.text
+    assert "is to be a whole number" in refused[0]
+    assert all('aria-invalid="true"' in page and "marked below" in page for page in refused)
+    assert [f'value="{value}"' in page for value, page in zip(("many", "2.5"), refused, strict=True)] == [True, True]
     assert [dict(run.config) for run in instance.get_runs()] == [{"ops": {"staging/orders": {"config": {"rows": 6}}}}]
 
 
-@pytest.mark.parametrize(
-    ("asked", "status", "fault"),
-    [
-        ({"assets": ["nothing"]}, 404, "there is no asset 'nothing'"),
-        ({"selection": "nothing"}, 404, "nothing"),
-        ({"job": "nothing"}, 404, "nothing"),
-        ({"assets": ["regions"], "partition": "mars"}, 400, "mars"),
-        ({"assets": ["staging/orders"], "config": {"ops": {"staging/orders": {"config": {"row": 1}}}}}, 400, "row"),
-        ({"assets": ["bad"], "location": "nowhere"}, 404, "nowhere"),
-        ({"odd": 1}, 422, "odd"),
-    ],
-    ids=["asset", "selection", "job", "partition", "config", "location", "field"],
-)
-def test_what_cannot_run_is_refused_at_once(
-    client: TestClient, instance: Instance, asked: dict[str, object], status: int, fault: str
-) -> None:
-    answer = client.post("/api/runs", json=asked)
+REFUSED: list[tuple[dict[str, object], int, str]] = [
+    ({"assets": ["nothing"]}, 404, "there is no asset 'nothing'"),
+    ({"selection": "nothing"}, 404, "nothing"),
+    ({"job": "nothing"}, 404, "nothing"),
+    ({"assets": ["regions"], "partition": "mars"}, 400, "mars"),
+    ({"assets": ["staging/orders"], "config": {"ops": {"staging/orders": {"config": {"row": 1}}}}}, 400, "row"),
+    ({"assets": ["bad"], "location": "nowhere"}, 404, "nowhere"),
+    ({"odd": 1}, 422, "odd"),
+    ({}, 400, "it is not said what is to run"),
+]
 
-    assert (answer.status_code, fault in answer.text, instance.get_runs()) == (status, True, [])
+
+def test_what_cannot_run_is_refused_at_once(client: TestClient, instance: Instance) -> None:
+    answers = [(client.post("/api/runs", json=asked), status, fault) for asked, status, fault in REFUSED]
+
+    assert [(answer.status_code, fault in answer.text) for answer, _, fault in answers] == [
+        (status, True) for _, status, _ in answers
+    ]
+    assert instance.get_runs() == []
 
 
 def test_a_server_that_only_shows_starts_nothing(
@@ -205,3 +205,86 @@ def test_a_run_of_no_location_is_shown_too(
 def test_no_runs_yet_says_what_to_do(client: TestClient) -> None:
     assert "Choose what to materialize" in client.get("/runs").text
     assert client.get("/runs/unknown").status_code == 404
+
+
+def test_a_page_asks_for_the_timeline_from_where_it_is(client: TestClient, carried_out: Callable[[str], int]) -> None:
+    run_id = started(client, selection="staging/orders+")
+    before = client.get(f"/api/runs/{run_id}/timeline").json()
+    carried_out(run_id)
+    whole = client.get(f"/api/runs/{run_id}/timeline?after={before['last']}").json()
+    after = client.get(f"/api/runs/{run_id}/timeline?after={whole['last']}").json()
+
+    assert (before["status"], before["planned"], before["changes"]) == (
+        "QUEUED",
+        ["staging/orders", "marts/per_customer"],
+        [],
+    )
+    assert [(one["step"], one["status"]) for one in whole["changes"]] == [
+        ("staging/orders", "running"),
+        ("staging/orders", "success"),
+        ("marts/per_customer", "running"),
+        ("marts/per_customer", "success"),
+        ("marts/per_customer:has_rows", "running"),
+        ("marts/per_customer:has_rows", "success"),
+    ]
+    assert (after["over"], after["planned"], after["changes"], after["last"]) == (True, [], [], whole["last"])
+
+
+def test_runs_are_found_by_asset_tag_and_job(client: TestClient, carried_out: Callable[[str], int]) -> None:
+    of_shop = started(client, assets=["staging/orders"], tags={"team": "shop"})
+    of_job = started(client, job="nightly")
+    carried_out(of_shop)
+
+    def found(query: str) -> list[str]:
+        page, told = client.get(f"/runs?{query}").text, client.get(f"/api/runs?{query}").json()
+        ids = [one["run_id"] for one in told]
+
+        assert [run_id for run_id in (of_job, of_shop) if f"run-{run_id}" in page] == ids
+        return ids
+
+    assert found("tag=team%3Dshop") == [of_shop]
+    assert found("asset=staging/orders") == [of_shop]
+    assert found("asset=nothing") == []
+    assert found("job=nightly") == [of_job]
+    assert client.get("/runs?tag=team").status_code == 400
+
+
+def test_a_list_that_shows_more_is_refreshed_as_a_whole(client: TestClient, instance: Instance) -> None:
+    instance.event_log.add_runs([RunRecord(f"r{number:03}", "QUEUED", created=float(number)) for number in range(120)])
+
+    def rows(query: str) -> int:
+        return client.get(f"/runs?{query}", headers={"HX-Request": "true"}).text.count('<tr id="run-')
+
+    assert [rows(query) for query in ("", "rows=100", "rows=7", "cursor=r070")] == [50, 100, 50, 50]
+
+
+def test_secrets_of_a_configuration_are_hidden(client: TestClient, instance: Instance) -> None:
+    config = {"ops": {"orders": {"config": {"api_key": "hush", "urls": ["postgresql://me:hush@host/db"], "rows": 3}}}}
+    instance.event_log.add_runs([RunRecord("r1", "QUEUED", created=0.0, config=config)])
+    page = client.get("/runs/r1").text
+
+    assert ("hush" in page, "@host/db" in page, "&#34;rows&#34;: 3" in page) == (False, True, True)
+
+
+def test_the_log_is_read_from_its_end(client: TestClient, instance: Instance) -> None:
+    instance.event_log.add_runs([RunRecord("r1", "QUEUED", created=0.0)])
+    instance.store_events([Event("LOG", "r1", 1.0, "a", f"line {n};", LogEntry("INFO", "log")) for n in range(700)])
+    page = client.get("/runs/r1").text
+    first = re.findall(r'data-id="(\d+)"', page)[0]
+    earlier = client.get(f"/runs/r1?part=log&before={first}", headers={"HX-Request": "true"}).text
+
+    assert ("line 399;" in page, "line 400;" in page, "line 699;" in page) == (False, True, True)
+    assert ("line 99;" in earlier, "line 100;" in earlier, "line 399;" in earlier) == (False, True, True)
+    assert 'id="log-earlier" hidden' not in page
+
+
+def test_the_dialog_tells_what_would_run(client: TestClient, instance: Instance, carried_out: Callable[[str], int]) -> None:
+    carried_out(started(client, assets=["staging/orders"]))
+    asked = {"assets": "marts/per_customer", "also": "upstream"}
+    both = client.post("/launch/form", data=asked).text
+    stale = client.post("/launch/form", data={**asked, "only_stale": "1", "config:staging/orders:rows": "9"}).text
+    client.post("/launch", data={**asked, "dialog": "1"})
+
+    assert ("2 assets" in both, "staging/orders</span>" in both, "fresh" in both) == (True, True, True)
+    assert ("1 asset<" in stale, "staging/orders</span>" in stale) == (True, False)
+    assert [key.to_user_string() for key in instance.get_runs()[0].asset_keys] == ["staging/orders", "marts/per_customer"]

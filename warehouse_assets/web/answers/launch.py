@@ -15,28 +15,31 @@ from warehouse_assets.web.answers.record import the_instance
 if TYPE_CHECKING:
     from warehouse_assets.code_location.definitions import Definitions
 
-__all__ = ["ConfigOf", "Launch", "LaunchForm", "Launched", "launch", "launch_form"]
+__all__ = ["ConfigOf", "Launch", "LaunchForm", "Launched", "launch", "launch_form", "prepared"]
 
 SHOWN_PARTITIONS = 1000
+SHOWN_ASSETS = 100
 
 
 class Launch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What somebody wants to run: assets, or a selection, or a job, or some assets of a job.
 
-    `partitions` are none for all of a table, one, or the first and last of a range. A range is made by a backfill, a run for each partition,
-    unless `one_run` is set.
+    `also` is upstream or downstream for what the assets are made from, or what is made from them. `partitions` are none for all of a table, one, or the first and last of a range. A range is made by a backfill, a run for each partition,
+    unless `one_run` is set. `states` is whether the form tells them.
     """
 
     location: CodeLocation
     assets: tuple[tuple[str, ...], ...] = ()
     selection: str | None = None
     job: str | None = None
+    also: str = ""
     only_stale: bool = False
     partitions: tuple[str, ...] = ()
     missing: bool = False
     one_run: bool = False
     config: dict[str, Any] = {}
     tags: dict[str, str] = {}
+    states: bool = False
 
 
 class Launched(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -47,18 +50,23 @@ class Launched(msgspec.Struct, frozen=True, omit_defaults=True):
     count: int = 0
 
 
-class ConfigOf(msgspec.Struct, frozen=True):
-    """The configuration of one step: its name in the run configuration, the JSON schema of it, and whether it must be given."""
+class ConfigOf(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The configuration of one step: its name in the run configuration, the JSON schema of it, and whether more must be said.
+
+    `given` is what the job says of it, which what is said here replaces.
+    """
 
     name: str
     schema: dict[str, Any]
     required: bool
+    given: dict[str, Any] = {}
 
 
 class LaunchForm(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What would run, and what it can be given: partitions are some at both ends where there are many."""
+    """What would run, and what it can be given: partitions are some at both ends where there are many, `states` those of the first assets."""
 
     assets: tuple[tuple[str, ...], ...]
+    states: tuple[str, ...] = ()
     configs: tuple[ConfigOf, ...] = ()
     partition_count: int | None = None
     first_partitions: tuple[str, ...] = ()
@@ -104,7 +112,8 @@ def launch_form(definitions: Definitions, request: Launch) -> LaunchForm:
     names: list[str] = [] if partitions is None else list(partitions.get_partition_keys(None, the_instance()))
     return LaunchForm(
         tuple(key.path for key in keys),
-        tuple(_configs(definitions, keys)),
+        tuple(_states(definitions, keys)) if request.states else (),
+        tuple(_configs(definitions, keys, request.job)),
         None if partitions is None else len(names),
         tuple(names[:SHOWN_PARTITIONS]),
         tuple(names[-SHOWN_PARTITIONS:]) if len(names) > SHOWN_PARTITIONS else (),
@@ -112,13 +121,24 @@ def launch_form(definitions: Definitions, request: Launch) -> LaunchForm:
     )
 
 
+def prepared(definitions: Definitions, request: None) -> None:
+    """Load what a launch needs: the first one would wait for it."""
+    from warehouse_assets.automation import submission  # noqa: F401
+    from warehouse_assets.execution import status  # noqa: F401
+
+    the_instance().get_runs(limit=1)
+
+
 def _selected(definitions: Definitions, request: Launch) -> list[AssetKey]:
     """The assets that are meant, which a run can make."""
     from warehouse_assets.execution.status import asset_statuses
-    from warehouse_assets.graph.selection import select_executable
+    from warehouse_assets.graph.selection import AssetSelection, select_executable
 
     graph = definitions.graph
     wanted: Any = [AssetKey(path) for path in request.assets] or request.selection
+    if request.also and wanted:
+        chosen = AssetSelection.of(wanted)
+        wanted = chosen.upstream() if request.also == "upstream" else chosen.downstream()
     if request.job is not None:
         found = definitions.get_job_def(request.job).select(wanted)
     else:
@@ -127,6 +147,15 @@ def _selected(definitions: Definitions, request: Launch) -> list[AssetKey]:
         states = asset_statuses(graph, found, the_instance())
         found = {key for key, status in states.items() if status.state != "fresh"}
     return [key for key in graph.order if key in found]
+
+
+def _states(definitions: Definitions, keys: list[AssetKey]) -> list[str]:
+    """How the first of these assets stand."""
+    from warehouse_assets.execution.status import asset_statuses
+
+    shown = keys[:SHOWN_ASSETS]
+    states = asset_statuses(definitions.graph, shown, the_instance())
+    return [states[key].state if key in states else "" for key in shown]
 
 
 def _is_narrowed(request: Launch) -> bool:
@@ -152,9 +181,10 @@ def _backfill(definitions: Definitions, request: Launch, selected: list[AssetKey
     return Launched(backfill_id=asked.backfill_id, count=len(selected))
 
 
-def _configs(definitions: Definitions, keys: list[AssetKey]) -> Iterator[ConfigOf]:
+def _configs(definitions: Definitions, keys: list[AssetKey], job: str | None) -> Iterator[ConfigOf]:
     """What can be configured of these assets, once for each function."""
     seen = set()
+    ops: Mapping[str, Any] = definitions.get_job_def(job).config.to_dict().get("ops", {}) if job is not None else {}
     for key in keys:
         made = definitions.graph.nodes[key].definition
         if made is None or made.graph is not None or made in seen:
@@ -165,7 +195,10 @@ def _configs(definitions: Definitions, keys: list[AssetKey]) -> Iterator[ConfigO
         schema: Mapping[str, Any] = (
             {"type": "object", "additionalProperties": True} if parameter[1] is None else _schema(parameter[1])
         )
-        yield ConfigOf(key.to_user_string(), dict(schema), bool(schema.get("required")))
+        given: dict[str, Any] = next(
+            (ops[name]["config"] for name in (key.to_user_string(), made.node_name) if "config" in ops.get(name, {})), {}
+        )
+        yield ConfigOf(key.to_user_string(), dict(schema), not given.keys() >= set(schema.get("required", ())), dict(given))
 
 
 def _schema(config: Any) -> Mapping[str, Any]:

@@ -3,44 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Query, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.responses import HTMLResponse, Response
 
 from warehouse_assets.errors import InvalidConfigError, PartitionNotFoundError, WarehouseAssetsError
-from warehouse_assets.web.answers.launch import ConfigOf, LaunchForm
+from warehouse_assets.web.answers.launch import LaunchForm
 from warehouse_assets.web.rendering import render, site_of
 from warehouse_assets.web.views.launch import LaunchInput, form_of, launched
+from warehouse_assets.web.views.launch_form import config_from, is_told_by_fields, sections
 
 __all__ = ["router"]
 
 router = APIRouter()
 _OWN = "warehouse_assets/"
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One field of a configuration as a form shows it: a kind of input, or JSON as text."""
-
-    name: str
-    label: str
-    kind: str
-    value: str
-    required: bool
-    description: str
-    choices: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """The fields of the configuration of one step."""
-
-    name: str
-    fields: Sequence[Field]
 
 
 @router.get("/launch")
@@ -72,9 +52,14 @@ def dialog(
 async def start(request: Request) -> Response:
     """Run what a button or the dialog asks for; the dialog comes back where something is missing or wrong."""
     form = await request.form()
-    from starlette.concurrency import run_in_threadpool
-
     return await run_in_threadpool(_start, request, form)
+
+
+@router.post("/launch/form")
+async def form_again(request: Request) -> Response:
+    """The form of the dialog for what is chosen in it so far."""
+    form = await request.form()
+    return await run_in_threadpool(lambda: _dialog(request, _asked(form), form=form, part="launch/_form.html"))
 
 
 def _start(request: Request, form: FormData) -> Response:
@@ -86,7 +71,7 @@ def _start(request: Request, form: FormData) -> Response:
         if not from_dialog and _needs_more(form_of(site, asked)[1], asked):
             return _dialog(request, asked)
         if from_dialog:
-            asked = asked.model_copy(update={"config": _config(form_of(site, asked)[1], form)})
+            asked = asked.model_copy(update={"config": config_from(form_of(site, asked)[1].configs, dict(form))})
         answer = launched(site, asked)
     except (InvalidConfigError, PartitionNotFoundError) as error:
         return _dialog(request, asked, error, form)
@@ -104,20 +89,28 @@ def _start(request: Request, form: FormData) -> Response:
 
 
 def _dialog(
-    request: Request, asked: LaunchInput, error: WarehouseAssetsError | None = None, form: FormData | None = None
+    request: Request,
+    asked: LaunchInput,
+    error: WarehouseAssetsError | None = None,
+    form: FormData | None = None,
+    part: str = "launch/_dialog.html",
 ) -> HTMLResponse:
     site = site_of(request)
-    location, found = form_of(site, asked)
+    location, found = form_of(site, asked, states=True)
     values: Mapping[str, Any] = {} if form is None else dict(form)
     priority = values.get("priority", "")
     tags = values.get("tags", "\n".join(f"{name}={value}" for name, value in found.tags.items() if not name.startswith(_OWN)))
+    message = error.message if error is not None else ""
+    shown = sections(found.configs, values, message)
     return render(
         request,
-        "launch/_dialog.html",
+        part,
         asked=asked,
         location=location,
         form=found,
-        sections=[_section(config, values) for config in found.configs],
+        sections=shown,
+        is_told=is_told_by_fields(message, shown),
+        is_new=form is None,
         error=error,
         tags=tags,
         priority=priority,
@@ -142,6 +135,7 @@ def _asked(form: FormData) -> LaunchInput:
         selection=str(form.get("select") or "") or None,
         job=str(form.get("job") or "") or None,
         location=str(form.get("location") or "") or None,
+        also=cast("Any", also if (also := form.get("also")) in ("upstream", "downstream") else ""),
         only_stale=form.get("only_stale") in ("1", "true", "on"),
         partition=(first or None) if which in ("", "one") else None,
         partition_range=(first, last) if which in ("range", "one_run") and first and last else None,
@@ -149,67 +143,3 @@ def _asked(form: FormData) -> LaunchInput:
         one_run=which == "one_run",
         tags=tags,
     )
-
-
-def _section(config: ConfigOf, values: Mapping[str, Any]) -> Section:
-    return Section(config.name, list(_fields(config, values)))
-
-
-def _fields(config: ConfigOf, values: Mapping[str, Any]) -> Iterator[Field]:
-    schema = config.schema
-    for name, property_ in schema.get("properties", {}).items():
-        kind, choices = _kind(property_, schema)
-        given = values.get(f"config:{config.name}:{name}")
-        default = property_.get("default")
-        value = (
-            given
-            if given is not None
-            else ""
-            if default is None
-            else default
-            if isinstance(default, str)
-            else json.dumps(default)
-        )
-        required = name in schema.get("required", ())
-        yield Field(name, property_.get("title", name), kind, str(value), required, property_.get("description", ""), choices)
-    if schema.get("additionalProperties") is True:
-        yield Field("", "Configuration", "json", str(values.get(f"config:{config.name}:", "")), False, "A JSON object.")
-
-
-def _kind(property_: Mapping[str, Any], schema: Mapping[str, Any]) -> tuple[str, list[str]]:
-    """The input that fits a property of a JSON schema, and what can be chosen."""
-    if "$ref" in property_:
-        property_ = schema.get("$defs", {}).get(property_["$ref"].rpartition("/")[2], {})
-    if "enum" in property_ and all(isinstance(one, str) for one in property_["enum"]):
-        return "choice", list(property_["enum"])
-    kind = property_.get("type")
-    return {"integer": "integer", "number": "number", "boolean": "boolean", "string": "text"}.get(str(kind), "json"), []
-
-
-def _config(form: LaunchForm, given: FormData) -> dict[str, Any]:
-    """The run configuration that a form holds; InvalidConfigError for what cannot be read."""
-    ops: dict[str, Any] = {}
-    for config in form.configs:
-        values: dict[str, Any] = {}
-        for field in _fields(config, {}):
-            text = given.get(f"config:{config.name}:{field.name}")
-            if text is None or (str(text).strip() == "" and field.kind != "text"):
-                continue
-            read = _value(str(text), field)
-            if field.name == "":
-                values |= read if isinstance(read, dict) else {}
-            elif read != "" or field.required:
-                values[field.name] = read
-        if values:
-            ops[config.name] = {"config": values}
-    return {"ops": ops} if ops else {}
-
-
-def _value(text: str, field: Field) -> Any:
-    if field.kind in ("text", "choice"):
-        return text
-    try:
-        return json.loads(text)
-    except ValueError:
-        what = {"integer": "a whole number", "number": "a number", "boolean": "true or false"}.get(field.kind, "JSON")
-        raise InvalidConfigError(f"{field.label} is to be {what}, not {text!r}") from None

@@ -19,7 +19,7 @@
     const head = page.querySelector("#asset-head");
     if (head && window.htmx) window.htmx.ajax("GET", head.getAttribute("hx-get"), { target: "#asset-head", swap: "outerHTML" });
   }
-  document.body.addEventListener("wa:asset", (event) => { if (page.dataset.asset in event.detail.assets) refresh(); });
+  document.body.addEventListener("wa:asset", (event) => { if (Object.hasOwn(event.detail.assets, page.dataset.asset)) refresh(); });
   document.body.addEventListener("wa:run", (event) => { if (Object.values(event.detail.runs).some(Boolean)) refresh(); });
   document.body.addEventListener("wa:facts", refresh);
 
@@ -125,7 +125,7 @@
     async function keyOf(index) {
       if (!keys.has(index)) {
         const answer = await fetch(`${bar.dataset.src}&offset=${index}`);
-        if (answer.ok) { const told = await answer.json(); if (told.listed[0]) keys.set(index, told.listed[0]); }
+        if (answer.ok) { const told = await answer.json(); if (told.listed[0]) keys.set(index, [told.listed[0].key, told.listed[0].state]); }
       }
       return keys.get(index);
     }

@@ -111,7 +111,7 @@
     const made = document.createElement("div");
     made.className = "gantt-row";
     made.setAttribute("role", "listitem");
-    made.innerHTML = '<a class="mono"></a><span class="track"></span><span class="sign"></span><span class="took number"></span>';
+    made.innerHTML = '<a class="mono"></a><span class="track"></span><span class="sign"><span></span> <span class="word"></span></span><span class="took number"></span>';
     lane.append(made);
     const [name, track, sign, length] = made.children;
     return (pool[at] = { made, name, track, sign, length });
@@ -143,8 +143,9 @@
         drawn.style.left = `${((bar.from - begin) / whole) * 100}%`;
         drawn.style.width = `${(((bar.to ?? end) - bar.from) / whole) * 100}%`;
       });
-      set(sign, "textContent", `${STATES[step.status][0]} ${STATES[step.status][1]}${step.tries > 1 ? ` (${step.tries}×)` : ""}`);
-      set(sign, "title", step.message);
+      set(sign.firstElementChild, "textContent", STATES[step.status][0]);
+      set(sign.lastElementChild, "textContent", `${STATES[step.status][1]}${step.tries > 1 ? ` (${step.tries}×)` : ""}`);
+      set(sign, "title", step.message || STATES[step.status][1]);
       set(length, "textContent", step.status === "waiting" || !step.tries ? "" : seconds(took(step, now)));
     }
     ticks(whole);

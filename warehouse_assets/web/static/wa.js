@@ -78,13 +78,19 @@
   setInterval(() => { if (!document.hidden) times(document); }, 1000);
 
   // -- what happens -------------------------------------------------------------------------------------------------------
-  let facts = null;
+  const [after, known] = body.dataset.after ? body.dataset.after.split(":").map(Number) : [null, null];  // when the page was made
+  let facts = known;
   let tick = null;
+  const fire = (name, detail) => body.dispatchEvent(new CustomEvent(name, { detail, bubbles: true }));
+  function loaded(now) {
+    const before = facts;
+    facts = now;
+    if (before !== null && before !== now) fire("wa:facts", { facts });
+  }
   function changed(change) {
-    const fire = (name, detail) => body.dispatchEvent(new CustomEvent(name, { detail, bubbles: true }));
-    if (facts !== change.facts) fire("wa:facts", change);
+    loaded(change.facts);
     if (tick !== null && tick !== change.tick) fire("wa:tick", change);
-    [facts, tick] = [change.facts, change.tick];
+    tick = change.tick;
     if (Object.keys(change.assets).length) fire("wa:asset", change);
     if (Object.keys(change.runs).length) fire("wa:run", change);
     fire("wa:change", change);
@@ -102,10 +108,14 @@
   function listen() {
     if (window.SharedWorker) {
       const worker = new SharedWorker(body.dataset.live);
-      worker.port.onmessage = (event) => { if (event.data.change) changed(event.data.change); };
+      worker.port.onmessage = ({ data }) => { if (data.change) changed(data.change); else loaded(data.facts); };
+      worker.port.postMessage({ after });
       addEventListener("pagehide", () => worker.port.postMessage("leave"));
+      addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
     } else {
-      new EventSource("/live").onmessage = (event) => changed(JSON.parse(event.data));
+      const source = new EventSource(after === null ? "/live" : `/live?after=${after}`);
+      source.onmessage = (event) => changed(JSON.parse(event.data));
+      source.addEventListener("facts", (event) => loaded(Number(event.data)));
     }
   }
 

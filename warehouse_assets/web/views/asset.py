@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from warehouse_assets.errors import InvalidDefinitionError, InvalidSelectionError, WarehouseAssetsError
 from warehouse_assets.graph.asset_graph import suggest_keys
+from warehouse_assets.graph.selection import AssetSelection
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.web.answers.asset_state import AssetNow, NowRequest, asset_now
 from warehouse_assets.web.views.asset_events import AssetEvent, events_of, told
@@ -50,6 +51,17 @@ class AssetPage:
     def name(self) -> str:
         """Its key as people read it."""
         return self.key.to_user_string()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its name says which asset is meant: no segment holds a slash, or the comma that lists of names have."""
+        return not any("/" in segment or "," in segment for segment in self.key.path)
+
+    @property
+    def meant(self) -> dict[str, str]:
+        """What the launch of it is asked with: its name, or a selection for one that a name cannot tell."""
+        name = {"assets": self.name} if self.is_plain else {"select": str(AssetSelection.keys(self.key))}
+        return {**name, "location": self.joined.location} if self.joined is not None else name
 
     def relative(self, place: str) -> str:
         """A place in the code as seen from the folder of its location."""

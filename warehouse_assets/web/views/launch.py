@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
-from warehouse_assets.errors import InvalidInvocationError, InvalidSelectionError
+from warehouse_assets.errors import InvalidInvocationError, InvalidSelectionError, LocationError
 from warehouse_assets.graph.asset_graph import suggest_keys
 from warehouse_assets.keys import AssetKey
-from warehouse_assets.web.answers.launch import Launch, Launched, LaunchForm, launch, launch_form
+from warehouse_assets.web.answers.launch import Launch, Launched, LaunchForm, launch, launch_form, prepared
 
 if TYPE_CHECKING:
     from warehouse_assets.web.site import Site
 
-__all__ = ["LaunchInput", "form_of", "launched", "location_for"]
+__all__ = ["LaunchInput", "form_of", "launched", "location_for", "prepare"]
 
 
 class LaunchInput(BaseModel):
@@ -28,6 +30,9 @@ class LaunchInput(BaseModel):
     job: str | None = None
     location: str | None = Field(
         default=None, description="Where it is declared; needed where several locations could be meant."
+    )
+    also: Literal["", "upstream", "downstream"] = Field(
+        default="", description="Add what the assets are made from, or what is made from them."
     )
     only_stale: bool = Field(default=False, description="Leave out what is fresh.")
     partition: str | None = None
@@ -47,10 +52,19 @@ def launched(site: Site, asked: LaunchInput) -> Launched:
     return answer
 
 
-def form_of(site: Site, asked: LaunchInput) -> tuple[str, LaunchForm]:
-    """The location that it would run in, what would run, and what it can be given."""
+def form_of(site: Site, asked: LaunchInput, *, states: bool = False) -> tuple[str, LaunchForm]:
+    """The location that it would run in, what would run, and what it can be given; with `states`, how that stands."""
     name, request = _request(site, asked)
-    return name, site.workspace[name].ask(launch_form, request)
+    return name, site.workspace[name].ask(launch_form, msgspec.structs.replace(request, states=states))
+
+
+def prepare(site: Site) -> None:
+    """Have the processes of all locations load what the first launch needs."""
+    with suppress(TimeoutError):
+        site.wait()
+    for name in site.facts.locations:
+        with suppress(LocationError):
+            site.workspace[name].ask(prepared, None)
 
 
 def location_for(site: Site, keys: Sequence[AssetKey], given: str | None) -> str:
@@ -69,10 +83,15 @@ def location_for(site: Site, keys: Sequence[AssetKey], given: str | None) -> str
 
 def _request(site: Site, asked: LaunchInput) -> tuple[str, Launch]:
     keys = [AssetKey.from_user_string(text) for text in asked.assets]
+    if not keys and not asked.selection and not asked.job:
+        raise InvalidInvocationError(
+            "it is not said what is to run", hint='Name assets or a job, or select "*" for all assets.'
+        )
     name = location_for(site, keys, asked.location)
     ends = (asked.partition,) if asked.partition is not None else asked.partition_range or ()
     return name, Launch(
         location=site.workspace[name].location,
+        also=asked.also,
         assets=tuple(key.path for key in keys),
         selection=asked.selection or None,
         job=asked.job or None,
