@@ -20,11 +20,12 @@ from warehouse_assets.web.views.pulse import Made, Pulse, check_counts, failures
 if TYPE_CHECKING:
     from warehouse_assets.web.site import Facts, Site
 
-__all__ = ["SORTS", "CatalogFilter", "CatalogPage", "CatalogRow", "catalog", "natural", "state_of"]
+__all__ = ["PAGE", "SORTS", "STATES", "CatalogFilter", "CatalogPage", "CatalogRow", "catalog", "natural", "state_of"]
 
 PAGE = 60
 HISTORY = 20
 SORTS = ("name", "rows", "bytes", "last")
+STATES = ("failed", "stale", "late", "missing", "fresh", "materializing", "source")
 _MAKES: tuple[EventType, ...] = ("ASSET_MATERIALIZATION",)
 _STEPS: tuple[EventType, ...] = ("STEP_START", "STEP_SUCCESS", "STEP_FAILURE")
 _DIGITS = re.compile(r"(\d+)")
@@ -40,6 +41,7 @@ class CatalogFilter:
     kind: str = ""
     owner: str = ""
     tag: str = ""
+    store: str = ""
     state: str = ""
     checks: str = ""
     location: str = ""
@@ -94,6 +96,7 @@ def catalog(site: Site, wanted: CatalogFilter, *, offset: int = 0, limit: int = 
         key: state_of(asset, states.get(key), key in failures, key in running, key in known.made)
         for key, asset in facts.assets.items()
     }
+    late = {key for key, state in states.items() if state.freshness in ("WARN", "FAIL")}
     chosen, fault = _searched(site, index, wanted.text)
 
     def fits(key: AssetKey, asset: JoinedAsset) -> bool:
@@ -103,8 +106,9 @@ def catalog(site: Site, wanted: CatalogFilter, *, offset: int = 0, limit: int = 
             and (not wanted.kind or wanted.kind in one.kinds)
             and (not wanted.owner or wanted.owner in one.owners)
             and (not wanted.tag or wanted.tag in {f"{name}={value}" if value else name for name, value in one.tags.items()})
+            and (not wanted.store or one.io_manager == wanted.store)
             and (not wanted.location or asset.location == wanted.location)
-            and (not wanted.state or told[key] == wanted.state)
+            and (not wanted.state or told[key] == wanted.state or (wanted.state == "late" and key in late))
             and (not wanted.checks or _check_word(check_counts(known, key)) == wanted.checks)
         )
 
@@ -139,8 +143,7 @@ def catalog(site: Site, wanted: CatalogFilter, *, offset: int = 0, limit: int = 
                 state.freshness if state is not None else None,
             )
         )
-    facets = {**index.facets, "state": Counter(told.values())}
-    return CatalogPage(rows, len(keys), len(facts.assets), offset, facets, fault, pulse.is_stated)
+    return CatalogPage(rows, len(keys), len(facts.assets), offset, index.facets, fault, pulse.is_stated)
 
 
 def state_of(asset: JoinedAsset, state: AssetState | None, failed: bool, running: bool, made: bool) -> str:
@@ -189,7 +192,7 @@ class _Indexed:
 def _index(site: Site, facts: Facts) -> _Index:
     kept = site.kept(_Indexed)
     if kept.index.version != facts.version:
-        counts: dict[str, Counter[str]] = {name: Counter() for name in ("group", "kind", "owner", "tag", "location")}
+        counts: dict[str, Counter[str]] = {name: Counter() for name in ("group", "kind", "owner", "tag", "store", "location")}
         text = {}
         for key, asset in facts.assets.items():
             one = asset.facts
@@ -199,6 +202,7 @@ def _index(site: Site, facts: Facts) -> _Index:
                 ("kind", one.kinds),
                 ("owner", one.owners),
                 ("tag", tags),
+                ("store", [one.io_manager] if one.io_manager else []),
                 ("location", [asset.location]),
             ):
                 counts[name].update(values)
