@@ -80,6 +80,7 @@ class DuckDBIOManager(TableIOManager):
     keeps_views: ClassVar = True
 
     _memory: Database = PrivateAttr(default_factory=Database)
+    _only_reads: bool = PrivateAttr(default=False)
 
     def model_post_init(self, context: Any) -> None:
         super().model_post_init(context)
@@ -114,12 +115,21 @@ class DuckDBIOManager(TableIOManager):
     def _database(self) -> Database:
         return self._memory if self.database == ":memory:" else Database.of(self.database)
 
+    def opened_read_only(self) -> Self:
+        """The same database, which DuckDB itself keeps from being written."""
+        copy = self.model_copy()
+        copy._only_reads = True
+        return copy
+
     def keep_open(self, keep: bool) -> None:
         for database in (self._database, *map(Database.of, self.attach.values())):
             database.keep_open(keep)
 
     def _lease(self, database: Database, log: Logger, *, reads_only: bool = False) -> Lease:
-        lease = database.lease(lock_timeout=self.lock_timeout, log=log, reads_only=reads_only, config=self.connection_config)
+        config = self.connection_config
+        if self._only_reads and database.path is not None:
+            config = {**config, "access_mode": "READ_ONLY", "autoinstall_known_extensions": False}
+        lease = database.lease(lock_timeout=self.lock_timeout, log=log, reads_only=reads_only, config=config)
         if self.functions:
             database.learn(named_functions(self.functions))
         return lease

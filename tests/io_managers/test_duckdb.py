@@ -444,3 +444,12 @@ def test_a_long_query_draws_no_progress(tmp_path):
         asked = reader.read_all()["drawn"].to_pylist()
 
     assert (load(manager, pl.DataFrame).item(), asked) == (False, [False])
+
+
+def test_a_database_that_is_opened_read_only_is_read_and_not_written(manager):
+    store(manager, ORDERS)
+    opened = manager.opened_read_only()
+
+    assert load(opened, pl.DataFrame).equals(load(manager, pl.DataFrame))
+    with pytest.raises(duckdb.InvalidInputException, match="read-only"):
+        store(opened, ORDERS)

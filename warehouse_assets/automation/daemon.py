@@ -164,6 +164,7 @@ def duties_of(
 
     waiting = Spares(instance, locations.locations, now=time.time()) if spares else None
     evaluators, processes = Evaluators(instance), RunProcesses(instance, waiting)
+    locations.on_reload(evaluators.forget, *([waiting.forget] if waiting is not None else []))
     sensors: dict[Any, list[ConditionSensor]] = {}  # which remember what they evaluated, for as long as the code is the same
 
     def conditions() -> Iterable[ConditionSensor]:

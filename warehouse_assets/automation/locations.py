@@ -35,21 +35,22 @@ class Locations:
         self._say = say
         self._loaded: dict[CodeLocation, Definitions] = {}
         self.errors: dict[CodeLocation, ErrorInfo] = {}
+        self._on_reload: list[Callable[[], object]] = []
 
     def __call__(self, location: CodeLocation) -> Definitions:
         """The definitions of a code location; what its module raises is raised, once it was told."""
         from warehouse_assets.code_location.loading import load_definitions
 
-        if location not in self._loaded:
+        if (definitions := self._loaded.get(location)) is None:
             try:
-                self._loaded[location] = load_definitions(location.module, Path(location.working_directory))
+                definitions = self._loaded[location] = load_definitions(location.module, Path(location.working_directory))
             except (Exception, SystemExit) as error:
                 if location not in self.errors:
                     self._say(f"{location.name} cannot be loaded: {error_line(error)}")
                 self.errors[location] = ErrorInfo.of(error)
                 raise
             self.errors.pop(location, None)
-        return self._loaded[location]
+        return definitions
 
     def loaded(self) -> Iterator[tuple[CodeLocation, Definitions]]:
         """All that can be loaded. One that could not is not tried again before `reload`."""
@@ -62,7 +63,17 @@ class Locations:
                 continue
             yield location, definitions
 
+    def on_reload(self, *calls: Callable[[], object]) -> None:
+        """What to call when all are to be loaded anew."""
+        self._on_reload += calls
+
     def reload(self) -> None:
-        """Load all of them anew when they are next asked for."""
+        """Load all of them anew when they are next asked for, with the modules in their folders that they import."""
+        from warehouse_assets.code_location.loading import forget_modules
+
         self._loaded.clear()
         self.errors.clear()
+        for location in self.locations:
+            forget_modules(Path(location.working_directory))
+        for call in self._on_reload:
+            call()

@@ -100,9 +100,10 @@ def _daemon(site: Site, instance: Instance, locations: Sequence[CodeLocation]) -
     from warehouse_assets.cli.daemon import say
     from warehouse_assets.web.views.launch import prepare
 
-    duties, closing = duties_of(instance, Locations(locations, say=say), project_settings(Path.cwd()), spares=True, say=say)
+    known = Locations(locations, say=say)
+    duties, closing = duties_of(instance, known, project_settings(Path.cwd()), spares=True, say=say)
     with Daemon(instance, duties, quick=duties["the queue"], interval=0.25, say=say).on_close(*closing) as working:
-        site.on_submit = working.wake
+        site.on_submit, site.on_reload = working.wake, known.reload
         threading.Thread(target=prepare, args=[site], daemon=True, name="preparing").start()
         thread = threading.Thread(target=working.run, daemon=True, name="daemon")
         thread.start()

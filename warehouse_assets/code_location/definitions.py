@@ -274,8 +274,8 @@ class Definitions:
             yield AssetValueLoader(tables)
 
     @contextmanager
-    def stored_tables(self, *, instance: Instance | None = None) -> Iterator[StoredTables]:
-        """The stored tables of all assets and sources, while the block lasts."""
+    def stored_tables(self, *, instance: Instance | None = None, reads_only: bool = False) -> Iterator[StoredTables]:
+        """The stored tables of all assets and sources, while the block lasts; stores that can be are opened read-only with `reads_only`."""
 
         from warehouse_assets.execution.resources import DefaultIOManager, ResourcePool
         from warehouse_assets.execution.tables import StoredTables
@@ -288,7 +288,7 @@ class Definitions:
         resources = {DEFAULT_IO_MANAGER_KEY: DefaultIOManager(record), **self.resources}
         pool = ResourcePool(resources, instance=instance)
         try:
-            yield StoredTables(self.graph, pool, instance=instance)
+            yield StoredTables(self.graph, pool, instance=instance, reads_only=reads_only)
         finally:
             pool.close()
 

@@ -72,8 +72,8 @@ class LocationProcess:
             raise LocationError(f"{self.location.name}: {answer.error}", traceback=answer.traceback)
         raise kind(answer.message, hint=answer.hint)
 
-    def beside(self) -> LocationProcess:
-        """Another process of the same location."""
+    def another(self) -> LocationProcess:
+        """A further process of the same code, to be closed by who asks for it: what harms it leaves this one alone."""
         return LocationProcess(self.location, seconds=self._seconds, environment=self._environment)
 
     def reload(self) -> None:

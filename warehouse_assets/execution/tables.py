@@ -14,7 +14,7 @@ from warehouse_assets.execution.resources import ResourcePool, Resources
 from warehouse_assets.graph.asset_graph import AssetGraph, AssetNode
 from warehouse_assets.io_manager.base import IOManager
 from warehouse_assets.io_manager.contexts import InputContext, OutputContext, TableSource, logger
-from warehouse_assets.io_manager.powers import QueriesSQL
+from warehouse_assets.io_manager.powers import OpensReadOnly, QueriesSQL
 from warehouse_assets.io_manager.registry import io_manager_from_uri
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql.names import resolve_table
@@ -47,12 +47,14 @@ class StoredTables:
         run_id: str | None = None,
         instance: Any = None,
         log: logging.Logger = logger,
+        reads_only: bool = False,
     ) -> None:
         self.graph = graph
         self.pool = pool
         self.run_id = run_id
         self.instance = instance
         self.log = log
+        self._read_only: dict[str, IOManager] | None = {} if reads_only else None
 
     def manager_of(self, key: AssetKey) -> IOManager:
         """The manager that holds the table of an asset."""
@@ -60,12 +62,17 @@ class StoredTables:
 
     def manager(self, name: str) -> IOManager:
         """The manager of this name; ResourceError for a resource that is none."""
+        if self._read_only is not None and name in self._read_only:
+            return self._read_only[name]
         manager = self.pool.get(name)
         if not isinstance(manager, IOManager):
             raise ResourceError(
                 f"the resource {name!r} is used as an I/O manager, and is of type {type(manager).__qualname__}",
                 hint="Give an object of a class derived from IOManager.",
             )
+        if self._read_only is not None:
+            manager = manager.opened_read_only() if isinstance(manager, OpensReadOnly) else manager
+            self._read_only[name] = manager
         return manager
 
     def partition_keys(self, key: AssetKey, partition_key: str | None = None) -> Sequence[str]:
@@ -190,6 +197,12 @@ class StoredTables:
         It runs in the store of its tables where that answers SQL, and on an embedded DuckDB otherwise. What is given in `instead`
         is read in place of the stored table, and asked first: a staged table for example, which nobody else sees.
         """
+        engine = self.engine_of(sql, instead)
+        with engine.query(sql, ChainMap(dict(instead), self.sources(self.graph.nodes))) as reader:  # type: ignore[arg-type]
+            yield reader
+
+    def engine_of(self, sql: SQL, instead: Mapping[AssetKey, TableSource] = _NOTHING) -> QueriesSQL:
+        """What answers `query`."""
         keys = list(self.graph.nodes)
         used = {key for parts in sql.tables() if (key := resolve_table(parts, keys)) is not None}
         managers = [instead[key].io_manager if key in instead else self.manager_of(key) for key in used]
@@ -198,8 +211,7 @@ class StoredTables:
         engine = engines[0] if engines else io_manager_from_uri("duckdb://")
         if not isinstance(engine, QueriesSQL):
             raise ResourceError(f"the I/O manager {type(engine).__name__} that is registered for duckdb:// answers no SQL")
-        with engine.query(sql, ChainMap(dict(instead), self.sources(keys))) as reader:  # type: ignore[arg-type]
-            yield reader
+        return engine
 
 
 class _Sources(Mapping[AssetKey, TableSource]):

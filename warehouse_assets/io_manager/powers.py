@@ -20,6 +20,7 @@ __all__ = [
     "KeepsOpen",
     "KeepsVersions",
     "NamesTables",
+    "OpensReadOnly",
     "PlacesTables",
     "QueriesSQL",
     "Rehearsal",
@@ -53,6 +54,14 @@ class QueriesSQL(Protocol):
 
     def query(self, sql: Any, sources: Mapping[AssetKey, TableSource]) -> AbstractContextManager[Any]:
         """The answer as a `pyarrow.RecordBatchReader`, open inside the `with` block; nothing is written."""
+
+
+@runtime_checkable
+class OpensReadOnly(Protocol):
+    """Can open its store in a way in which nothing is written, whatever SQL says."""
+
+    def opened_read_only(self) -> IOManager:
+        """The same store, which refuses to write."""
 
 
 @runtime_checkable

@@ -55,7 +55,7 @@ def test_one_shows_its_next_times_and_ticks(client: TestClient, instance: Instan
     ticks = client.get("/api/automation/shop/every_night/ticks").json()
 
     assert page.count("data-local") >= 5
-    assert "Europe/Berlin" in page
+    assert ("Europe/Berlin" in page, "daily at 03:00" in page) == (True, True)
     assert "nothing new" in page
     assert [tick["status"] for tick in ticks] == ["SKIPPED"]
 
@@ -140,5 +140,6 @@ def test_a_condition_is_explained(sites: Callable[..., Site], client_of: Callabl
     page = client.get("/automation/explain?asset=orders").text
 
     assert "asked for now" in page
-    assert "✕" in page
+    assert "✗ eager" in page
+    assert "/automation/explain?asset=orders" in client.get("/automation/eager/default_automation_condition_sensor").text
     assert "conditions" in client.get("/automation").text

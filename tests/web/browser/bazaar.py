@@ -93,7 +93,7 @@ def failing() -> None:
 @asset(group_name="trouble")
 def slow() -> None:
     """Takes long."""
-    time.sleep(60)
+    time.sleep(7)
 
 
 @asset(group_name="trouble", deps=[slow])

@@ -62,6 +62,16 @@ def test_what_a_job_says_is_shown_and_replaced_as_a_whole() -> None:
     }
 
 
+def test_a_secret_of_a_job_is_kept_and_not_shown() -> None:
+    of_job = ConfigOf("staging/orders", SCHEMA, required=False, given={"label": "job", "key": "hush"})
+    (section,) = sections([of_job], {})
+    shown = {field.name: field.value for field in section.fields}
+
+    assert shown["key"] == ""
+    assert config_from([of_job], written(**shown)) == {}
+    assert config_from([of_job], written(**shown | {"rows": "4"}))["ops"]["staging/orders"]["config"]["key"] == "hush"
+
+
 def test_any_configuration_is_a_json_object() -> None:
     anything = ConfigOf("staging/orders", {"type": "object", "additionalProperties": True}, required=False)
 

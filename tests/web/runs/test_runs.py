@@ -160,6 +160,7 @@ REFUSED: list[tuple[dict[str, object], int, str]] = [
     ({"assets": ["staging/orders"], "config": {"ops": {"staging/orders": {"config": {"row": 1}}}}}, 400, "row"),
     ({"assets": ["bad"], "location": "nowhere"}, 404, "nowhere"),
     ({"odd": 1}, 422, "odd"),
+    ({}, 400, "it is not said what is to run"),
 ]
 
 
@@ -255,6 +256,14 @@ def test_a_list_that_shows_more_is_refreshed_as_a_whole(client: TestClient, inst
         return client.get(f"/runs?{query}", headers={"HX-Request": "true"}).text.count('<tr id="run-')
 
     assert [rows(query) for query in ("", "rows=100", "rows=7", "cursor=r070")] == [50, 100, 50, 50]
+
+
+def test_secrets_of_a_configuration_are_hidden(client: TestClient, instance: Instance) -> None:
+    config = {"ops": {"orders": {"config": {"api_key": "hush", "urls": ["postgresql://me:hush@host/db"], "rows": 3}}}}
+    instance.event_log.add_runs([RunRecord("r1", "QUEUED", created=0.0, config=config)])
+    page = client.get("/runs/r1").text
+
+    assert ("hush" in page, "@host/db" in page, "&#34;rows&#34;: 3" in page) == (False, True, True)
 
 
 def test_the_log_is_read_from_its_end(client: TestClient, instance: Instance) -> None:

@@ -1,4 +1,4 @@
-"""SQL from pages: it reads tables of the project, and nothing else, and never too much of them."""
+"""SQL in the browser and in the API: what is answered, and what is refused."""
 
 from __future__ import annotations
 
@@ -6,180 +6,166 @@ import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import polars as pl
+import pyarrow.parquet as pq
 import pytest
 from starlette.testclient import TestClient
 
+from tests.web.conftest import SHOP
 from warehouse_assets import Instance
+from warehouse_assets.code_location.loading import load_definitions
 from warehouse_assets.code_location.workspace import Workspace
 from warehouse_assets.code_location.workspace_file import location_of
 from warehouse_assets.web.app import create_app
 from warehouse_assets.web.settings import Settings
 from warehouse_assets.web.site import Site
+from warehouse_assets.web.views import sql as views
 
-SHOP = """
-import polars as pl
-from io_managers import ParquetIOManager
-from warehouse_assets import Definitions, asset
-
-@asset(key_prefix="shop")
-def orders() -> pl.DataFrame:
-    return pl.DataFrame({"id": range(1000), "customer": ["<b>ann", None, "", "bob"] * 250, "part": [b"x"] * 1000})
-
-defs = Definitions([orders], resources={"io_manager": ParquetIOManager(base_path="lake")})
-"""
+HOSTILE = {
+    "attach": "attach '/tmp/x.duckdb'",
+    "copy": "copy staging.orders to '/tmp/stolen.csv'",
+    "install": "install httpfs",
+    "load": "load httpfs",
+    "pragma": "pragma database_list",
+    "set": "set enable_external_access = true",
+    "insert": "insert into staging.orders values (9, 'x')",
+    "insert within": "with x as (insert into staging.orders values (9, 'x') returning *) select * from x",
+    "create": "create table mine as select 1",
+    "drop": "drop table staging.orders",
+    "several": "select 1; drop table staging.orders",
+    "hidden": "select 1 /* ; */; drop table staging.orders -- ",
+    "file": "select * from read_csv('/etc/passwd')",
+    "file by name": "select * from '/etc/passwd.csv'",
+    "file in a lateral join": "select * from staging.orders, lateral (select * from read_text('/etc/passwd'))",
+    "file behind a name": 'select * from (with "/etc/x.csv" as (select 1) select 1), "/etc/x.csv"',
+    "files": "select * from glob('/*')",
+    "settings": "select * from duckdb_settings()",
+    "secrets": "select * from duckdb_secrets()",
+    "a setting": "select current_setting('s3_secret_access_key')",
+    "environment": "select getenv('HOME')",
+    "query in text": "select * from query('drop table staging.orders')",
+    "engine": "select * from information_schema.tables",
+    "deep": "select " + "(" * 4000 + "1" + ")" * 4000,
+    "nothing": " ",
+    "no SQL": "'; <script>alert(1)</script>",
+}
 
 
 @pytest.fixture(scope="module")
 def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    folder = tmp_path_factory.mktemp("sql")
-    (folder / "sold.py").write_text(SHOP)
-    (folder / "secret.csv").write_text("secret\n42\n")
-    with (
-        Instance.local(folder / "home") as instance,
-        Workspace([location_of("sold", folder)], environment=instance.environment) as workspace,
-    ):
-        site = Site(workspace, instance)
+    """Who asks a shop with tables; a test leaves them as they are."""
+    folder = tmp_path_factory.mktemp("asked")
+    (folder / "asked.py").write_text(SHOP)
+    with pytest.MonkeyPatch.context() as patch, Instance.local(folder / "home") as instance:
+        patch.chdir(folder)
+        load_definitions("asked", folder).materialize(["staging/orders", "marts/per_customer"], instance=instance)
+        site = Site(Workspace([location_of("asked", folder)], environment=instance.environment), instance)
         site.start()
         site.wait()
-        client = TestClient(create_app(site), base_url="http://localhost")
-        client.app.state.rate._calls = 1000  # type: ignore[attr-defined]
+        app = create_app(site)
+        app.state.rate.has_room = lambda: True
+        client = TestClient(app, base_url="http://localhost")
         client.headers["x-csrf-token"] = client.get("/api/server").json()["csrf"]
-        run_id = client.post("/api/runs", json={"assets": ["shop/orders"]}).json()["run_id"]
-        _carried_out(instance, run_id)
         yield client
         site.close()
 
 
-def _carried_out(instance: Instance, run_id: str) -> None:
-    from warehouse_assets.automation.processes import start_process
+def test_a_query_is_answered_with_types_and_nulls(asking: TestClient) -> None:
+    sql = "select customer, count(*) as n, null as nothing, '' as empty, 1.5 as x from staging.orders group by all order by 1"
+    told = asking.post("/api/sql", json={"sql": sql}).json()
+    page = asking.post("/sql", data={"q": sql}).text
 
-    assert start_process(instance, instance.get_run_record(run_id)).wait() == 0
-
-
-def test_a_query_is_answered_with_types_nulls_and_escaped_text(asking: TestClient) -> None:
-    page = asking.post("/sql", data={"q": "select id, customer from shop.orders order by id limit 3", "location": "sold"}).text
-
-    assert "&lt;b&gt;ann" in page
-    assert page.count('class="null">null<') == 1
-    assert page.count('class="null">empty<') == 1
-    assert '<td class="number">2</td>' in page
+    assert [column["name"] for column in told["columns"]] == ["customer", "n", "nothing", "empty", "x"]
+    assert told["rows"] == [["ann", 2, None, "", 1.5], ["bob", 1, None, "", 1.5]]
+    assert ('<span class="null">null</span>' in page, '<span class="null">empty</span>' in page) == (True, True)
+    assert '<th scope="col" class="number">n' in page
 
 
-def test_no_more_rows_come_than_were_asked_for(asking: TestClient) -> None:
-    told = asking.post("/api/sql", json={"sql": "from shop.orders", "limit": 10}).json()
+def test_no_more_rows_are_read_than_wanted(asking: TestClient) -> None:
+    sql = "select i, repeat('x', 100) from range(10000000) as r(i)"
+    told = asking.post("/api/sql", json={"sql": sql, "limit": 3}).json()
+    page = asking.post("/sql", data={"q": sql, "limit": "3"}).text
 
-    assert (len(told["rows"]), told["more"], [one["name"] for one in told["columns"]]) == (10, True, ["id", "customer", "part"])
-
-
-@pytest.mark.parametrize("form", ["csv", "parquet"])
-def test_an_answer_is_a_file_too(asking: TestClient, form: str) -> None:
-    answer = asking.post("/sql", data={"q": "select id from shop.orders", "location": "sold", "limit": "5", "form": form})
-    read = pl.read_csv if form == "csv" else pl.read_parquet
-
-    assert read(io.BytesIO(answer.content))["id"].to_list() == [0, 1, 2, 3, 4]
+    assert (len(told["rows"]), told["more"]) == (3, True)
+    assert "there are more" in page
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "with recursive t as (select 1 as n union all select n + 1 from t where n < 5) select * from t",
-        "select unnest([1, 2]), date_trunc('day', timestamp '2024-01-01 10:00:00'), list_transform([1], lambda x: x + 1)",
-        "select * from range(3)",
-        "select count(*), approx_count_distinct(id), strftime(date '2024-01-01', '%Y') from shop.orders",
-        "pivot shop.orders on id % 2 using count(*)",
-        "values (1)",
-        "select regexp_extract(customer, 'a'), median(id) over () from orders limit 1",
-    ],
-)
-def test_queries_of_many_kinds_are_answered(asking: TestClient, text: str) -> None:
-    answer = asking.post("/api/sql", json={"sql": text})
+def test_an_answer_is_a_file(asking: TestClient) -> None:
+    csv = asking.post("/sql/file", data={"q": "select * from staging.orders order by id", "limit": "2"})
+    parquet = asking.post("/api/sql/file", json={"sql": "select id from staging.orders order by id", "format": "parquet"})
+    fault = asking.post("/sql/file", data={"q": "select nope from staging.orders"})
 
-    assert (answer.status_code, bool(answer.json().get("rows"))) == (200, True), answer.text
+    assert csv.text == "id,customer\r\n0,ann\r\n1,bob\r\n"
+    assert "attachment" in csv.headers["content-disposition"]
+    assert pq.read_table(io.BytesIO(parquet.content)).to_pydict() == {"id": [0, 1, 2]}
+    assert (fault.status_code, "line 1, column 8" in fault.json()["error"]) == (400, True)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "select * from read_csv('secret.csv')",
-        "select * from 'secret.csv'",
-        "select * from read_text('/etc/passwd')",
-        "select (select content from read_blob('/etc/passwd'))",
-        "select * from glob('*')",
-        "select getenv('HOME')",
-        "select current_setting('home_directory')",
-        "select * from query('select 1')",
-        "select * from duckdb_settings()",
-        "select * from duckdb_secrets()",
-        "from pragma_table_info('x')",
-        "attach 'other.db'",
-        "copy shop.orders to 'x.csv'",
-        "copy (select 1) to 'x.csv'",
-        "install httpfs",
-        "load httpfs",
-        "pragma database_list",
-        "set memory_limit = '1GB'",
-        "create table x as select 1",
-        "insert into shop.orders select 1, 'x', null",
-        "delete from shop.orders",
-        "drop table shop.orders",
-        "select 1; drop table shop.orders",
-        "select 1; select 2",
-        "",
-        "explain analyze select 1",
-        "describe shop.orders",
-        "select * into x from shop.orders",
-        "with x as (delete from shop.orders returning *) select * from x",
-        "select * from nothing",
-        "select * from information_schema.tables",
-        "export database 'x'",
-        "call pragma_version()",
-        "select from from x",
-        "select pg_read_file('/etc/passwd')",
-        "select * from shop.orders where id in (select size from read_parquet('x'))",
-        "summarize 'secret.csv'",
-    ],
-)
-def test_what_does_more_than_read_tables_of_the_project_is_refused(asking: TestClient, text: str) -> None:
-    answer = asking.post("/api/sql", json={"sql": text})
+def test_a_fault_has_its_line(asking: TestClient) -> None:
+    page = asking.post("/sql", data={"q": "select id,\n  nope -- it\nfrom staging.orders"}).text
+    told = asking.post("/api/sql", json={"sql": "select * from staging.order"}).json()
 
-    assert answer.status_code in (400, 404, 422), answer.text
-    assert "42" not in answer.text or "root:" not in answer.text
-    assert len(asking.post("/api/sql", json={"sql": "from shop.orders", "limit": 1}).json()["rows"]) == 1
+    assert "Line 2, column 3:" in page
+    assert "  nope -- it\n  ^" in page
+    assert "no asset here" in told["error"]
 
 
-def test_what_takes_too_long_is_stopped_and_harms_no_other_question(
+def test_what_is_hostile_is_refused_and_harms_nothing(asking: TestClient) -> None:
+    answers = {name: asking.post("/api/sql", json={"sql": sql}) for name, sql in HOSTILE.items()}
+    page = asking.post("/sql", data={"q": HOSTILE["no SQL"]}).text
+    left = asking.post("/api/sql", json={"sql": "select count(*) from staging.orders"}).json()
+
+    assert {name: answer.status_code for name, answer in answers.items()} == dict.fromkeys(HOSTILE, 400)
+    assert "<script>" not in page
+    assert left["rows"] == [[3]]
+    assert sorted(path.name for path in Path.cwd().glob("*.duckdb*")) == ["shop.duckdb"]
+
+
+def test_a_query_that_does_not_end_is_ended_and_harms_no_other_answer(
     asking: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("warehouse_assets.web.views.sql.SECONDS", 2.0)
+    monkeypatch.setattr(views, "SECONDS", 1.0)
     endless = "with recursive t as (select 1 as n union all select n + 1 from t) select count(*) from t"
-    answer = asking.post("/api/sql", json={"sql": endless})
+    told = asking.post("/api/sql", json={"sql": endless})
+    monkeypatch.setattr(views, "SECONDS", 30.0)
 
-    assert (answer.status_code, "was stopped" in answer.text) == (400, True)
-    assert asking.get("/graph").status_code == 200
-    assert asking.post("/api/sql", json={"sql": "select 1"}).status_code == 200
+    assert (told.status_code, told.json()["error"]) == (400, "the query was ended after 1 s")
+    assert asking.get("/api/jobs").status_code == 200
+    assert asking.post("/api/sql", json={"sql": "select 1"}).json()["rows"] == [[1]]
 
 
-def test_the_page_lists_tables_and_keeps_a_query_in_its_address(asking: TestClient) -> None:
-    page = asking.get("/sql?q=select+%3C%2Ftextarea%3E").text
+def test_a_query_in_the_address_is_shown_and_not_run(asking: TestClient) -> None:
+    page = asking.get("/sql", params={"q": "select '</textarea><script>' from staging.orders"}).text
+    empty = asking.get("/sql").text
 
-    assert 'data-insert="shop.orders"' in page
+    assert "&lt;/textarea&gt;&lt;script&gt;" in page
+    assert "<tbody>" not in page
+    assert 'data-insert="staging.orders"' in empty
+    assert asking.post("/sql", data={"q": "select 1"}, headers={"x-csrf-token": "no"}).status_code == 403
+
+
+def test_tables_are_searched_and_tell_their_columns(asking: TestClient) -> None:
+    found = asking.get("/api/sql/tables?search=ORD").json()
+    columns = asking.get("/api/sql/columns?asset=staging/orders").json()
+    page = asking.get("/sql/columns?asset=staging/orders").text
+    unknown = asking.get("/sql/columns?asset=regions").text
+
+    assert found == [{"asset": "staging/orders", "name": "staging.orders"}]
+    assert [one["name"] for one in columns] == ["id", "customer"]
     assert 'data-insert="customer"' in page
-    assert "select &lt;/textarea&gt;" in page
+    assert "Not recorded" in unknown
+    assert "No table has &lt;x" in asking.get("/sql/tables?search=<x").text
 
 
-def test_it_can_be_switched_off(sites: Callable[..., Site], client_of: Callable[[Site], TestClient], folder: Path) -> None:
-    (folder / "empty.py").write_text("from warehouse_assets import Definitions\ndefs = Definitions()\n")
-    client = client_of(sites("empty", settings=Settings(sql=False)))
+def test_it_can_be_switched_off(sites: Callable[..., Site], client_of: Callable[[Site], TestClient]) -> None:
+    client = client_of(sites("shop", settings=Settings(sql=False)))
+    asked = [
+        ("GET", "/sql"),
+        ("POST", "/sql"),
+        ("POST", "/sql/file"),
+        ("GET", "/api/sql/tables"),
+        ("GET", "/sql/columns?asset=bad"),
+    ]
+    answers = [client.request(method, address) for method, address in asked]
 
-    assert client.get("/sql").status_code == 400
-    assert client.post("/api/sql", json={"sql": "select 1"}).status_code == 400
-    assert 'href="/sql"' not in client.get("/").text
-
-
-def test_dear_calls_are_counted(sites: Callable[..., Site], client_of: Callable[[Site], TestClient], folder: Path) -> None:
-    (folder / "empty.py").write_text("from warehouse_assets import Definitions\ndefs = Definitions()\n")
-    client = client_of(sites("empty", settings=Settings(sql=False)))
-    codes = [client.post("/api/sql", json={"sql": "select 1"}).status_code for _ in range(31)]
-
-    assert codes == [400] * 30 + [429]
+    assert [(answer.status_code, "switched off" in answer.text) for answer in answers] == [(400, True)] * 5
+    assert 'href="/sql"' not in client.get("/jobs").text

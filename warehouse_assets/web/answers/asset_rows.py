@@ -109,7 +109,7 @@ def _shown(value: Any, limit: int, partition: str | None) -> SampleRows:
     """Rows of what a store gave: anything that speaks Arrow, a list of records, or a value that is no table."""
     if hasattr(value, "read_next_batch"):
         with value:
-            return _of_batches(value.schema, value, limit, partition)
+            return rows_of_batches(value.schema, value, limit, partition)
     if hasattr(value, "collect_schema") and hasattr(value, "head"):  # a LazyFrame
         value = value.head(limit + 1).collect()
     if hasattr(value, "__arrow_c_stream__"):
@@ -123,7 +123,8 @@ def _shown(value: Any, limit: int, partition: str | None) -> SampleRows:
     return SampleRows(partition=partition, value=_cut(repr(value), 4_000)[0])
 
 
-def _of_batches(schema: Any, batches: Iterable[Any], limit: int, partition: str | None) -> SampleRows:
+def rows_of_batches(schema: Any, batches: Iterable[Any], limit: int, partition: str | None = None) -> SampleRows:
+    """The first rows of what is read as Arrow, of which no more is read."""
     columns = [(field.name, str(field.type)) for field in schema]
     return _table(columns, itertools.islice(_rows(batches), limit + 1), limit, partition)
 

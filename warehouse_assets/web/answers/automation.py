@@ -47,7 +47,10 @@ class Which(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Shown(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A schedule, sensor or condition sensor as people see it; times are seconds since the epoch."""
+    """A schedule, sensor or condition sensor as people see it; times are seconds since the epoch.
+
+    `crons` are those of a schedule, by the clock of `zone`; `keys` the assets whose conditions are evaluated.
+    """
 
     name: str
     origin: str
@@ -59,6 +62,8 @@ class Shown(msgspec.Struct, frozen=True, omit_defaults=True):
     description: str | None = None
     cursor: str | None = None
     next_ticks: tuple[float, ...] = ()
+    crons: tuple[str, ...] = ()
+    keys: tuple[tuple[str, ...], ...] = ()
 
 
 class Instigators(msgspec.Struct, frozen=True):
@@ -111,10 +116,12 @@ class Jobs(msgspec.Struct, frozen=True):
 
 def instigators(definitions: Definitions, request: Which) -> Instigators:
     """All schedules, sensors and condition sensors."""
+    from warehouse_assets.automation.conditions import declared_sensors
     from warehouse_assets.automation.instigators import instigators_of
 
     found = sorted(instigators_of(definitions, request.location), key=lambda one: one.declared.name)
-    return Instigators(tuple(_shown(one) for one in found))
+    conditions = {one.name: tuple(key.path for key in sorted(keys)) for one, keys in declared_sensors(definitions)}
+    return Instigators(tuple(_shown(one, conditions.get(one.declared.name, ())) for one in found))
 
 
 def switch(definitions: Definitions, request: Which) -> Switched:
@@ -198,7 +205,7 @@ def _wanted(definitions: Definitions, request: Which) -> Instigator:
     return found[request.name]
 
 
-def _shown(one: Instigator) -> Shown:
+def _shown(one: Instigator, keys: tuple[tuple[str, ...], ...]) -> Shown:
     from warehouse_assets.automation.previews import next_times, view_of
     from warehouse_assets.definitions.schedule import ScheduleDefinition
 
@@ -206,9 +213,10 @@ def _shown(one: Instigator) -> Shown:
     view = view_of(one, the_instance(), now)
     times: tuple[float, ...] = ()
     zone = ""
+    crons: tuple[str, ...] = ()
     if isinstance(declared, ScheduleDefinition):
         times = tuple(moment.timestamp() for moment in next_times(declared, now, NEXT))
-        zone = str(declared.execution_timezone)
+        zone, crons = str(declared.execution_timezone), tuple(declared.cron_schedules)
     return Shown(
         view.name,
         view.origin,
@@ -220,4 +228,6 @@ def _shown(one: Instigator) -> Shown:
         view.description,
         view.cursor,
         times,
+        crons,
+        keys,
     )

@@ -1,195 +1,204 @@
-"""A query over stored tables, for a page: one that only reads, and an answer of not too many rows."""
+"""What SQL that somebody typed answers: in a process of its own, which is ended where that takes too long or too much."""
 
 from __future__ import annotations
 
 import functools
 import io
-import re
-from collections.abc import Iterator, Sequence
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from warehouse_assets.errors import InvalidSQLError, close_matches
+from warehouse_assets.errors import InvalidSQLError, WarehouseAssetsError
+from warehouse_assets.web.answers.asset_rows import Cell, rows_of_batches
 from warehouse_assets.web.answers.record import the_instance
 
 if TYPE_CHECKING:
-    from sqlglot import exp
-
     from warehouse_assets.code_location.definitions import Definitions
 
-__all__ = ["QueryAnswer", "QueryAsked", "QueryColumn", "query"]
+__all__ = [
+    "LONGEST",
+    "MOST_BYTES",
+    "MOST_ROWS",
+    "Query",
+    "QueryAnswer",
+    "QueryFault",
+    "QueryFile",
+    "is_ready",
+    "query_file",
+    "query_rows",
+]
 
-LONGEST = 2_000  # characters of a cell
-_REFUSED = re.compile(
-    r"(read|pg|duckdb|pragma|parquet|sniff|json_execute|json_serialize|which|write|from_substrait|get_substrait|icu)_.*",
-    re.IGNORECASE,
-)
-_REFUSED_NAMES = {
-    "getenv",
-    "getvariable",
-    "current_setting",
-    "query",
-    "query_table",
-    "nextval",
-    "currval",
-    "set_config",
-    "glob",
-    "sql_auto_complete",
-}
+LONGEST = 50_000  # characters of a query
+MOST_ROWS = 10_000
+MOST_BYTES = 64_000_000  # of an answer as a file
+_MEMORY = 4 * 2**30
+_FILE = 2**30
 
 
-class QueryAsked(msgspec.Struct, frozen=True):
-    """A query, how many rows of its answer are wanted, and as what: rows, csv or parquet."""
+class Query(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A query, and how many of its rows are wanted; as a file, in which `format`."""
 
-    text: str
+    sql: str
     limit: int = 200
-    form: str = "rows"
+    format: str = "csv"
 
 
-class QueryColumn(msgspec.Struct, frozen=True):
-    """A column of an answer."""
+class QueryFault(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why there is no answer: where in the query, counted from 1, the line with a mark below, and what to do."""
 
-    name: str
-    type: str
-    is_number: bool
+    message: str
+    line: int | None = None
+    column: int | None = None
+    excerpt: str = ""
+    hint: str | None = None
 
 
-class QueryAnswer(msgspec.Struct, frozen=True):
-    """The answer: cells as text, None where they are NULL; or a file. `more` is whether there were more rows."""
+class QueryAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Columns as names with Arrow types, and rows; `more` is whether there are others, `left_out` counts columns that are not shown."""
 
-    columns: tuple[QueryColumn, ...]
-    rows: tuple[tuple[str | None, ...], ...] = ()
+    columns: tuple[tuple[str, str], ...] = ()
+    rows: tuple[tuple[Cell, ...], ...] = ()
     more: bool = False
-    file: bytes = b""
+    left_out: int = 0
+    seconds: float = 0.0
+    fault: QueryFault | None = None
 
 
-def query(definitions: Definitions, request: QueryAsked) -> QueryAnswer:
-    """The answer to a query over the tables of a code location; InvalidSQLError for anything that does more than read them."""
-    import pyarrow as pa
+class QueryFile(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The answer as the content of a file."""
 
+    data: bytes = b""
+    fault: QueryFault | None = None
+
+
+def is_ready(definitions: Definitions, request: None) -> bool:
+    """True, once the code is loaded; from then on the process is confined."""
+    _confine()
+    return True
+
+
+def query_rows(definitions: Definitions, request: Query) -> QueryAnswer:
+    """The first rows of the answer to a query that only reads stored tables."""
+    _confine()
+    begun = time.monotonic()
+    try:
+        with _answered(definitions, request.sql) as reader:
+            found = rows_of_batches(reader.schema, reader, _limit(request))
+    except Exception as error:  # noqa: BLE001 - whatever a store says of it is the answer
+        return QueryAnswer(fault=_fault(error, request.sql))
+    return QueryAnswer(found.columns, found.rows, found.more, found.left_out, time.monotonic() - begun)
+
+
+def query_file(definitions: Definitions, request: Query) -> QueryFile:
+    """The first rows of the answer as CSV or Parquet."""
+    _confine()
+    try:
+        with _answered(definitions, request.sql) as reader:
+            table = _first(reader, _limit(request))
+        return QueryFile(_written(table, request.format))
+    except Exception as error:  # noqa: BLE001
+        return QueryFile(fault=_fault(error, request.sql))
+
+
+def _limit(request: Query) -> int:
+    return max(1, min(request.limit, MOST_ROWS))
+
+
+@contextmanager
+def _answered(definitions: Definitions, text: str) -> Iterator[Any]:
+    """The answer, from stores that are opened read-only where they can be, to a query that was looked at in the language of the one that runs it."""
+    from warehouse_assets.io_manager.powers import NamesTables
     from warehouse_assets.sql.origin import SQLOrigin
+    from warehouse_assets.sql.strangers import only_reading
     from warehouse_assets.sql.value import SQL
 
-    _check(definitions, request.text)
-    instance = the_instance()
-    with (
-        definitions.stored_tables(instance=instance) as tables,
-        tables.query(SQL(request.text).told(origin=SQLOrigin("query"))) as reader,
-    ):
-        batches, count = [], 0
-        for batch in reader:
-            batches.append(batch.slice(0, request.limit + 1 - count))
-            count += batches[-1].num_rows
-            if count > request.limit:
-                break
-        table = pa.Table.from_batches(batches, reader.schema)
-    shown = table.slice(0, request.limit)
-    numbers = [
-        pa.types.is_integer(field.type) or pa.types.is_floating(field.type) or pa.types.is_decimal(field.type)
-        for field in table.schema
-    ]
-    columns = tuple(
-        QueryColumn(field.name, str(field.type), number) for field, number in zip(table.schema, numbers, strict=True)
-    )
-    if request.form != "rows":
-        return QueryAnswer(columns, more=count > request.limit, file=_file(shown, request.form))
-    cells = [[_cell(value) for value in column.to_pylist()] for column in shown.columns]
-    return QueryAnswer(columns, tuple(zip(*cells, strict=True)) if cells else (), count > request.limit)
-
-
-def _check(definitions: Definitions, text: str) -> None:
-    """Refuse all but one statement that reads tables of the project and calls functions that compute."""
-    import sqlglot
-    from sqlglot import exp
-    from sqlglot.errors import SqlglotError
-
-    try:
-        statements = [one for one in sqlglot.parse(text, dialect="duckdb") if one is not None]
-    except SqlglotError as error:
-        fault: dict[str, Any] = next(iter(getattr(error, "errors", ())), {})
-        where = f" (line {fault.get('line')}, column {fault.get('col')})" if fault.get("line") else ""
-        raise InvalidSQLError(f"this cannot be read as SQL: {fault.get('description') or error}{where}") from None
-    if len(statements) != 1:
-        raise InvalidSQLError(f"there are {len(statements)} statements, and one is answered at a time")
-    (statement,) = statements
-    if not isinstance(statement, (exp.Query, exp.Values, exp.Pivot)) or statement.find(exp.Into, exp.DML, exp.DDL) not in (
-        None,
-        statement,
-    ):
-        raise InvalidSQLError(
-            "only queries are answered here: select …, from …, or with … select …", hint="Nothing is changed on this page."
-        )
-    _check_tables(definitions, statement)
-    for name in _functions(statement):
-        if _REFUSED.fullmatch(name) or name.lower() in _REFUSED_NAMES or name.lower() not in _known_functions():
-            raise InvalidSQLError(
-                f"the function {name} is not called here",
-                hint="Functions that compute are; those that read files or settings are not.",
-            )
-
-
-def _check_tables(definitions: Definitions, statement: exp.Expr) -> None:
-    from sqlglot import exp
-
-    from warehouse_assets.sql.names import resolve_table
-
     keys = list(definitions.graph.nodes)
-    own = {cte.alias_or_name.lower() for cte in statement.find_all(exp.CTE)}
-    for table in statement.find_all(exp.Table):
-        if not isinstance(table.this, exp.Identifier):
-            if isinstance(table.this, (exp.Unnest, exp.GenerateSeries)):
-                continue
-            raise InvalidSQLError(
-                f"{table.this.sql('duckdb')[:80]} is no table of the project", hint="Files are not read here."
-            )
-        parts = tuple(part.name for part in table.parts)
-        if len(parts) == 1 and parts[0].lower() in own:
-            continue
-        if resolve_table(parts, keys) is None:
-            hint = close_matches(".".join(parts), [".".join(key.path) for key in keys]) or None
-            raise InvalidSQLError(f"there is no table {'.'.join(parts)!r}", hint=hint)
+    with definitions.stored_tables(instance=the_instance(), reads_only=True) as tables:
+        bare = only_reading(text, "duckdb", keys)
+        engine = tables.engine_of(SQL(bare))
+        dialect = engine.sql_naming().dialect if isinstance(engine, NamesTables) else "duckdb"
+        if dialect != "duckdb":
+            bare = only_reading(text, dialect, keys)
+        with tables.query(SQL(bare).told(origin=SQLOrigin("query"))) as reader:
+            yield reader
 
 
-def _functions(statement: exp.Expr) -> Iterator[str]:
-    """The functions that are called by a name of which the parser knows nothing more."""
-    from sqlglot import exp
+def _first(reader: Any, limit: int) -> Any:
+    import pyarrow as pa
 
-    for node in statement.find_all(exp.Anonymous, exp.AnonymousAggFunc):
-        yield str(node.this)
+    batches, rows, size = [], 0, 0
+    for batch in reader:
+        batches.append(batch.slice(0, limit - rows))
+        rows += batches[-1].num_rows
+        size += batches[-1].get_total_buffer_size() if batch.num_rows <= limit else batches[-1].nbytes
+        if size > MOST_BYTES:
+            raise InvalidSQLError(f"the answer has more than {MOST_BYTES // 10**6} MB", hint="Ask for fewer rows or columns.")
+        if rows >= limit:
+            break
+    return pa.Table.from_batches(batches, reader.schema)
+
+
+def _written(table: Any, kind: str) -> bytes:
+    target = io.BytesIO()
+    if kind == "parquet":
+        import pyarrow.parquet as pq
+
+        pq.write_table(table, target)
+    else:
+        import csv
+
+        text = io.StringIO(newline="")
+        writer = csv.writer(text)
+        writer.writerow(table.schema.names)
+        for batch in table.to_batches(max_chunksize=10_000):
+            writer.writerows(zip(*(column.to_pylist() for column in batch.columns), strict=True))
+        target.write(text.getvalue().encode())
+    return target.getvalue()
+
+
+def _fault(error: Exception, text: str) -> QueryFault:
+    """What went wrong, as far as it is the business of who asked."""
+    if isinstance(error, InvalidSQLError):
+        line, column = error.position or _place(error.where)
+        message = error.message.removeprefix("the SQL: ")
+        return QueryFault(message, line, column, _excerpt(text, line, column), _short(error.hint))
+    if isinstance(error, WarehouseAssetsError):
+        return QueryFault(getattr(error, "message", str(error)), hint=_short(error.hint))
+    line, column = next((_place(note) for note in getattr(error, "__notes__", ())), (None, None))
+    said = str(error).partition("\n\nLINE ")[0].strip()  # which shows what became of the query
+    return QueryFault(f"{type(error).__name__}: {said}"[:4000], line, column, _excerpt(text, line, column))
+
+
+def _short(hint: str | None) -> str | None:
+    return hint if hint is None or len(hint) < 400 else hint[:400] + "…"
+
+
+def _place(where: str | None) -> tuple[int | None, int | None]:
+    """Line and column of what stands as `query:2:8`."""
+    parts = (where or "").rsplit(":", 2)
+    return (int(parts[1]), int(parts[2])) if len(parts) == 3 and parts[1].isdigit() and parts[2].isdigit() else (None, None)
+
+
+def _excerpt(text: str, line: int | None, column: int | None) -> str:
+    lines = text.splitlines()
+    if line is None or column is None or not 0 < line <= len(lines):
+        return ""
+    start = max(0, column - 80)
+    return f"{lines[line - 1][start : start + 160]}\n{' ' * (column - 1 - start)}^"
 
 
 @functools.cache
-def _known_functions() -> frozenset[str]:
-    import duckdb
+def _confine() -> None:
+    """Have this process take what others leave, no more memory than it may, and write no large file."""
+    with suppress(ImportError, OSError, ValueError):
+        import resource
 
-    rows: Sequence[tuple[str]] = (
-        duckdb.connect()
-        .execute(
-            "select distinct lower(function_name) from duckdb_functions() where function_type in ('scalar', 'aggregate', 'macro')"
-        )
-        .fetchall()
-    )
-    return frozenset(name for (name,) in rows)
-
-
-def _cell(value: Any) -> str | None:
-    if value is None:
-        return None
-    if isinstance(value, bytes):
-        return f"{value[:40].hex()}{'…' if len(value) > 40 else ''}"
-    text = f"{value}"
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
-
-
-def _file(table: Any, form: str) -> bytes:
-    target = io.BytesIO()
-    if form == "parquet":
-        from pyarrow import parquet
-
-        parquet.write_table(table, target)
-    else:
-        import polars as pl
-
-        pl.DataFrame(table).cast({pl.Binary: pl.String}, strict=False).write_csv(target)
-    return target.getvalue()
+        os.nice(5)
+        for what, limit in ((resource.RLIMIT_DATA, _MEMORY), (resource.RLIMIT_FSIZE, _FILE), (resource.RLIMIT_CORE, 0)):
+            _, most = resource.getrlimit(what)
+            limit = limit if most == resource.RLIM_INFINITY else min(limit, most)
+            resource.setrlimit(what, (limit, limit))

@@ -63,7 +63,16 @@ def one(
         if is_fragment(request)
         else "automation/one.html"
     )
-    return render(request, template, area="automation", row=row, ticks=ticks, more=more, daemon=daemon_of(site))
+    return render(
+        request,
+        template,
+        area="automation",
+        row=row,
+        keys=[AssetKey(path) for path in row.shown.keys],
+        ticks=ticks,
+        more=more,
+        daemon=daemon_of(site),
+    )
 
 
 @router.post("/automation/{location}/{name}/switch")

@@ -12,7 +12,17 @@ from warehouse_assets.automation.runs import Runs
 from warehouse_assets.events import RunStatus
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.web.rendering import is_fragment, render, site_of
-from warehouse_assets.web.views.runs import ACTIVE, OVER, log_lines, made_by, run_head, run_rows, status_counts, tags_of
+from warehouse_assets.web.views.runs import (
+    ACTIVE,
+    OVER,
+    config_text,
+    log_lines,
+    made_by,
+    run_head,
+    run_rows,
+    status_counts,
+    tags_of,
+)
 
 __all__ = ["router"]
 
@@ -108,7 +118,7 @@ def run(
     values["view"] = run_head(site, found)
     if part == "view":
         return render(request, "runs/_view.html", **values)
-    return render(request, "runs/run.html", made=made_by(site, found), **values)
+    return render(request, "runs/run.html", made=made_by(site, found), config=config_text(found), **values)
 
 
 @router.post("/runs/{run_id}/cancel")

@@ -143,14 +143,9 @@
         drawn.style.left = `${((bar.from - begin) / whole) * 100}%`;
         drawn.style.width = `${(((bar.to ?? end) - bar.from) / whole) * 100}%`;
       });
-<<<<<<< HEAD
-      set(sign, "textContent", `${STATES[step.status][0]} ${STATES[step.status][1]}${step.tries > 1 ? ` (${step.tries}×)` : ""}`);
-      set(sign, "title", step.message || STATES[step.status][1]);
-=======
       set(sign.firstElementChild, "textContent", STATES[step.status][0]);
       set(sign.lastElementChild, "textContent", `${STATES[step.status][1]}${step.tries > 1 ? ` (${step.tries}×)` : ""}`);
-      set(sign, "title", step.message);
->>>>>>> runsui
+      set(sign, "title", step.message || STATES[step.status][1]);
       set(length, "textContent", step.status === "waiting" || !step.tries ? "" : seconds(took(step, now)));
     }
     ticks(whole);

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from warehouse_assets.automation.backfill_questions import backfill_facts, failed_runs
 from warehouse_assets.automation.backfill_requests import cancel_backfill, get_backfill, resume_backfill
@@ -24,6 +26,7 @@ from warehouse_assets.web.answers.automation import (
     switch,
     try_now,
 )
+from warehouse_assets.web.views.cron_text import cron_text
 
 if TYPE_CHECKING:
     from warehouse_assets.keys import AssetKey
@@ -62,6 +65,17 @@ class InstigatorRow:
     def kind(self) -> str:
         """What it is, in a word."""
         return _KINDS[self.shown.kind]
+
+    @property
+    def when(self) -> str:
+        """When it is evaluated, in words."""
+        return cron_text(self.shown.crons) if self.shown.crons else self.shown.when
+
+    @property
+    def next_there(self) -> Sequence[tuple[float, str]]:
+        """The next ticks, each as a moment and as the clock of its own zone shows it."""
+        zone = ZoneInfo(self.shown.zone or "UTC")
+        return [(at, datetime.fromtimestamp(at, zone).strftime("%a %d %b %Y %H:%M")) for at in self.shown.next_ticks]
 
 
 @dataclass(frozen=True, slots=True)

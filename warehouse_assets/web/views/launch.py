@@ -83,6 +83,10 @@ def location_for(site: Site, keys: Sequence[AssetKey], given: str | None) -> str
 
 def _request(site: Site, asked: LaunchInput) -> tuple[str, Launch]:
     keys = [AssetKey.from_user_string(text) for text in asked.assets]
+    if not keys and not asked.selection and not asked.job:
+        raise InvalidInvocationError(
+            "it is not said what is to run", hint='Name assets or a job, or select "*" for all assets.'
+        )
     name = location_for(site, keys, asked.location)
     ends = (asked.partition,) if asked.partition is not None else asked.partition_range or ()
     return name, Launch(

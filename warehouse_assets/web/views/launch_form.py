@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from warehouse_assets.errors import InvalidConfigError
+from warehouse_assets.web.answers.asset_settings import shown as hidden
 from warehouse_assets.web.answers.launch import ConfigOf
 
 __all__ = ["Field", "Section", "config_from", "is_told_by_fields", "sections"]
@@ -68,6 +69,8 @@ def config_from(configs: Sequence[ConfigOf], given: Mapping[str, Any]) -> dict[s
                 continue
             if field.name == "":
                 values |= read
+            elif field.kind == "secret" and read == "":
+                values |= {name: value for name, value in config.given.items() if name == field.name}
             elif field.required or field.name in config.given or read != field.default:
                 values[field.name] = read
         if values and values != config.given:
@@ -81,6 +84,8 @@ def _fields(config: ConfigOf, written: Mapping[str, Any], message: str = "") -> 
     schema = config.schema
     for name, property_ in schema.get("properties", {}).items():
         kind, choices = _kind(property_, schema)
+        if kind == "text" and hidden(name, "text") != "text":
+            kind = "secret"
         default = property_.get("default")
         if default is None and kind in _TEXTS:
             default = ""

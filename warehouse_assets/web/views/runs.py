@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -27,6 +28,7 @@ from warehouse_assets.instance.event_log import EventFilter
 from warehouse_assets.instance.upkeep import BACKFILL_TAG
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.metadata import metadata_to_json
+from warehouse_assets.web.answers.asset_settings import shown
 
 if TYPE_CHECKING:
     from warehouse_assets.web.site import Site
@@ -38,6 +40,7 @@ __all__ = [
     "RunRow",
     "RunView",
     "Trouble",
+    "config_text",
     "log_lines",
     "made_by",
     "run_head",
@@ -192,6 +195,11 @@ def run_head(site: Site, run: RunRecord) -> RunHead:
     return RunHead(_row(run, _end_of(events)), _troubles(events), run.tags.get(PARENT_RUN_TAG))
 
 
+def config_text(run: RunRecord) -> str:
+    """The configuration of a run as JSON, in which secrets are hidden."""
+    return json.dumps(_without_secrets("", run.config), indent=2, ensure_ascii=False) if run.config else ""
+
+
 def made_by(site: Site, run: RunRecord) -> list[MadeTable]:
     """The tables that a run made."""
     types: tuple[EventType, ...] = ("ASSET_MATERIALIZATION",)
@@ -251,6 +259,14 @@ def log_lines(
         after, before = (events[-1].storage_id, None) if ascending else (None, events[-1].storage_id)
     found = found[:limit]
     return found if ascending else found[::-1]
+
+
+def _without_secrets(name: str, value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _without_secrets(str(key), item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_secrets(name, item) for item in value]
+    return shown(name, value) if isinstance(value, str) else value
 
 
 def _row(run: RunRecord, error: str | None) -> RunRow:
