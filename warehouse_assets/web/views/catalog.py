@@ -5,22 +5,23 @@ from __future__ import annotations
 import re
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.automation.runs import steps_of
 from warehouse_assets.code_location.workspace import JoinedAsset
 from warehouse_assets.errors import WarehouseAssetsError
-from warehouse_assets.events import EventType
+from warehouse_assets.events import Event, EventType
 from warehouse_assets.instance.event_log import EventFilter
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.web.answers.catalog import AssetState, Selection, select
-from warehouse_assets.web.views.pulse import Made, Pulse, check_counts, failures_of, made_by, running_of
+from warehouse_assets.web.views.pulse import Known, Made, Pulse, check_counts, failures_of, made_by, running_of
 
 if TYPE_CHECKING:
     from warehouse_assets.web.site import Facts, Site
 
-__all__ = ["PAGE", "SORTS", "STATES", "CatalogFilter", "CatalogPage", "CatalogRow", "catalog", "natural", "state_of"]
+__all__ = ["PAGE", "SORTS", "STATES", "CatalogFilter", "CatalogPage", "CatalogRow", "catalog", "natural", "prepare", "state_of"]
 
 PAGE = 60
 HISTORY = 20
@@ -87,63 +88,81 @@ class CatalogPage:
 
 def catalog(site: Site, wanted: CatalogFilter, *, offset: int = 0, limit: int = PAGE) -> CatalogPage:
     """A page of the catalog."""
-    pulse, facts = site.kept(Pulse), site.facts
-    known, states = pulse.look(), pulse.states()
-    failures = failures_of(known)
-    running = running_of(known)
-    index = _index(site, facts)
-    told = {
+    facts = site.facts
+    index, seen = _index(site, facts), _seen(site, facts)
+    chosen, fault = _searched(site, index, wanted.text)
+    keys = [key for key in index.order if key in chosen and _fits(wanted, seen, key, facts.assets[key])]
+    shown = _sorted(keys, wanted, seen.known.made)[offset : offset + limit]
+    details = site.kept(_Details)
+    rows = [_row(seen, details, key, facts.assets[key]) for key in shown]
+    return CatalogPage(rows, len(keys), len(facts.assets), offset, index.facets, fault, site.kept(Pulse).is_stated)
+
+
+def prepare(site: Site) -> None:
+    """Read what the first page of the catalog needs, once all is loaded, so that nobody waits for it."""
+    with suppress(TimeoutError, WarehouseAssetsError):  # which those are told who look at a page
+        site.wait()
+        catalog(site, CatalogFilter())
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What all rows are made from: what last happened, and the word for how each asset stands."""
+
+    known: Known
+    states: Mapping[AssetKey, AssetState]
+    failures: Mapping[AssetKey, Event]
+    words: Mapping[AssetKey, str]
+
+    def is_late(self, key: AssetKey) -> bool:
+        """Whether the policy of an asset says so."""
+        return key in self.states and self.states[key].freshness in ("WARN", "FAIL")
+
+
+def _seen(site: Site, facts: Facts) -> _Seen:
+    pulse = site.kept(Pulse)
+    states, known = pulse.states(), pulse.look()
+    failures, running = failures_of(known), running_of(known)
+    words = {
         key: state_of(asset, states.get(key), key in failures, key in running, key in known.made)
         for key, asset in facts.assets.items()
     }
-    late = {key for key, state in states.items() if state.freshness in ("WARN", "FAIL")}
-    chosen, fault = _searched(site, index, wanted.text)
+    return _Seen(known, states, failures, words)
 
-    def fits(key: AssetKey, asset: JoinedAsset) -> bool:
-        one = asset.facts
-        return (
-            (not wanted.group or one.group == wanted.group)
-            and (not wanted.kind or wanted.kind in one.kinds)
-            and (not wanted.owner or wanted.owner in one.owners)
-            and (not wanted.tag or wanted.tag in {f"{name}={value}" if value else name for name, value in one.tags.items()})
-            and (not wanted.store or one.io_manager == wanted.store)
-            and (not wanted.location or asset.location == wanted.location)
-            and (not wanted.state or told[key] == wanted.state or (wanted.state == "late" and key in late))
-            and (not wanted.checks or _check_word(check_counts(known, key)) == wanted.checks)
-        )
 
-    keys = [key for key in index.order if key in chosen and fits(key, facts.assets[key])]
-    keys = _sorted(keys, wanted, known.made)
-    shown = keys[offset : offset + limit]
-    details = site.kept(_Details)
-    rows = []
-    for key in shown:
-        made, state = known.made.get(key), states.get(key)
-        history = details.history(key, made)
-        failure = failures.get(key)
-        why = (
-            (failure.message or "")
-            if failure is not None and told[key] == "failed"
-            else state.cause
-            if state is not None
-            else ""
-        )
-        rows.append(
-            CatalogRow(
-                key,
-                facts.assets[key],
-                told[key],
-                why,
-                state if state is not None and facts.assets[key].facts.partitions else None,
-                made,
-                history[-2] if len(history) > 1 else None,
-                history,
-                details.seconds(made, key),
-                check_counts(known, key),
-                state.freshness if state is not None else None,
-            )
-        )
-    return CatalogPage(rows, len(keys), len(facts.assets), offset, index.facets, fault, pulse.is_stated)
+def _fits(wanted: CatalogFilter, seen: _Seen, key: AssetKey, asset: JoinedAsset) -> bool:
+    one = asset.facts
+    return (
+        (not wanted.group or one.group == wanted.group)
+        and (not wanted.kind or wanted.kind in one.kinds)
+        and (not wanted.owner or wanted.owner in one.owners)
+        and (not wanted.tag or wanted.tag in {f"{name}={value}" if value else name for name, value in one.tags.items()})
+        and (not wanted.store or one.io_manager == wanted.store)
+        and (not wanted.location or asset.location == wanted.location)
+        and (not wanted.state or seen.words[key] == wanted.state or (wanted.state == "late" and seen.is_late(key)))
+        and (not wanted.checks or _check_word(check_counts(seen.known, key)) == wanted.checks)
+    )
+
+
+def _row(seen: _Seen, details: _Details, key: AssetKey, asset: JoinedAsset) -> CatalogRow:
+    made, state, word = seen.known.made.get(key), seen.states.get(key), seen.words[key]
+    history = details.history(key, made)
+    why = state.cause if state is not None else ""
+    if word == "failed":
+        why = seen.failures[key].message or ""
+    return CatalogRow(
+        key,
+        asset,
+        word,
+        why,
+        state if asset.facts.partitions else None,
+        made,
+        history[-2] if len(history) > 1 else None,
+        history,
+        details.seconds(made, key),
+        check_counts(seen.known, key),
+        state.freshness if state is not None else None,
+    )
 
 
 def state_of(asset: JoinedAsset, state: AssetState | None, failed: bool, running: bool, made: bool) -> str:
@@ -191,31 +210,36 @@ class _Indexed:
 
 def _index(site: Site, facts: Facts) -> _Index:
     kept = site.kept(_Indexed)
-    if kept.index.version != facts.version:
-        counts: dict[str, Counter[str]] = {name: Counter() for name in ("group", "kind", "owner", "tag", "store", "location")}
-        text = {}
-        for key, asset in facts.assets.items():
-            one = asset.facts
-            tags = [f"{name}={value}" if value else name for name, value in one.tags.items()]
-            for name, values in (
-                ("group", [one.group]),
-                ("kind", one.kinds),
-                ("owner", one.owners),
-                ("tag", tags),
-                ("store", [one.io_manager] if one.io_manager else []),
-                ("location", [asset.location]),
-            ):
-                counts[name].update(values)
-            parts = [key.to_user_string(), one.description or "", one.group, *one.kinds, *one.owners, *tags]
-            text[key] = "\n".join(parts).casefold()
-        order = sorted(facts.assets, key=lambda key: [natural(segment) for segment in key.path])
-        kept.index = _Index(
-            facts.version,
-            order,
-            text,
-            {name: dict(sorted(found.items(), key=lambda each: natural(each[0]))) for name, found in counts.items()},
-        )
-    return kept.index
+    index = kept.index
+    if index.version != facts.version:
+        kept.index = index = _indexed(facts)
+    return index
+
+
+def _indexed(facts: Facts) -> _Index:
+    counts: dict[str, Counter[str]] = {name: Counter() for name in ("group", "kind", "owner", "tag", "store", "location")}
+    text = {}
+    for key, asset in facts.assets.items():
+        one = asset.facts
+        tags = [f"{name}={value}" if value else name for name, value in one.tags.items()]
+        for name, values in (
+            ("group", [one.group]),
+            ("kind", one.kinds),
+            ("owner", one.owners),
+            ("tag", tags),
+            ("store", [one.io_manager] if one.io_manager else []),
+            ("location", [asset.location]),
+        ):
+            counts[name].update(values)
+        parts = [key.to_user_string(), one.description or "", one.group, *one.kinds, *one.owners, *tags]
+        text[key] = "\n".join(parts).casefold()
+    order = sorted(facts.assets, key=lambda key: [natural(segment) for segment in key.path])
+    return _Index(
+        facts.version,
+        order,
+        text,
+        {name: dict(sorted(found.items(), key=lambda each: natural(each[0]))) for name, found in counts.items()},
+    )
 
 
 def _searched(site: Site, index: _Index, text: str) -> tuple[Iterable[AssetKey] | Mapping[AssetKey, str], str | None]:
