@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -159,7 +160,7 @@ def _row(seen: _Seen, details: _Details, key: AssetKey, asset: JoinedAsset) -> C
         made,
         history[-2] if len(history) > 1 else None,
         history,
-        details.seconds(made, key),
+        _seconds(seen.known, details, made, (state.step if state is not None else None) or key.to_escaped_string()),
         check_counts(seen.known, key),
         state.freshness if state is not None else None,
     )
@@ -233,7 +234,8 @@ def _indexed(facts: Facts) -> _Index:
             counts[name].update(values)
         parts = [key.to_user_string(), one.description or "", one.group, *one.kinds, *one.owners, *tags]
         text[key] = "\n".join(parts).casefold()
-    order = sorted(facts.assets, key=lambda key: [natural(segment) for segment in key.path])
+    parts_of = functools.cache(natural)
+    order = sorted(facts.assets, key=lambda key: [parts_of(segment) for segment in key.path])
     return _Index(
         facts.version,
         order,
@@ -299,22 +301,28 @@ class _Details:
             _forget(self.histories, 4000)
         return self.histories[mark]
 
-    def seconds(self, made: Made | None, key: AssetKey) -> float | None:
-        """How long the step took that made an asset last."""
-        if made is None:
-            return None
-        if made.run_id not in self.runs:
-            run = self.site.instance.get_run_by_id(made.run_id)
-            if run is None:
-                return None
-            events = self.site.instance.event_log.get_events(EventFilter(run_id=made.run_id, event_types=_STEPS))
-            steps = steps_of(events)
-            taken = {one.key: one.ended - one.started for one in steps if one.started is not None and one.ended is not None}
-            if run.ended is None:
-                return taken.get(key.to_escaped_string())
-            self.runs[made.run_id] = taken
+    def seconds(self, run_id: str) -> Mapping[str, float]:
+        """How long the steps of a run took that is over."""
+        if run_id not in self.runs:
+            run = self.site.instance.get_run_by_id(run_id)
+            if run is None or run.ended is None:
+                return {}
+            events = self.site.instance.event_log.get_events(EventFilter(run_id=run_id, event_types=_STEPS))
+            self.runs[run_id] = {
+                one.key: one.ended - one.started
+                for one in steps_of(events)
+                if one.started is not None and one.ended is not None
+            }
             _forget(self.runs, 200)
-        return self.runs[made.run_id].get(key.to_escaped_string())
+        return self.runs[run_id]
+
+
+def _seconds(known: Known, details: _Details, made: Made | None, step: str) -> float | None:
+    """How long the step took that made an asset last; a run that goes on is not read again for each of its assets."""
+    if made is None:
+        return None
+    run_id, seconds = known.took.get(step, ("", 0.0))
+    return seconds if run_id == made.run_id else details.seconds(made.run_id).get(step)
 
 
 def _forget(kept: OrderedDict[Any, Any], most: int) -> None:
