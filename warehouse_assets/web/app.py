@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from types import ModuleType
@@ -31,6 +32,7 @@ from warehouse_assets.web import api, pages
 from warehouse_assets.web.live import Live, log_position
 from warehouse_assets.web.rendering import STATIC, is_fragment, render
 from warehouse_assets.web.security import Guard, Rate
+from warehouse_assets.web.views.catalog import prepare
 
 if TYPE_CHECKING:
     from starlette.types import Scope
@@ -46,6 +48,7 @@ def create_app(site: Site) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         site.start()
+        threading.Thread(target=prepare, args=[site], daemon=True, name="preparing the catalog").start()
         yield
 
     app = FastAPI(

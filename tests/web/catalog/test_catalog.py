@@ -203,3 +203,23 @@ def test_home_tells_of_runs_that_fail_as_a_whole_until_they_are_made_good(client
 
     assert (before["failed"], before["failed_runs"], after["failed_runs"]) == ([], ["r1"], [])
     assert "its process &lt;died&gt;" in page
+
+
+def test_how_long_a_step_took_is_told_while_its_run_goes_on_and_after_a_restart(
+    site: Site, sites: Callable[..., Site], instance: Instance
+) -> None:
+    catalog(site, CatalogFilter())
+    table = AssetMaterialization(ORDERS)
+    instance.create_run(RunRecord("r1", "STARTED", 1.0, started=1.0, asset_keys=(ORDERS, BAD)))
+    instance.store_events(
+        [
+            Event("STEP_START", "r1", 1.0, "staging/orders"),
+            Event("ASSET_MATERIALIZATION", "r1", 3.0, "staging/orders", data=table),
+            Event("STEP_SUCCESS", "r1", 3.5, "staging/orders"),
+        ]
+    )
+    wanted = CatalogFilter(text="staging/orders")
+    during = catalog(site, wanted).rows[0].seconds
+    instance.store_events([Event("RUN_SUCCESS", "r1", 4.0)])
+
+    assert (during, catalog(sites("shop"), wanted).rows[0].seconds) == (2.5, 2.5)

@@ -25,6 +25,7 @@ class Asset(BaseModel):
     group: str
     kinds: list[str]
     owners: list[str]
+    store: str | None = Field(description="The key of its I/O manager.")
     tags: dict[str, str]
     description: str | None
     is_source: bool
@@ -107,6 +108,7 @@ def assets(
     kind: str = "",
     owner: str = "",
     tag: str = "",
+    store: str = "",
     state: str = "",
     checks: str = "",
     location: str = "",
@@ -116,7 +118,7 @@ def assets(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Assets:
     """Assets and sources, filtered and sorted."""
-    wanted = CatalogFilter(q.strip(), group, kind, owner, tag, state, checks, location, sort, descending)
+    wanted = CatalogFilter(q.strip(), group, kind, owner, tag, store, state, checks, location, sort, descending)
     page = catalog(site_of(request), wanted, offset=offset, limit=limit)
     rows = []
     for row in page.rows:
@@ -128,6 +130,7 @@ def assets(
                 group=facts.group,
                 kinds=list(facts.kinds),
                 owners=list(facts.owners),
+                store=facts.io_manager,
                 tags=dict(facts.tags),
                 description=facts.description,
                 is_source=not facts.is_executable,

@@ -9,18 +9,21 @@
 
   const address = () => {
     const query = new URLSearchParams([...new FormData(filter)].filter(([, value]) => value));
+    if (shown() > 60) query.set("limit", shown());
     return `/assets${query.size ? `?${query}` : ""}`;
   };
-  // What is shown beyond the first page is left as it is: it comes true again when it is asked for.
+  // The rows that are there are asked for again, up to as many as the server gives at once; the pages after them come as one scrolls.
+  const MOST = 600;
+  const shown = () => Math.max(60, document.querySelectorAll("#catalog-rows tr:not(.more)").length);
   let asking = false;
   async function refresh() {
     if (asking || document.hidden) return;
     asking = true;
     try { await htmx.ajax("GET", address(), { target: "#catalog", swap: "outerMorph" }); } finally { asking = false; }
   }
-  document.addEventListener("wa:refresh", (event) => { if (event.target.id === "catalog" && document.querySelectorAll("#catalog-rows tr").length <= 61) refresh(); }, true);
-  document.body.addEventListener("wa:facts", refresh);
-  const settle = () => { if (document.querySelector("#catalog[data-unstated]")) setTimeout(refresh, 500); };
+  document.addEventListener("wa:refresh", (event) => { if (event.target.id === "catalog" && shown() <= MOST) refresh(); }, true);
+  document.body.addEventListener("wa:facts", () => { if (shown() <= MOST) refresh(); });
+  const settle = () => { if (document.querySelector("#catalog[data-unstated]") && shown() <= MOST) setTimeout(refresh, 500); };
   document.addEventListener("htmx:after:swap", settle);
   settle();
 

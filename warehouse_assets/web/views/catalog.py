@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.automation.runs import steps_of
 from warehouse_assets.code_location.workspace import JoinedAsset
 from warehouse_assets.errors import WarehouseAssetsError
-from warehouse_assets.events import EventType
+from warehouse_assets.events import Event, EventType
 from warehouse_assets.instance.event_log import EventFilter
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.web.answers.catalog import AssetState, Selection, select
-from warehouse_assets.web.views.pulse import Made, Pulse, check_counts, failures_of, made_by, running_of
+from warehouse_assets.web.views.pulse import Known, Made, Pulse, check_counts, failures_of, made_by, running_of
 
 if TYPE_CHECKING:
     from warehouse_assets.web.site import Facts, Site
 
-__all__ = ["SORTS", "CatalogFilter", "CatalogPage", "CatalogRow", "catalog", "natural", "state_of"]
+__all__ = ["PAGE", "SORTS", "STATES", "CatalogFilter", "CatalogPage", "CatalogRow", "catalog", "natural", "prepare", "state_of"]
 
 PAGE = 60
 HISTORY = 20
 SORTS = ("name", "rows", "bytes", "last")
+STATES = ("failed", "stale", "late", "missing", "fresh", "materializing", "source")
 _MAKES: tuple[EventType, ...] = ("ASSET_MATERIALIZATION",)
 _STEPS: tuple[EventType, ...] = ("STEP_START", "STEP_SUCCESS", "STEP_FAILURE")
 _DIGITS = re.compile(r"(\d+)")
@@ -40,6 +43,7 @@ class CatalogFilter:
     kind: str = ""
     owner: str = ""
     tag: str = ""
+    store: str = ""
     state: str = ""
     checks: str = ""
     location: str = ""
@@ -85,62 +89,81 @@ class CatalogPage:
 
 def catalog(site: Site, wanted: CatalogFilter, *, offset: int = 0, limit: int = PAGE) -> CatalogPage:
     """A page of the catalog."""
-    pulse, facts = site.kept(Pulse), site.facts
-    known, states = pulse.look(), pulse.states()
-    failures = failures_of(known)
-    running = running_of(known)
-    index = _index(site, facts)
-    told = {
+    facts = site.facts
+    index, seen = _index(site, facts), _seen(site, facts)
+    chosen, fault = _searched(site, index, wanted.text)
+    keys = [key for key in index.order if key in chosen and _fits(wanted, seen, key, facts.assets[key])]
+    shown = _sorted(keys, wanted, seen.known.made)[offset : offset + limit]
+    details = site.kept(_Details)
+    rows = [_row(seen, details, key, facts.assets[key]) for key in shown]
+    return CatalogPage(rows, len(keys), len(facts.assets), offset, index.facets, fault, site.kept(Pulse).is_stated)
+
+
+def prepare(site: Site) -> None:
+    """Read what the first page of the catalog needs, once all is loaded, so that nobody waits for it."""
+    with suppress(TimeoutError, WarehouseAssetsError):  # which those are told who look at a page
+        site.wait()
+        catalog(site, CatalogFilter())
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What all rows are made from: what last happened, and the word for how each asset stands."""
+
+    known: Known
+    states: Mapping[AssetKey, AssetState]
+    failures: Mapping[AssetKey, Event]
+    words: Mapping[AssetKey, str]
+
+    def is_late(self, key: AssetKey) -> bool:
+        """Whether the policy of an asset says so."""
+        return key in self.states and self.states[key].freshness in ("WARN", "FAIL")
+
+
+def _seen(site: Site, facts: Facts) -> _Seen:
+    pulse = site.kept(Pulse)
+    states, known = pulse.states(), pulse.look()
+    failures, running = failures_of(known), running_of(known)
+    words = {
         key: state_of(asset, states.get(key), key in failures, key in running, key in known.made)
         for key, asset in facts.assets.items()
     }
-    chosen, fault = _searched(site, index, wanted.text)
+    return _Seen(known, states, failures, words)
 
-    def fits(key: AssetKey, asset: JoinedAsset) -> bool:
-        one = asset.facts
-        return (
-            (not wanted.group or one.group == wanted.group)
-            and (not wanted.kind or wanted.kind in one.kinds)
-            and (not wanted.owner or wanted.owner in one.owners)
-            and (not wanted.tag or wanted.tag in {f"{name}={value}" if value else name for name, value in one.tags.items()})
-            and (not wanted.location or asset.location == wanted.location)
-            and (not wanted.state or told[key] == wanted.state)
-            and (not wanted.checks or _check_word(check_counts(known, key)) == wanted.checks)
-        )
 
-    keys = [key for key in index.order if key in chosen and fits(key, facts.assets[key])]
-    keys = _sorted(keys, wanted, known.made)
-    shown = keys[offset : offset + limit]
-    details = site.kept(_Details)
-    rows = []
-    for key in shown:
-        made, state = known.made.get(key), states.get(key)
-        history = details.history(key, made)
-        failure = failures.get(key)
-        why = (
-            (failure.message or "")
-            if failure is not None and told[key] == "failed"
-            else state.cause
-            if state is not None
-            else ""
-        )
-        rows.append(
-            CatalogRow(
-                key,
-                facts.assets[key],
-                told[key],
-                why,
-                state if state is not None and facts.assets[key].facts.partitions else None,
-                made,
-                history[-2] if len(history) > 1 else None,
-                history,
-                details.seconds(made, key),
-                check_counts(known, key),
-                state.freshness if state is not None else None,
-            )
-        )
-    facets = {**index.facets, "state": Counter(told.values())}
-    return CatalogPage(rows, len(keys), len(facts.assets), offset, facets, fault, pulse.is_stated)
+def _fits(wanted: CatalogFilter, seen: _Seen, key: AssetKey, asset: JoinedAsset) -> bool:
+    one = asset.facts
+    return (
+        (not wanted.group or one.group == wanted.group)
+        and (not wanted.kind or wanted.kind in one.kinds)
+        and (not wanted.owner or wanted.owner in one.owners)
+        and (not wanted.tag or wanted.tag in {f"{name}={value}" if value else name for name, value in one.tags.items()})
+        and (not wanted.store or one.io_manager == wanted.store)
+        and (not wanted.location or asset.location == wanted.location)
+        and (not wanted.state or seen.words[key] == wanted.state or (wanted.state == "late" and seen.is_late(key)))
+        and (not wanted.checks or _check_word(check_counts(seen.known, key)) == wanted.checks)
+    )
+
+
+def _row(seen: _Seen, details: _Details, key: AssetKey, asset: JoinedAsset) -> CatalogRow:
+    made, state, word = seen.known.made.get(key), seen.states.get(key), seen.words[key]
+    history = details.history(key, made)
+    why = state.cause if state is not None else ""
+    if word == "failed":
+        why = seen.failures[key].message or ""
+    return CatalogRow(
+        key,
+        asset,
+        word,
+        why,
+        state if asset.facts.partitions else None,
+        made,
+        history[-2] if len(history) > 1 else None,
+        history,
+        _seconds(seen.known, details, made, (state.step if state is not None else None) or key.to_escaped_string()),
+        check_counts(seen.known, key),
+        state.freshness if state is not None else None,
+    )
 
 
 def state_of(asset: JoinedAsset, state: AssetState | None, failed: bool, running: bool, made: bool) -> str:
@@ -188,30 +211,37 @@ class _Indexed:
 
 def _index(site: Site, facts: Facts) -> _Index:
     kept = site.kept(_Indexed)
-    if kept.index.version != facts.version:
-        counts: dict[str, Counter[str]] = {name: Counter() for name in ("group", "kind", "owner", "tag", "location")}
-        text = {}
-        for key, asset in facts.assets.items():
-            one = asset.facts
-            tags = [f"{name}={value}" if value else name for name, value in one.tags.items()]
-            for name, values in (
-                ("group", [one.group]),
-                ("kind", one.kinds),
-                ("owner", one.owners),
-                ("tag", tags),
-                ("location", [asset.location]),
-            ):
-                counts[name].update(values)
-            parts = [key.to_user_string(), one.description or "", one.group, *one.kinds, *one.owners, *tags]
-            text[key] = "\n".join(parts).casefold()
-        order = sorted(facts.assets, key=lambda key: [natural(segment) for segment in key.path])
-        kept.index = _Index(
-            facts.version,
-            order,
-            text,
-            {name: dict(sorted(found.items(), key=lambda each: natural(each[0]))) for name, found in counts.items()},
-        )
-    return kept.index
+    index = kept.index
+    if index.version != facts.version:
+        kept.index = index = _indexed(facts)
+    return index
+
+
+def _indexed(facts: Facts) -> _Index:
+    counts: dict[str, Counter[str]] = {name: Counter() for name in ("group", "kind", "owner", "tag", "store", "location")}
+    text = {}
+    for key, asset in facts.assets.items():
+        one = asset.facts
+        tags = [f"{name}={value}" if value else name for name, value in one.tags.items()]
+        for name, values in (
+            ("group", [one.group]),
+            ("kind", one.kinds),
+            ("owner", one.owners),
+            ("tag", tags),
+            ("store", [one.io_manager] if one.io_manager else []),
+            ("location", [asset.location]),
+        ):
+            counts[name].update(values)
+        parts = [key.to_user_string(), one.description or "", one.group, *one.kinds, *one.owners, *tags]
+        text[key] = "\n".join(parts).casefold()
+    parts_of = functools.cache(natural)
+    order = sorted(facts.assets, key=lambda key: [parts_of(segment) for segment in key.path])
+    return _Index(
+        facts.version,
+        order,
+        text,
+        {name: dict(sorted(found.items(), key=lambda each: natural(each[0]))) for name, found in counts.items()},
+    )
 
 
 def _searched(site: Site, index: _Index, text: str) -> tuple[Iterable[AssetKey] | Mapping[AssetKey, str], str | None]:
@@ -271,22 +301,28 @@ class _Details:
             _forget(self.histories, 4000)
         return self.histories[mark]
 
-    def seconds(self, made: Made | None, key: AssetKey) -> float | None:
-        """How long the step took that made an asset last."""
-        if made is None:
-            return None
-        if made.run_id not in self.runs:
-            run = self.site.instance.get_run_by_id(made.run_id)
-            if run is None:
-                return None
-            events = self.site.instance.event_log.get_events(EventFilter(run_id=made.run_id, event_types=_STEPS))
-            steps = steps_of(events)
-            taken = {one.key: one.ended - one.started for one in steps if one.started is not None and one.ended is not None}
-            if run.ended is None:
-                return taken.get(key.to_escaped_string())
-            self.runs[made.run_id] = taken
+    def seconds(self, run_id: str) -> Mapping[str, float]:
+        """How long the steps of a run took that is over."""
+        if run_id not in self.runs:
+            run = self.site.instance.get_run_by_id(run_id)
+            if run is None or run.ended is None:
+                return {}
+            events = self.site.instance.event_log.get_events(EventFilter(run_id=run_id, event_types=_STEPS))
+            self.runs[run_id] = {
+                one.key: one.ended - one.started
+                for one in steps_of(events)
+                if one.started is not None and one.ended is not None
+            }
             _forget(self.runs, 200)
-        return self.runs[made.run_id].get(key.to_escaped_string())
+        return self.runs[run_id]
+
+
+def _seconds(known: Known, details: _Details, made: Made | None, step: str) -> float | None:
+    """How long the step took that made an asset last; a run that goes on is not read again for each of its assets."""
+    if made is None:
+        return None
+    run_id, seconds = known.took.get(step, ("", 0.0))
+    return seconds if run_id == made.run_id else details.seconds(made.run_id).get(step)
 
 
 def _forget(kept: OrderedDict[Any, Any], most: int) -> None:

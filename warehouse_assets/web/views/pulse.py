@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.errors import LocationError, WarehouseAssetsError
 from warehouse_assets.events import Event, EventType
@@ -58,7 +58,16 @@ class Known:
     checks: dict[AssetKey, dict[str, Event]] = field(default_factory=dict)
     failed: dict[str, Event] = field(default_factory=dict)
     running: dict[str, str] = field(default_factory=dict)
+    began: dict[str, float] = field(default_factory=dict)
+    took: dict[str, tuple[str, float]] = field(default_factory=dict)  # the run and the seconds of steps that were seen to end
     steps: Mapping[str, Sequence[AssetKey]] = field(default_factory=dict)
+
+    def copied(self) -> Known:
+        """The same, to be changed."""
+        copies: dict[str, Any] = {
+            name: dict(getattr(self, name)) for name in ("made", "checks", "failed", "running", "began", "took")
+        }
+        return replace(self, **copies)
 
 
 class Pulse:
@@ -157,8 +166,7 @@ class Pulse:
         while True:
             events = self._site.instance.event_log.get_events(EventFilter(after=known.position), limit=BATCH)
             if events:
-                copies = [dict(known.made), dict(known.checks), dict(known.failed), dict(known.running)]
-                known = Known(known.position, known.read, *copies)  # type: ignore[arg-type]
+                known = known.copied()
             for event in events:
                 _apply(known, event)
                 known.position = max(known.position, event.storage_id or 0)
@@ -194,9 +202,11 @@ def _apply(known: Known, event: Event) -> None:
     elif step is None:
         return
     elif event.event_type == "STEP_START":
-        known.running[step] = event.run_id
+        known.running[step], known.began[step] = event.run_id, event.timestamp
     elif event.event_type.startswith("STEP_") and event.event_type != "STEP_UP_FOR_RETRY":
         known.running.pop(step, None)
+        if (began := known.began.pop(step, None)) is not None:
+            known.took[step] = (event.run_id, event.timestamp - began)
         if event.event_type == "STEP_FAILURE":
             known.failed[step] = event
         elif event.event_type != "STEP_SKIPPED":
