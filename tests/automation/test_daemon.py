@@ -14,8 +14,6 @@ import pytest
 
 from warehouse_assets import Instance
 from warehouse_assets.automation.daemon import LEASE_SECONDS, Daemon
-from warehouse_assets.automation.locations import Locations, location_of
-from warehouse_assets.errors import InvalidDefinitionError
 
 pytestmark = pytest.mark.semantics(32)
 
@@ -76,23 +74,6 @@ def test_a_record_out_of_reach_is_told_and_tried_again(instance: Instance, monke
 
     assert worked == [False, False, True]
     assert said == ["the record: OperationalError: gone", "at work"]
-
-
-def test_a_location_that_cannot_be_loaded_keeps_none_from_loading(tmp_path: Path) -> None:
-    (tmp_path / "broken_shop.py").write_text("1 / 0")
-    (tmp_path / "sound_shop.py").write_text("from warehouse_assets import asset\n@asset\ndef orders(): ...")
-    said: list[str] = []
-    locations = Locations([location_of(name, tmp_path) for name in ("broken_shop.py", "sound_shop.py")], say=said.append)
-
-    names = [[location.name for location, _ in locations.loaded()] for _ in range(2)]
-    (tmp_path / "broken_shop.py").write_text("from warehouse_assets import asset\n@asset\ndef orders(): ...")
-    locations.reload()
-    names.append([location.name for location, _ in locations.loaded()])
-
-    assert names == [["sound_shop"], ["sound_shop"], ["broken_shop", "sound_shop"]]
-    assert said == ["broken_shop cannot be loaded: ZeroDivisionError: division by zero"]
-    with pytest.raises(InvalidDefinitionError, match="several code locations are called 'assets'"):
-        Locations([location_of("a/assets.py"), location_of("b/assets.py")])
 
 
 PROJECT = """

@@ -162,3 +162,33 @@ def test_what_happened_between_a_page_and_its_first_word_is_told(
     first = asyncio.run(first_told())
 
     assert ("orders" in first) == missed
+
+
+PAGES = (
+    "/",
+    "/assets",
+    "/graph",
+    "/runs",
+    "/automation",
+    "/backfills",
+    "/jobs",
+    "/locations",
+    "/sql",
+    "/nowhere",
+    "/login",
+    "/live-not",
+)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_no_page_may_be_framed_or_run_or_load_what_is_not_of_the_server(client: TestClient, path: str) -> None:
+    headers = client.get(path).headers
+    policy = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";"))
+
+    assert (policy["default-src"], policy["script-src"], policy["style-src"]) == ("'none'", "'self'", "'self'")
+    assert (policy["frame-ancestors"], policy["base-uri"], policy["form-action"]) == ("'none'", "'none'", "'self'")
+    assert (headers["x-frame-options"], headers["referrer-policy"], headers["cache-control"]) == (
+        "DENY",
+        "same-origin",
+        "no-store",
+    )

@@ -31,13 +31,14 @@ class Evaluators:
         self._seconds = seconds
         self._loading_seconds = loading_seconds
         self._idle: dict[CodeLocation, list[_Process]] = defaultdict(list)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal may ask to forget at any time
         self._closed = False
+        self._forgotten = 0  # how often; what was asked before then has old code
 
     def __call__(self, location: CodeLocation, request: TickRequest) -> TickAnswer:
         """The answer of a schedule or sensor; an error, where it hangs, or takes its process with it."""
         with self._lock:
-            process = self._idle[location].pop() if self._idle[location] else None
+            process, times = self._idle[location].pop() if self._idle[location] else None, self._forgotten
         try:
             if process is None:
                 process = _Process(location, self._instance)
@@ -51,7 +52,7 @@ class Evaluators:
             if process is not None:
                 process.kill()
             return failed(request, ErrorInfo("EvaluationError", f"{request.kind} {request.name!r} {lost}"))
-        self._give_back(location, process)
+        self._give_back(location, process, times)
         return answer
 
     def forget(self) -> None:
@@ -59,6 +60,7 @@ class Evaluators:
         with self._lock:
             idle = [process for processes in self._idle.values() for process in processes]
             self._idle.clear()
+            self._forgotten += 1
         for process in idle:
             process.kill()
 
@@ -67,9 +69,9 @@ class Evaluators:
         self._closed = True
         self.forget()
 
-    def _give_back(self, location: CodeLocation, process: _Process) -> None:
+    def _give_back(self, location: CodeLocation, process: _Process, times: int) -> None:
         with self._lock:
-            keep = not self._closed and len(self._idle[location]) < _IDLE_AT_MOST
+            keep = not self._closed and times == self._forgotten and len(self._idle[location]) < _IDLE_AT_MOST
             if keep:
                 self._idle[location].append(process)
         if not keep:

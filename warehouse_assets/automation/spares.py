@@ -38,7 +38,7 @@ class Spares:
         self._spares: dict[CodeLocation, _Spare] = {}
         self._broken: set[CodeLocation] = set()
         self._used = now
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal may ask to forget at any time
 
     def take(self, run: RunRecord, now: float) -> subprocess.Popen[bytes] | None:
         """The process that was told to run a run; none where none was ready."""

@@ -20,7 +20,7 @@ from warehouse_assets.definitions.source import SourceAsset
 from warehouse_assets.definitions.specs import AssetSpec
 from warehouse_assets.errors import InvalidDefinitionError, InvalidDefinitionsError, close_matches
 
-__all__ = ["assets_in", "checks_in", "load_definitions"]
+__all__ = ["assets_in", "checks_in", "forget_modules", "load_definitions"]
 
 
 def load_definitions(target: str, folder: Path | None = None) -> Definitions:
@@ -87,6 +87,17 @@ def _placed(error: InvalidDefinitionError, folder: Path) -> InvalidDefinitionErr
     if error.where is None and frames:
         error.where = f"{frames[-1].filename}:{frames[-1].lineno}"
     return error
+
+
+def forget_modules(folder: Path) -> None:
+    """Let the modules of a project, those in this folder that are not installed there, be read anew the next time."""
+    own = [name for name in list(sys.modules) if name.partition(".")[0] not in ("__main__", "io_managers", "warehouse_assets")]
+    _forget((name for name in own if not _is_installed(sys.modules[name])), folder.resolve())
+
+
+def _is_installed(module: ModuleType) -> bool:
+    file = Path(getattr(module, "__file__", None) or "")
+    return not {"site-packages", "dist-packages"}.isdisjoint(file.parts) or Path(sys.prefix) in file.parents
 
 
 def _forget(names: Iterable[str], folder: Path) -> None:

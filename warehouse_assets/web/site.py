@@ -68,6 +68,7 @@ class Site:
         self.settings = settings or Settings()
         self.facts = Facts(loading=frozenset(workspace.locations))
         self.on_submit: Callable[[], object] = lambda: None
+        self.on_reload: Callable[[], object] = lambda: None
         self._lock = threading.Condition()
         self._turns = dict.fromkeys(workspace.locations, 0)
         self._kept: dict[object, object] = {}
@@ -82,6 +83,7 @@ class Site:
         for one in self.workspace.locations if name is None else [self.workspace[name].location.name]:
             self.workspace[one].reload()
             self._load(one)
+        self.on_reload()
 
     def wait(self, seconds: float = 60.0) -> Facts:
         """What is declared, once nothing loads any more; TimeoutError where that takes longer."""

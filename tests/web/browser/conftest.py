@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.web.browser import driving
 from tests.web.browser.driving import LARGE, Size, Troubles, settled
@@ -32,6 +32,7 @@ class Bazaar:
 @pytest.fixture(scope="package")
 def chrome() -> Iterator[Browser]:
     """The browser. It holds an event loop, and so ends with the tests of this package."""
+    expect.set_options(timeout=20_000)  # the machine is shared
     with driving.browser() as started:
         yield started
 

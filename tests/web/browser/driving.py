@@ -55,6 +55,7 @@ def browser() -> Iterator[Browser]:
 def served(folder: Path, module: str, command: str = "dev", **environment: str) -> Iterator[str]:
     """The address of a `wa dev` on a module in the folder, which ends with the block."""
     log = folder / "server.log"
+    log.unlink(missing_ok=True)
     arguments = [command, "-m", module, "--port", "0", *(["--no-open"] if command == "dev" else [])]
     program = [sys.executable, "-c", "from warehouse_assets.cli import script; script()", *arguments]
     paths = os.pathsep.join([str(folder), str(ROOT)])

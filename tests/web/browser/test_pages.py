@@ -26,7 +26,7 @@ ODD = "/assets/" + "/".join(
 
 @pytest.mark.parametrize("address", addresses())
 def test_a_page_is_whole_in_all_windows_and_schemes(address: str, visit: Callable[..., Page], bazaar: Bazaar) -> None:
-    page = visit(_resolved(address, bazaar))
+    page = visit(resolved(address, bazaar))
     faults: dict[str, Any] = {}
     for size in (LARGE, SMALL):
         page.set_viewport_size({"width": size[0], "height": size[1]})
@@ -49,7 +49,8 @@ def test_every_page_with_parts_that_vary_is_opened_with_an_example(path: str) ->
     assert path in EXAMPLES or "{" not in path
 
 
-def _resolved(address: str, bazaar: Bazaar) -> str:
+def resolved(address: str, bazaar: Bazaar) -> str:
+    """An example as an address, with the run that it names."""
     if address == "ODD":
         return ODD
     return re.sub(r"RUN:(\w+)", lambda found: bazaar.runs[found.group(1)], address)

@@ -140,7 +140,7 @@ def test_home_says_what_needs_somebody_and_what_to_do(client: TestClient, site: 
     check = AssetCheckEvaluation(CUSTOMERS, "has_rows", passed=False, description="it is empty")
     instance.report_runless_asset_event(check)
     settled(site)
-    page, told = client.get("/").text, client.get("/api/attention").json()
+    page, told = client.get("/").text, client.get("/api/home").json()
 
     assert "Nothing was made yet" in first
     assert "Materialize all" in first
@@ -174,3 +174,32 @@ def test_an_empty_project_says_what_to_do_next(
 
     assert "No assets yet" in client.get("/assets").text
     assert "wa init" in client.get("/").text
+
+
+def test_a_step_that_makes_several_tables_is_told_of_each(sites: Callable[..., Site], folder: Path, instance: Instance) -> None:
+    (folder / "pairs.py").write_text(
+        "from warehouse_assets import AssetSpec, Definitions, multi_asset\n"
+        "@multi_asset(specs=[AssetSpec('left'), AssetSpec('right')])\n"
+        "def both(): ...\n"
+        "defs = Definitions([both])\n"
+    )
+    site = sites("pairs")
+    settled(site)
+    instance.create_run(RunRecord("r1", "STARTED", 1.0, started=1.0))
+    instance.store_events([Event("STEP_START", "r1", 1.0, "both")])
+    during = {row.key.to_user_string(): row.state for row in catalog(site, CatalogFilter()).rows}
+    instance.store_events([Event("STEP_FAILURE", "r1", 2.0, "both", "no"), Event("RUN_FAILURE", "r1", 2.0)])
+
+    assert during == {"left": "materializing", "right": "materializing"}
+    assert names(site, state="failed") == ["left", "right"]
+
+
+def test_home_tells_of_runs_that_fail_as_a_whole_until_they_are_made_good(client: TestClient, instance: Instance) -> None:
+    instance.create_run(RunRecord("r1", "STARTED", 1.0, started=1.0, asset_keys=(ORDERS,)))
+    instance.store_events([Event("RUN_FAILURE", "r1", 2.0, None, "its process <died>")])
+    before, page = client.get("/api/home").json(), client.get("/").text
+    made(instance, ORDERS, 3)
+    after = client.get("/api/home").json()
+
+    assert (before["failed"], before["failed_runs"], after["failed_runs"]) == ([], ["r1"], [])
+    assert "its process &lt;died&gt;" in page

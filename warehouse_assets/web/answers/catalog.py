@@ -16,7 +16,10 @@ __all__ = ["AssetState", "Selected", "Selection", "States", "select", "states"]
 
 
 class AssetState(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How an asset stands: missing, stale or fresh, the partitions of each, why it is stale, and what its freshness policy says."""
+    """How an asset stands: missing, stale or fresh, the partitions of each, why it is stale, and what its freshness policy says.
+
+    `step` is the name of what makes it, where that makes others too.
+    """
 
     key: tuple[str, ...]
     state: str | None = None
@@ -25,6 +28,7 @@ class AssetState(msgspec.Struct, frozen=True, omit_defaults=True):
     fresh: int = 0
     cause: str = ""
     freshness: str | None = None
+    step: str | None = None
 
 
 class States(msgspec.Struct, frozen=True):
@@ -56,7 +60,7 @@ def states(definitions: Definitions, request: None) -> States:
     ages = asset_freshness(graph, instance, time.time())
     told = []
     for key in dict.fromkeys((*found, *ages)):
-        status, age = found.get(key), ages.get(key)
+        status, age, definition = found.get(key), ages.get(key), graph.nodes[key].definition
         counts = status.partitions if status is not None else None
         told.append(
             AssetState(
@@ -67,6 +71,7 @@ def states(definitions: Definitions, request: None) -> States:
                 counts.fresh if counts is not None else 0,
                 cause_text(status.causes[0]) if status is not None and status.causes else "",
                 age.state if age is not None else None,
+                definition.node_name if definition is not None and len(definition.outputs) > 1 else None,
             )
         )
     return States(tuple(told))

@@ -39,6 +39,11 @@ class Asset(BaseModel):
     checks_warned: int
     checks_failed: int
     freshness: str | None
+    partitions: str | None = Field(description="What it is partitioned by.")
+    partitions_fresh: int
+    partitions_stale: int
+    partitions_missing: int
+    row_history: list[int] = Field(description="The last row counts, oldest first.")
 
 
 class Assets(BaseModel):
@@ -50,9 +55,10 @@ class Assets(BaseModel):
 
 
 class Attention(BaseModel):
-    """What needs somebody: keys of assets, names of checks, and so on."""
+    """What needs somebody: keys of assets, ids of runs, names of checks, and so on."""
 
     failed: list[str]
+    failed_runs: list[str]
     failed_checks: list[str]
     late: list[str]
     stale: list[str]
@@ -136,17 +142,23 @@ def assets(
                 checks_warned=warned,
                 checks_failed=failed,
                 freshness=row.freshness,
+                partitions=facts.partitions,
+                partitions_fresh=row.partitions.fresh if row.partitions else 0,
+                partitions_stale=row.partitions.stale if row.partitions else 0,
+                partitions_missing=row.partitions.missing if row.partitions else 0,
+                row_history=list(row.history),
             )
         )
     return Assets(assets=rows, total=page.total, states_known=page.is_stated)
 
 
-@router.get("/attention")
+@router.get("/home")
 def attention(request: Request) -> Attention:
     """What needs somebody."""
     found = home(site_of(request))
     return Attention(
         failed=[one.key.to_user_string() for one in found.failed],
+        failed_runs=[row.run.run_id for row in found.runs],
         failed_checks=[f"{one.key.to_user_string()}:{one.name}" for one in found.checks],
         late=[one.key.to_user_string() for one in found.late],
         stale=[one.key.to_user_string() for one in found.stale],

@@ -15,7 +15,7 @@ from warehouse_assets.events import EventType
 from warehouse_assets.instance.event_log import EventFilter
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.web.answers.catalog import AssetState, Selection, select
-from warehouse_assets.web.views.pulse import Made, Pulse, check_counts, failures_of, key_of, made_by
+from warehouse_assets.web.views.pulse import Made, Pulse, check_counts, failures_of, made_by, running_of
 
 if TYPE_CHECKING:
     from warehouse_assets.web.site import Facts, Site
@@ -88,7 +88,7 @@ def catalog(site: Site, wanted: CatalogFilter, *, offset: int = 0, limit: int = 
     pulse, facts = site.kept(Pulse), site.facts
     known, states = pulse.look(), pulse.states()
     failures = failures_of(known)
-    running = {key_of(step) for step in known.running}
+    running = running_of(known)
     index = _index(site, facts)
     told = {
         key: state_of(asset, states.get(key), key in failures, key in running, key in known.made)

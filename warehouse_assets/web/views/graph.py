@@ -14,7 +14,7 @@ from warehouse_assets.html.layout import layered
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.web.answers.catalog import Selection, select
 from warehouse_assets.web.views.catalog import state_of
-from warehouse_assets.web.views.pulse import Pulse, failures_of, key_of
+from warehouse_assets.web.views.pulse import Pulse, failures_of, running_of
 
 if TYPE_CHECKING:
     from warehouse_assets.web.site import Facts, Site
@@ -137,7 +137,7 @@ def node_states(site: Site) -> Mapping[AssetKey, str]:
     """The word for how each asset stands."""
     pulse = site.kept(Pulse)
     known, states = pulse.look(), pulse.states()
-    failed, running = failures_of(known), {key_of(step) for step in known.running}
+    failed, running = failures_of(known), running_of(known)
     return {
         key: state_of(asset, states.get(key), key in failed, key in running, key in known.made)
         for key, asset in site.facts.assets.items()

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from warehouse_assets.automation_records import Tick
 from warehouse_assets.code_location.workspace import JoinedAsset
 from warehouse_assets.errors import LocationError
-from warehouse_assets.events import Event, EventType, RunStatus
+from warehouse_assets.events import Event, EventType, RunRecord, RunStatus
 from warehouse_assets.instance.event_log import EventFilter
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.web.answers.catalog import AssetState
 from warehouse_assets.web.views.catalog import state_of
-from warehouse_assets.web.views.pulse import Made, Pulse, failures_of, made_by
+from warehouse_assets.web.views.pulse import Known, Made, Pulse, failures_of, keys_of, made_by, running_of
 from warehouse_assets.web.views.runs import RunRow, Trouble, run_rows, trouble_of
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ __all__ = ["FailedAsset", "FailedCheck", "Home", "home"]
 SHOWN = 12
 _ACTIVE: tuple[RunStatus, ...] = ("QUEUED", "STARTING", "STARTED", "CANCELING")
 _MADE: tuple[EventType, ...] = ("ASSET_MATERIALIZATION",)
+_BROKE: tuple[EventType, ...] = ("STEP_FAILURE",)
+_FAILED: tuple[RunStatus, ...] = ("FAILURE",)
+_DONE: tuple[RunStatus, ...] = ("SUCCESS",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class Home:
     """All that the first page shows."""
 
     failed: Sequence[FailedAsset]
+    runs: Sequence[RunRow]
     checks: Sequence[FailedCheck]
     late: Sequence[Standing]
     stale: Sequence[Standing]
@@ -81,7 +85,7 @@ class Home:
     @property
     def needs_somebody(self) -> bool:
         """Whether anything is wrong."""
-        return bool(self.failed or self.checks or self.late or self.stale or self.ticks or self.broken)
+        return bool(self.failed or self.runs or self.checks or self.late or self.stale or self.ticks or self.broken)
 
 
 def home(site: Site) -> Home:
@@ -89,15 +93,16 @@ def home(site: Site) -> Home:
     pulse, facts = site.kept(Pulse), site.facts
     known, states = pulse.look(), pulse.states()
     failures = {key: event for key, event in failures_of(known).items() if key in facts.assets}
-    running = set(known.running)
+    running = running_of(known)
     words = {
-        key: state_of(asset, states.get(key), key in failures, key.to_escaped_string() in running, key in known.made)
+        key: state_of(asset, states.get(key), key in failures, key in running, key in known.made)
         for key, asset in facts.assets.items()
     }
     failed = [_failed(key, facts.assets[key], event) for key, event in failures.items()]
     events = site.instance.event_log.get_events(EventFilter(event_types=_MADE), limit=SHOWN, ascending=False)
     return Home(
         sorted(failed, key=lambda one: -one.at),
+        _failed_runs(site, known, {one.run_id for one in failed}),
         _failed_checks([event for key, of in known.checks.items() if key in facts.assets for event in of.values()]),
         [_standing(key, state, state.freshness or "") for key, state in states.items() if state.freshness in ("WARN", "FAIL")],
         [_standing(key, states[key], "stale") for key, word in words.items() if word == "stale" and key in states],
@@ -115,6 +120,27 @@ def home(site: Site) -> Home:
 
 def _failed(key: AssetKey, asset: JoinedAsset, event: Event) -> FailedAsset:
     return FailedAsset(key, asset, event.run_id, event.timestamp, trouble_of(event), event.message or "")
+
+
+def _failed_runs(site: Site, known: Known, told: Collection[str]) -> list[RunRow]:
+    """The last runs that failed other than by an asset that is told of, where what they were to do was not done since."""
+    rows = run_rows(site, statuses=_FAILED, limit=SHOWN)
+    return [row for row in rows if row.run.run_id not in told and _is_open(site, known, row.run)]
+
+
+def _is_open(site: Site, known: Known, run: RunRecord) -> bool:
+    facts = site.facts
+    if not run.asset_keys:
+        later = site.instance.get_runs(statuses=_DONE, job_name=run.job_name, limit=1)
+        return not later or later[0].created < run.created
+    mine = [key for key in run.asset_keys if key in facts.assets]
+    broke = site.instance.event_log.get_events(EventFilter(run_id=run.run_id, event_types=_BROKE))
+    if not broke:
+        ended = run.ended or run.created
+        return any(key not in known.made or known.made[key].at < ended for key in mine)
+    last = [known.failed.get(event.step_key or "") for event in broke]
+    steps = [event.step_key or "" for event in last if event is not None and event.run_id == run.run_id]
+    return bool(mine) and any(not any(key in facts.assets for key in keys_of(known, step)) for step in steps)
 
 
 def _failed_checks(events: Sequence[Event]) -> list[FailedCheck]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from warehouse_assets.errors import LocationError, WarehouseAssetsError
@@ -17,8 +17,9 @@ from warehouse_assets.web.answers.catalog import AssetState, states
 if TYPE_CHECKING:
     from warehouse_assets.web.site import Site
 
-__all__ = ["Made", "Pulse", "check_counts", "failures_of", "key_of", "made_by"]
+__all__ = ["Known", "Made", "Pulse", "check_counts", "failures_of", "keys_of", "made_by", "running_of"]
 
+REST = 1.0  # times as long as the states took to work out, they are left as they are while much happens
 READ_ANEW = 60.0  # seconds after which all is read again, as somebody may have wiped or pruned
 BATCH = 20_000
 _FOLLOWED: tuple[EventType, ...] = (
@@ -48,8 +49,8 @@ class Made:
 
 
 @dataclass(slots=True)
-class _Known:
-    """What was read; dicts are by key, and by the escaped key of a step."""
+class Known:
+    """What was read; dicts are by key, and by the name of a step. It is copied before it is changed, as others still look at it."""
 
     position: int = 0
     read: float = 0.0
@@ -57,6 +58,7 @@ class _Known:
     checks: dict[AssetKey, dict[str, Event]] = field(default_factory=dict)
     failed: dict[str, Event] = field(default_factory=dict)
     running: dict[str, str] = field(default_factory=dict)
+    steps: Mapping[str, Sequence[AssetKey]] = field(default_factory=dict)
 
 
 class Pulse:
@@ -65,13 +67,14 @@ class Pulse:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._lock = threading.Lock()
-        self._known = _Known()
+        self._known = Known()
         self._facts = -1
         self._states: dict[str, Mapping[AssetKey, AssetState]] = {}
         self._stated: dict[str, tuple[int, int]] = {}
         self._asking: set[str] = set()
+        self._rest: dict[str, float] = {}
 
-    def look(self) -> _Known:
+    def look(self) -> Known:
         """What last happened, up to now."""
         with self._lock:
             known, facts = self._known, self._site.facts
@@ -79,15 +82,21 @@ class Pulse:
                 self._known = known = self._read(facts.assets)
                 self._facts = facts.version
             else:
-                self._follow(known)
-            return known
+                self._known = known = self._followed(known)
+            return replace(known, steps=self._steps())
 
     def states(self) -> Mapping[AssetKey, AssetState]:
         """How the assets stand, as far as that is worked out; what changed since is being worked out."""
         position, facts = self.look().position, self._site.facts
         for name in facts.locations:
-            if self._stated.get(name) != (position, facts.version) and name not in self._asking:
+            stated = self._stated.get(name, (-1, -1))
+            rests = stated[1] == facts.version and time.monotonic() < self._rest.get(name, 0.0)
+            if stated == (position, facts.version) or rests:
+                continue
+            with self._lock:
+                asked = name in self._asking
                 self._asking.add(name)
+            if not asked:
                 threading.Thread(
                     target=self._ask, args=[name, (position, facts.version)], daemon=True, name=f"states of {name}"
                 ).start()
@@ -102,7 +111,17 @@ class Pulse:
         now = (self._known.position, self._site.facts.version)
         return all(self._stated.get(name) == now for name in self._site.facts.locations)
 
+    def _steps(self) -> Mapping[str, Sequence[AssetKey]]:
+        """The assets of each step that makes several."""
+        found: dict[str, list[AssetKey]] = {}
+        for told in list(self._states.values()):
+            for key, one in told.items():
+                if one.step is not None:
+                    found.setdefault(one.step, []).append(key)
+        return found
+
     def _ask(self, name: str, of: tuple[int, int]) -> None:
+        began = time.monotonic()
         try:
             answer = self._site.workspace[name].ask(states, None)
         except (LocationError, WarehouseAssetsError):  # the page of locations says why
@@ -113,12 +132,13 @@ class Pulse:
             self._states[name] = {key: one for key, one in told.items() if key not in assets or assets[key].location == name}
         finally:
             self._stated[name] = of
+            self._rest[name] = time.monotonic() + min(REST * (time.monotonic() - began), 5.0)
             self._asking.discard(name)
 
-    def _read(self, keys: Iterable[AssetKey]) -> _Known:
+    def _read(self, keys: Iterable[AssetKey]) -> Known:
         log, every = self._site.instance.event_log, list(keys)
         last = log.get_events(limit=1, ascending=False)
-        known = _Known((last[0].storage_id or 0) if last else 0, time.monotonic())
+        known = Known((last[0].storage_id or 0) if last else 0, time.monotonic())
         known.made = {key: made_by(event) for key, event in log.get_latest("ASSET_MATERIALIZATION", every).items()}
         for key, event in log.get_latest_check_events(every).items():
             known.checks.setdefault(key.asset_key, {})[key.name] = event
@@ -132,14 +152,18 @@ class Pulse:
         known.failed = {step: event for step, event in known.failed.items() if not _is_past(known, step, event)}
         return known
 
-    def _follow(self, known: _Known) -> None:
+    def _followed(self, known: Known) -> Known:
+        """The same with what happened since."""
         while True:
             events = self._site.instance.event_log.get_events(EventFilter(after=known.position), limit=BATCH)
+            if events:
+                copies = [dict(known.made), dict(known.checks), dict(known.failed), dict(known.running)]
+                known = Known(known.position, known.read, *copies)  # type: ignore[arg-type]
             for event in events:
                 _apply(known, event)
                 known.position = max(known.position, event.storage_id or 0)
             if len(events) < BATCH:
-                return
+                return known
 
 
 def made_by(event: Event) -> Made:
@@ -156,12 +180,15 @@ def made_by(event: Event) -> Made:
     return Made(event.storage_id or 0, event.timestamp, event.run_id, rows, size, told.partition)
 
 
-def _apply(known: _Known, event: Event) -> None:
+def _apply(known: Known, event: Event) -> None:
     step = event.step_key
     if event.asset_materialization is not None:
-        known.made[event.asset_materialization.asset_key] = made_by(event)
+        key = event.asset_materialization.asset_key
+        known.made[key] = made_by(event)
+        known.failed.pop(key.to_escaped_string(), None)
     elif (evaluation := event.asset_check_evaluation) is not None:
-        known.checks.setdefault(evaluation.asset_key, {})[evaluation.check_name] = event
+        before = known.checks.get(evaluation.asset_key, {})
+        known.checks[evaluation.asset_key] = {**before, evaluation.check_name: event}
     elif event.event_type in ("RUN_SUCCESS", "RUN_FAILURE", "RUN_CANCELED"):
         known.running = {step: run_id for step, run_id in known.running.items() if run_id != event.run_id}
     elif step is None:
@@ -172,30 +199,38 @@ def _apply(known: _Known, event: Event) -> None:
         known.running.pop(step, None)
         if event.event_type == "STEP_FAILURE":
             known.failed[step] = event
-        elif event.event_type == "STEP_SUCCESS":
+        elif event.event_type != "STEP_SKIPPED":
             known.failed.pop(step, None)
 
 
-def _is_past(known: _Known, step: str, event: Event) -> bool:
+def _is_past(known: Known, step: str, event: Event) -> bool:
     """Whether what failed was made since."""
-    made = known.made.get(key) if (key := key_of(step)) is not None else None
-    return made is not None and made.event_id > (event.storage_id or 0)
+    return any(key in known.made and known.made[key].event_id > (event.storage_id or 0) for key in keys_of(known, step))
 
 
-def failures_of(known: _Known) -> Mapping[AssetKey, Event]:
+def failures_of(known: Known) -> Mapping[AssetKey, Event]:
     """The failure of each asset that was not made since."""
-    return {key: event for step, event in known.failed.items() if (key := key_of(step)) is not None}
+    return {
+        key: event for step, event in known.failed.items() if not _is_past(known, step, event) for key in keys_of(known, step)
+    }
 
 
-def key_of(step: str) -> AssetKey | None:
-    """The asset of a step, by its key; None for a step of another name, which makes several."""
+def running_of(known: Known) -> frozenset[AssetKey]:
+    """The assets that are being made."""
+    return frozenset(key for step in known.running for key in keys_of(known, step))
+
+
+def keys_of(known: Known, step: str) -> Sequence[AssetKey]:
+    """The assets that a step makes: one, by whose key it is called, or several."""
+    if step in known.steps:
+        return known.steps[step]
     try:
-        return AssetKey.from_escaped_string(step)
+        return (AssetKey.from_escaped_string(step),)
     except WarehouseAssetsError:
-        return None
+        return ()
 
 
-def check_counts(known: _Known, key: AssetKey) -> tuple[int, int, int]:
+def check_counts(known: Known, key: AssetKey) -> tuple[int, int, int]:
     """How many checks of an asset passed, warned and failed the last time."""
     passed = warned = failed = 0
     for event in known.checks.get(key, {}).values():

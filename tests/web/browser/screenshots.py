@@ -1,0 +1,166 @@
+"""Pictures of the web UI on the example: `python -m tests.web.browser.screenshots`, or `make screenshots`.
+
+Each page is kept in build/screenshots, large and small, light and dark; those that the README and the documentation show go to docs/images.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.request import Request, urlopen
+
+from tests.web.browser.driving import LARGE, ROOT, SMALL, browser, screenshot, served, settled
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+KEPT = ROOT / "build" / "screenshots"
+SHOWN = ROOT / "docs" / "images"
+MODULE = "flights"
+# The example with what is around tables: checks, a schedule, and an asset that fails.
+FLIGHTS = '''
+import polars as pl
+
+from examples.nyc_flights import definitions as example
+from io_managers import DuckDBIOManager, ParquetIOManager
+from warehouse_assets import AssetCheckResult, Definitions, ScheduleDefinition, asset, asset_check, define_asset_job
+
+nightly = define_asset_job("nightly", selection="*", description="Everything, from the raw tables on.")
+
+
+@asset_check(asset="marts/late_routes")
+def shares_are_shares(late_routes: pl.DataFrame) -> AssetCheckResult:
+    """The share of late flights lies between 0 and 1."""
+    return AssetCheckResult(passed=bool(late_routes["late"].is_between(0, 1).all()), metadata={"routes": late_routes.height})
+
+
+@asset_check(asset="staging/flights")
+def all_have_a_tail_number(flights: pl.DataFrame) -> AssetCheckResult:
+    """Each flight names its plane."""
+    missing = flights["tailnum"].null_count() if "tailnum" in flights.columns else 0
+    return AssetCheckResult(passed=missing == 0, metadata={"missing": missing})
+
+
+@asset(key_prefix="marts", group_name="marts", deps=["marts/late_routes"], owners=["team:operations"])
+def forecast() -> None:
+    """Which routes will be late next year."""
+    seasons = {"2013": 0.22}
+    raise ValueError(f"only {len(seasons)} season is known, and a forecast needs 3")
+
+
+defs = Definitions(
+    [
+        *example.raw, example.flights, example.weather, example.flight_weather, example.carriers, example.late_routes, example.delay_by_wind,
+        forecast,
+    ],
+    asset_checks=[shares_are_shares, all_have_a_tail_number],
+    jobs=[nightly],
+    schedules=[ScheduleDefinition("every_night", cron_schedule="0 3 * * *", target=nightly, execution_timezone="America/New_York")],
+    resources={"io_manager": DuckDBIOManager(database="warehouse.duckdb"), "lake": ParquetIOManager(base_path="lake")},
+)
+'''
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A page, and the name under which it is shown where it is."""
+
+    name: str
+    address: str
+    is_shown: bool = False
+
+
+PICTURES = (
+    Picture("home", "/", True),
+    Picture("catalog", "/assets", True),
+    Picture("graph", "/graph?whole=1"),
+    Picture("groups", "/graph"),
+    Picture("neighbours", "/graph?asset=marts/flight_weather&depth=3", True),
+    Picture("asset", "/assets/marts/late_routes", True),
+    Picture("activity", "/assets/marts/late_routes?tab=activity", True),
+    Picture("table", "/assets/marts/late_routes?tab=table", True),
+    Picture("columns", "/assets/marts/late_routes?tab=columns"),
+    Picture("checks", "/assets/marts/late_routes?tab=checks"),
+    Picture("definition", "/assets/marts/late_routes?tab=definition"),
+    Picture("runs", "/runs"),
+    Picture("run", "/runs/SUCCESS", True),
+    Picture("failure", "/runs/FAILURE", True),
+    Picture("automation", "/automation"),
+    Picture("schedule", "/automation/flights/every_night"),
+    Picture("jobs", "/jobs"),
+    Picture("job", "/jobs/flights/nightly"),
+    Picture("backfills", "/backfills"),
+    Picture("locations", "/locations"),
+    Picture("sql", "/sql?q=select%20*%20from%20marts.delay_by_wind", True),
+)
+
+
+def main(folder: Path) -> None:
+    """Make the example in the folder, serve it, and take all pictures."""
+    from examples.nyc_flights.land import land
+
+    folder.mkdir(parents=True, exist_ok=True)
+    folder = folder.resolve()
+    (folder / f"{MODULE}.py").write_text(FLIGHTS)
+    if not (folder / "warehouse.duckdb").exists():
+        land(folder / "warehouse.duckdb")
+    os.environ.pop("WAREHOUSE_ASSETS_HOME", None)
+    with served(folder, MODULE) as address:
+        runs = _runs(address)
+        with browser() as started:
+            for picture in PICTURES:
+                _take(started, address, picture, runs)
+    print(f"{KEPT}: {len(list(KEPT.iterdir()))} pictures; {SHOWN}: {sum(f.stat().st_size for f in SHOWN.iterdir()):,} bytes")  # noqa: T201
+
+
+def _runs(address: str) -> dict[str, str]:
+    """Two runs of everything, and one that fails, by how they ended."""
+    ended = {}
+    for asked in ({"selection": "not marts/forecast"}, {"selection": "+marts/late_routes"}, {"assets": ["marts/forecast"]}):
+        run = _ask(address, "/api/runs", asked)["run_id"]
+        while (status := _ask(address, f"/api/runs/{run}")["status"]) not in ("SUCCESS", "FAILURE"):
+            time.sleep(0.2)
+        ended.setdefault(status, run)
+    return ended
+
+
+def _ask(address: str, path: str, body: Any = None) -> Any:
+    headers = {"content-type": "application/json"}
+    if body is not None:
+        while (server := _ask(address, "/api/server"))["loading"]:
+            time.sleep(0.2)
+        headers["x-csrf-token"] = server["csrf"]
+    with urlopen(Request(address + path, None if body is None else json.dumps(body).encode(), headers)) as answer:
+        return json.load(answer)
+
+
+def _take(started: Browser, address: str, picture: Picture, runs: dict[str, str]) -> None:
+    """One page in all sizes and schemes."""
+    path = picture.address
+    for status, run in runs.items():
+        path = path.replace(status, run)
+    for size in (LARGE, SMALL):
+        context = started.new_context(viewport={"width": size[0], "height": size[1]}, base_url=address, locale="en-US")
+        page = context.new_page()
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            page.goto(path)
+            settled(page)
+            page.evaluate("document.querySelector('#query') && htmx.trigger('#query', 'submit')")
+            page.wait_for_timeout(900)  # plots, and what is asked for in the background
+            settled(page)
+            screenshot(page, KEPT / f"{picture.name}-{size[0]}-{scheme}.webp")
+            if picture.is_shown and size == LARGE and scheme == "light":
+                screenshot(page, SHOWN / f"{picture.name}.webp", 70)
+            if picture.is_shown and picture.name in ("home", "run") and (size, scheme) == (SMALL, "dark"):
+                screenshot(page, SHOWN / f"{picture.name}-small.webp", 70)
+        context.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build" / "screenshots-project"))
