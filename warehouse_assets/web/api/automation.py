@@ -198,7 +198,11 @@ def try_now(request: Request, location: str, name: str) -> Asked:
     """What it would ask for now; nothing is recorded."""
     found = tried(site_of(request), location, name)
     return Asked(
-        runs=list(found.runs), run_keys=list(found.keys), skip_message=found.skip_message, error=found.error, cursor=found.cursor
+        runs=list(found.runs),
+        run_keys=list(found.keys),
+        skip_message=found.skip_message,
+        error=found.error,
+        cursor=found.cursor,
     )
 
 
