@@ -152,7 +152,7 @@ def _weight(page: Page, address: str, name: str, there: str) -> Iterator[tuple[s
 def _click(page: Page, address: str) -> float:
     """Milliseconds from a click on Materialize to the page that shows it as done."""
     page.goto(address)
-    page.wait_for_timeout(500)
+    page.wait_for_timeout(3000)  # while the process that waits for the next run loads the code
     before = page.evaluate("document.querySelector('#asset-head time[data-ago]')?.dateTime ?? ''")
     began = time.perf_counter()
     page.locator("#asset-head button.primary").first.click()
