@@ -33,11 +33,12 @@ from warehouse_assets.automation.backfill_runs import BackfillDuty, make_backfil
 from warehouse_assets.automation.backfill_runs import runs_of as made_by
 from warehouse_assets.automation.backfills import Backfills
 from warehouse_assets.automation.daemon import Daemon, duties_of
-from warehouse_assets.automation.locations import Locations, location_of
+from warehouse_assets.automation.locations import location_of
 from warehouse_assets.automation.monitoring import RunMonitoring
 from warehouse_assets.automation.reruns import MAX_RETRIES_TAG
 from warehouse_assets.automation.submission import execute_recorded
 from warehouse_assets.automation_records import Backfill
+from warehouse_assets.code_location.loading import load_definitions
 from warehouse_assets.errors import InvalidInvocationError
 from warehouse_assets.events import CodeLocation, Event, RunRecord
 
@@ -253,9 +254,9 @@ def test_a_configuration_that_cannot_be_is_the_reason_of_the_failure(defs: Defin
 def test_the_daemon_has_it_made_in_processes_of_their_own(tmp_path: Path, instance: Instance) -> None:
     (tmp_path / "parts.py").write_text(PARTS)
     place = location_of("parts.py", tmp_path)
-    locations = Locations([place])
-    asked = request_backfill(locations(place).graph, instance, now=time.time(), location=place)
-    duties, closing = duties_of(instance, locations)
+    graph = load_definitions(place.module, tmp_path).graph
+    asked = request_backfill(graph, instance, now=time.time(), location=place)
+    duties, closing = duties_of(instance, [])  # of a location that the daemon does not know otherwise
 
     with Daemon(instance, duties, interval=0.05).on_close(*closing) as daemon:
         for _ in range(2_000):

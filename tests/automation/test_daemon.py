@@ -12,10 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from warehouse_assets import AssetKey, Instance
+from warehouse_assets import Instance
 from warehouse_assets.automation.daemon import LEASE_SECONDS, Daemon
-from warehouse_assets.automation.locations import Locations, location_of
-from warehouse_assets.errors import InvalidDefinitionError
 
 pytestmark = pytest.mark.semantics(32)
 
@@ -76,40 +74,6 @@ def test_a_record_out_of_reach_is_told_and_tried_again(instance: Instance, monke
 
     assert worked == [False, False, True]
     assert said == ["the record: OperationalError: gone", "at work"]
-
-
-def test_a_location_that_cannot_be_loaded_keeps_none_from_loading(tmp_path: Path) -> None:
-    (tmp_path / "broken_shop.py").write_text("1 / 0")
-    (tmp_path / "sound_shop.py").write_text("from warehouse_assets import asset\n@asset\ndef orders(): ...")
-    said: list[str] = []
-    locations = Locations([location_of(name, tmp_path) for name in ("broken_shop.py", "sound_shop.py")], say=said.append)
-
-    names = [[location.name for location, _ in locations.loaded()] for _ in range(2)]
-    (tmp_path / "broken_shop.py").write_text("from warehouse_assets import asset\n@asset\ndef orders(): ...")
-    locations.reload()
-    names.append([location.name for location, _ in locations.loaded()])
-
-    assert names == [["sound_shop"], ["sound_shop"], ["broken_shop", "sound_shop"]]
-    assert said == ["broken_shop cannot be loaded: ZeroDivisionError: division by zero"]
-    with pytest.raises(InvalidDefinitionError, match="several code locations are called 'assets'"):
-        Locations([location_of("a/assets.py"), location_of("b/assets.py")])
-
-
-def test_code_is_loaded_anew_with_what_it_imports(tmp_path: Path, forget_modules_of: Callable[[Path], None]) -> None:
-    (tmp_path / "anew").mkdir()
-    (tmp_path / "anew" / "parts.py").write_text("name = 'old'")
-    (tmp_path / "anew" / "shop.py").write_text(
-        "from anew.parts import name\nfrom warehouse_assets import asset\n@asset(name=name)\ndef orders(): ..."
-    )
-    locations, told = Locations([location_of("anew.shop", tmp_path)]), []
-    locations.on_reload(lambda: told.append("reload"))
-    keys = [[*definitions.graph.nodes] for _, definitions in locations.loaded()]
-    (tmp_path / "anew" / "parts.py").write_text("name = 'younger'")
-    locations.reload()
-    keys += [[*definitions.graph.nodes] for _, definitions in locations.loaded()]
-    forget_modules_of(tmp_path)
-
-    assert (keys, told) == ([[AssetKey("old")], [AssetKey("younger")]], ["reload"])
 
 
 PROJECT = """

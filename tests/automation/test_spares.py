@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from warehouse_assets import Instance
@@ -103,7 +104,9 @@ def test_where_none_is_ready_a_process_is_started(instance: Instance, processes:
 def test_one_that_was_killed_before_it_had_a_run_is_replaced(
     instance: Instance, processes: RunProcesses, ready: Any, submit: Any, until: Any
 ) -> None:
-    os.kill(ready(), signal.SIGKILL)
+    killed = psutil.Process(ready())
+    killed.kill()
+    until(lambda: killed.status() == psutil.STATUS_ZOMBIE)  # else it may be told to run, and has that run with it
     run = submit("orders")
 
     RunQueue(instance, processes).round(time.time())

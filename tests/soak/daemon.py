@@ -9,8 +9,6 @@ from pathlib import Path
 
 from warehouse_assets import Instance
 from warehouse_assets.automation.daemon import Daemon
-from warehouse_assets.automation.evaluators import Evaluators
-from warehouse_assets.automation.instigators import InstigatorDuty, instigators_of
 from warehouse_assets.automation.locations import Locations, location_of
 from warehouse_assets.automation.monitoring import MonitoringSettings, RunMonitoring
 from warehouse_assets.automation.processes import RunProcesses
@@ -22,18 +20,16 @@ SETTINGS = MonitoringSettings(heartbeat_limit=20.0, start_limit=20.0, start_atte
 
 def main(folder: str) -> None:
     """Work until SIGTERM comes."""
-    locations = Locations([location_of("shop.py", Path(folder))])
     with Instance.get() as instance:
-        evaluators, processes = Evaluators(instance), RunProcesses(instance)
-        found = [one for location, definitions in locations.loaded() for one in instigators_of(definitions, location)]
-        instigators = InstigatorDuty(instance, lambda: found, evaluators, say=_say)
+        processes = RunProcesses(instance)
+        locations = Locations(instance, [location_of("shop.py", Path(folder))], say=_say)
         duties = {
-            "schedules and sensors": instigators,
+            "code locations": locations,
             "queue": RunQueue(instance, processes, QueueSettings(2)),
             "monitoring": RunMonitoring(instance, processes, SETTINGS),
         }
         daemon = Daemon(instance, duties, interval=0.1, lease_seconds=LEASE_SECONDS, say=_say)
-        with daemon.on_close(instigators.close, evaluators.close, processes.close):
+        with daemon.on_close(locations.close, processes.close):
             signal.signal(signal.SIGTERM, lambda *_: daemon.end())
             Path(folder).with_name(f"ready-{os.getpid()}").touch()
             daemon.run()

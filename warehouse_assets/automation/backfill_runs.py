@@ -67,11 +67,23 @@ def _config_of(definitions: Definitions, unit: Unit, body: BackfillBody) -> RunC
 
 
 class BackfillDuty:
-    """What the daemon does for backfills, round by round. `definitions_of` gives the assets of a code location, or raises."""
+    """What the daemon does for backfills, round by round. `definitions_of` gives the assets of a code location, or raises.
 
-    def __init__(self, instance: Instance, definitions_of: Callable[[CodeLocation], Definitions]) -> None:
+    With `of`, it is for those of this location only.
+    """
+
+    def __init__(
+        self,
+        instance: Instance,
+        definitions_of: Callable[[CodeLocation], Definitions],
+        *,
+        of: CodeLocation | None = None,
+        say: Callable[[str], None] = logger.warning,
+    ) -> None:
         self._instance = instance
         self._definitions_of = definitions_of
+        self._of = of
+        self._say = say
         self._known: dict[CodeLocation, tuple[Definitions, Backfills]] = {}
         self._faults: dict[str, str] = {}
         self._again: dict[str, float] = {}
@@ -95,14 +107,14 @@ class BackfillDuty:
                 self._instance.event_log.put_backfill(ended)
             return
         body = BackfillBody.of(backfill)
-        if not body.here and body.location is not None:
+        if not body.here and body.location is not None and self._of in (None, body.location):
             self._backfills(body.location).advance(backfill, now)
 
     def _tell(self, backfill_id: str, error: BaseException) -> None:
         """Say why one waits when it begins to, and not in every round."""
         text = error_line(error)
         if self._faults.get(backfill_id) != text:
-            logger.warning("the backfill %s waits: %s", backfill_id, text)
+            self._say(f"the backfill {backfill_id} waits: {text}")
             self._faults[backfill_id] = text
 
     def _backfills(self, location: CodeLocation) -> Backfills:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from warehouse_assets.events import error_line
 
 if TYPE_CHECKING:
-    from warehouse_assets.automation.locations import Locations
+    from warehouse_assets.events import CodeLocation
     from warehouse_assets.instance import Instance
 
 __all__ = ["Daemon", "Duty", "duties_of"]
@@ -142,7 +142,7 @@ class Daemon:
 
 def duties_of(
     instance: Instance,
-    locations: Locations,
+    locations: Iterable[CodeLocation],
     settings: Mapping[str, Any] | None = None,
     *,
     spares: bool = False,
@@ -152,39 +152,21 @@ def duties_of(
 
     With `spares`, a process of each code location waits with its code loaded, so that runs begin at once.
     """
-    from warehouse_assets.automation.backfill_runs import BackfillDuty
-    from warehouse_assets.automation.conditions import ConditionDuty, ConditionSensor, condition_sensors
-    from warehouse_assets.automation.evaluators import Evaluators
-    from warehouse_assets.automation.freshness import FreshnessDuty
-    from warehouse_assets.automation.instigators import InstigatorDuty, instigators_of
+    from warehouse_assets.automation.locations import Locations
     from warehouse_assets.automation.monitoring import RunMonitoring
     from warehouse_assets.automation.processes import RunProcesses
     from warehouse_assets.automation.queue import QueueSettings, RunQueue
     from warehouse_assets.automation.spares import Spares
 
-    waiting = Spares(instance, locations.locations, now=time.time()) if spares else None
-    evaluators, processes = Evaluators(instance), RunProcesses(instance, waiting)
-    locations.on_reload(evaluators.forget, *([waiting.forget] if waiting is not None else []))
-    sensors: dict[Any, list[ConditionSensor]] = {}  # which remember what they evaluated, for as long as the code is the same
-
-    def conditions() -> Iterable[ConditionSensor]:
-        for location, definitions in locations.loaded():
-            if definitions not in sensors:
-                sensors[definitions] = condition_sensors(definitions, location, instance)
-            yield from sensors[definitions]
-
-    instigators = InstigatorDuty(
-        instance,
-        lambda: [one for found in locations.loaded() for one in instigators_of(found[1], found[0])],
-        evaluators,
-        say=say,
-    )
+    here = tuple(locations)
+    waiting = Spares(instance, here, now=time.time()) if spares else None
+    processes = RunProcesses(instance, waiting)
+    rounds = Locations(instance, here, say=say)
+    if waiting is not None:
+        rounds.on_reload(waiting.forget)
     duties: dict[str, Duty] = {
-        "schedules and sensors": instigators,
-        "automation conditions": ConditionDuty(conditions),
-        "freshness": FreshnessDuty(instance, lambda: [(found[0].name, found[1].graph) for found in locations.loaded()]),
-        "backfills": BackfillDuty(instance, locations),
+        "code locations": rounds,
         "the queue": RunQueue(instance, processes, QueueSettings.of((settings or {}).get("queue", {}))),
         "monitoring": RunMonitoring(instance, processes),
     }
-    return duties, (instigators.close, evaluators.close, processes.close)
+    return duties, (rounds.close, processes.close)

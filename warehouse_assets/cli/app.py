@@ -114,7 +114,7 @@ class _App(click.Group):
         given = list(args) if args is not None else sys.argv[1:]
         verbose = "--verbose" in given or "-v" in given
         try:
-            code = self.main(given, prog_name="wa", complete_var=COMPLETING, standalone_mode=False)
+            code = self.main(given, prog_name="wa", complete_var=COMPLETING, standalone_mode=False, obj=given)
         except click.exceptions.NoArgsIsHelpError as error:
             click.echo(error.ctx.get_help() if error.ctx is not None else "")
             sys.exit(0)
@@ -126,10 +126,20 @@ class _App(click.Group):
         except BrokenPipeError:
             _leave_closed_pipe()
         except WarehouseAssetsError as error:
-            fail(error, verbose=verbose, code=2 if isinstance(error, _MISTAKES) else 1)
+            fail(error, verbose=verbose, code=_code_of(error))
         except Exception as error:  # noqa: BLE001 - a person gets one line, and the traceback when they ask for it
             fail(error, verbose=verbose, code=1)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _code_of(error: WarehouseAssetsError) -> int:
+    from warehouse_assets.cli.options import LOCATION_VARIABLE
+
+    if isinstance(error, InvalidSelectionError) and LOCATION_VARIABLE in os.environ:
+        from warehouse_assets.cli.together import NOT_HERE
+
+        return NOT_HERE  # it may be in another
+    return 2 if isinstance(error, _MISTAKES) else 1
 
 
 def fail(error: BaseException, *, verbose: bool, code: int) -> NoReturn:

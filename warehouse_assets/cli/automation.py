@@ -8,7 +8,15 @@ import time
 import click
 
 from warehouse_assets.cli.format import console
-from warehouse_assets.cli.options import find_key, json_option, load, module_option, open_instance, verbose_option
+from warehouse_assets.cli.options import (
+    current_location,
+    find_key,
+    json_option,
+    load,
+    module_option_across,
+    open_instance,
+    verbose_option,
+)
 
 __all__ = ["automation"]
 
@@ -20,7 +28,7 @@ def automation() -> None:
 
 @automation.command()
 @click.argument("key")
-@module_option
+@module_option_across("owner")
 @json_option
 @verbose_option
 def explain(key: str, module: str, as_json: bool, verbose: bool) -> None:
@@ -31,12 +39,11 @@ def explain(key: str, module: str, as_json: bool, verbose: bool) -> None:
     """
     from warehouse_assets.automation.condition_text import partitions_text, result_facts, result_lines
     from warehouse_assets.automation.conditions import condition_sensors, sensor_of
-    from warehouse_assets.automation.locations import location_of
 
     definitions = load(module, verbose=verbose)
     asset_key = find_key(definitions, key)
     with open_instance() as instance:
-        sensors = condition_sensors(definitions, location_of(module), instance)
+        sensors = condition_sensors(definitions, current_location(module), instance)
         sensor = sensor_of(asset_key, sensors, definitions.graph)
         state = sensor.state
         evaluation = sensor.evaluate(time.time(), state, explain=[asset_key])

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from warehouse_assets.cli.format import ago, console, count_text, new_table, seconds_text
-from warehouse_assets.cli.options import json_option, load, module_option, open_instance, verbose_option
+from warehouse_assets.cli.options import (
+    current_location,
+    json_option,
+    load,
+    module_option_across,
+    open_instance,
+    verbose_option,
+)
 from warehouse_assets.cli.partitions import chosen_partitions
 
 if TYPE_CHECKING:
@@ -38,7 +45,7 @@ def backfill() -> None:
 
 
 @backfill.command(short_help="Ask for partitions to be made.")
-@module_option
+@module_option_across("in turn")
 @click.option("-s", "--select", "selection", metavar="SELECTION", help='Which assets, such as "orders+" or "group:marts".')
 @click.option("--partition", "partitions", metavar="KEY", multiple=True, help="A partition; can be given several times.")
 @click.option("--partition-range", metavar="START...END", help="The partitions from one to another, both included.")
@@ -75,7 +82,6 @@ def start(
     """
     from warehouse_assets.automation.backfill_requests import request_backfill
     from warehouse_assets.automation.backfill_runs import runs_of
-    from warehouse_assets.automation.locations import location_of
     from warehouse_assets.cli.materialize import read_config
 
     which = _which(partitions, partition_range, of, everything=everything, missing=missing, failed=failed)
@@ -87,7 +93,7 @@ def start(
             selection,
             which,
             now=time.time(),
-            location=location_of(module),
+            location=current_location(module),
             max_runs=max_runs,
             run_config=read_config(config),
             tags=_tags(tags),

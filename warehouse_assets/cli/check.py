@@ -11,7 +11,7 @@ import click
 from warehouse_assets.cli.app import relative_paths
 from warehouse_assets.cli.failures import failure_line, say_failures
 from warehouse_assets.cli.format import console, new_table
-from warehouse_assets.cli.options import json_option, load, module_option, open_instance, verbose_option
+from warehouse_assets.cli.options import json_option, load, module_option_across, open_instance, verbose_option
 from warehouse_assets.errors import InvalidSelectionError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ STYLES = {"passed": "green", "warned": "yellow", "failed": "red"}
 
 @click.command()
 @click.argument("selection", required=False)
-@module_option
+@module_option_across("in turn")
 @click.option("--threads", type=click.IntRange(min=1), help="How many checks at once; the number of cores unless given.")
 @json_option
 @verbose_option

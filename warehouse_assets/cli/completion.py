@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -41,7 +42,7 @@ def taught(command: click.Command) -> click.Command:
         for inner in command.commands.values():
             taught(inner)
     for param in command.params:
-        if param.name in _KEYS and any(other.name == "module" for other in command.params):
+        if param.name in _KEYS and any(other.name == "modules" for other in command.params):
             param._custom_shell_complete = _complete_keys
         elif param.name == "job_name":
             param._custom_shell_complete = _complete_jobs
@@ -66,17 +67,19 @@ def _complete_modules(ctx: click.Context, param: click.Parameter, incomplete: st
 
 
 def _names(ctx: click.Context) -> dict[str, list[str]]:
-    """The keys and jobs of the module that the line names, or of the project; none where it cannot be loaded."""
-    from warehouse_assets.cli.options import project_locations
+    """The keys and jobs of the modules that the line names, or of the project; none of those that cannot be loaded."""
+    from warehouse_assets.cli.options import named_locations
 
+    found: dict[str, list[str]] = {"keys": [], "jobs": []}
     try:
-        module, folder = ctx.params.get("module"), Path.cwd()
-        if not module:
-            location = project_locations()[0]
-            module, folder = location.module, Path(location.working_directory)
-        return _remembered(str(module), folder)
+        locations = named_locations(ctx.params.get("modules") or (), ctx.params.get("workspace"))
     except (Exception, SystemExit):  # noqa: BLE001 - nobody wants a traceback for having pressed Tab
-        return {"keys": [], "jobs": []}
+        return found
+    for location in locations:
+        with contextlib.suppress(Exception, SystemExit):
+            known = _remembered(location.module, Path(location.working_directory))
+            found = {kind: [*dict.fromkeys([*names, *known[kind]])] for kind, names in found.items()}
+    return found
 
 
 def _remembered(module: str, folder: Path) -> dict[str, list[str]]:
@@ -101,7 +104,6 @@ def _remembered(module: str, folder: Path) -> dict[str, list[str]]:
 
 
 def _loaded(module: str, folder: Path) -> dict[str, Any]:
-    import contextlib
     import sys
 
     from warehouse_assets.code_location.loading import load_definitions

@@ -6,11 +6,14 @@ import signal
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from warehouse_assets.cli.options import verbose_option
+from warehouse_assets.cli.options import modules_option, verbose_option
+
+if TYPE_CHECKING:
+    from warehouse_assets.events import CodeLocation
 
 __all__ = ["daemon", "say"]
 
@@ -21,25 +24,16 @@ def say(text: str) -> None:
 
 
 @click.command()
-@click.option(
-    "-m",
-    "--module",
-    "modules",
-    metavar="MODULE",
-    required=True,
-    multiple=True,
-    help="Module (my.assets) or file (assets.py) with a Definitions; may be given several times.",
-)
+@modules_option
 @click.option("--interval", type=click.FloatRange(min=0.05), default=1.0, show_default=True, help="Seconds between two rounds.")
 @verbose_option
-def daemon(modules: Sequence[str], interval: float, verbose: bool) -> None:
+def daemon(locations: Sequence[CodeLocation], interval: float, verbose: bool) -> None:
     """Evaluate the schedules and sensors of MODULE that are on, start the runs that wait, and look after those that run.
 
-    Runs until it is stopped by Ctrl-C or SIGTERM; runs that go on are left to themselves. Several may run for one instance: one works, the
+    The code of each MODULE is loaded in a process of its own: one that is broken, hangs or crashes harms none of the others. Runs until it is stopped by Ctrl-C or SIGTERM; runs that go on are left to themselves. Several may run for one instance: one works, the
     others stand by. SIGHUP loads the code anew.
     """
     from warehouse_assets.automation.daemon import Daemon, duties_of
-    from warehouse_assets.automation.locations import Locations, location_of
     from warehouse_assets.automation.settings import project_settings
     from warehouse_assets.cli.options import open_instance
 
@@ -47,16 +41,10 @@ def daemon(modules: Sequence[str], interval: float, verbose: bool) -> None:
         import logging
 
         logging.basicConfig(level=logging.DEBUG)
-    locations = Locations([location_of(module) for module in modules], say=say)
     with open_instance(create=True) as instance:
         duties, closing = duties_of(instance, locations, project_settings(Path.cwd()), say=say)
         with Daemon(instance, duties, interval=interval, say=say).on_close(*closing) as working:
-            _listen(working, locations)
-            for location, definitions in locations.loaded():
-                counts = len(definitions.schedules), len(definitions.sensors)
-                say(
-                    f"{location.name}: {len(definitions.graph.executable_keys)} assets, {counts[0]} schedules, {counts[1]} sensors"
-                )
+            _listen(working, duties["code locations"])
             working.run()
     say("stopped")
 

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from warehouse_assets.cli.format import console, new_table
-from warehouse_assets.cli.options import json_option, load, module_option, open_instance, verbose_option
+from warehouse_assets.cli.options import (
+    current_location,
+    json_option,
+    load,
+    module_option_across,
+    open_instance,
+    verbose_option,
+)
 
 if TYPE_CHECKING:
     from warehouse_assets.automation.evaluation import TickAnswer
@@ -37,12 +44,11 @@ def sensor() -> None:
 
 
 def _list(kind: InstigatorKind, module: str, *, as_json: bool, verbose: bool) -> None:
-    from warehouse_assets.automation.locations import location_of
     from warehouse_assets.automation.previews import views
 
     definitions = load(module, verbose=verbose)
     with open_instance() as instance:
-        found = views(definitions, location_of(module), kind, instance, time.time())
+        found = views(definitions, current_location(module), kind, instance, time.time())
     if as_json:
         click.echo(json.dumps([_as_json(view) for view in found], indent=2, ensure_ascii=False))
         return
@@ -91,10 +97,9 @@ def _switch(kind: InstigatorKind, module: str, name: str, *, on: bool, verbose: 
 
 
 def _wanted(kind: InstigatorKind, module: str, name: str, *, verbose: bool) -> Instigator:
-    from warehouse_assets.automation.locations import location_of
     from warehouse_assets.automation.previews import wanted
 
-    return wanted(load(module, verbose=verbose), location_of(module), kind, name)
+    return wanted(load(module, verbose=verbose), current_location(module), kind, name)
 
 
 def _try(module: str, one: Instigator, instance: Instance, scheduled: float, *, submit: bool, verbose: bool) -> TickAnswer:
@@ -135,7 +140,7 @@ def _add_common(group: click.Group, kind: InstigatorKind) -> None:
     """The commands that schedules and sensors have in common."""
 
     @group.command("list")
-    @module_option
+    @module_option_across("each")
     @json_option
     @verbose_option
     def listed(module: str, as_json: bool, verbose: bool) -> None:
@@ -143,21 +148,21 @@ def _add_common(group: click.Group, kind: InstigatorKind) -> None:
 
     @group.command()
     @_NAME
-    @module_option
+    @module_option_across("owner")
     @verbose_option
     def start(name: str, module: str, verbose: bool) -> None:
         _switch(kind, module, name, on=True, verbose=verbose)
 
     @group.command()
     @_NAME
-    @module_option
+    @module_option_across("owner")
     @verbose_option
     def stop(name: str, module: str, verbose: bool) -> None:
         _switch(kind, module, name, on=False, verbose=verbose)
 
     @group.command()
     @_NAME
-    @module_option
+    @module_option_across("owner")
     @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many.")
     @json_option
     @verbose_option
@@ -185,7 +190,7 @@ _add_common(sensor, "sensor")
 
 @schedule.command()
 @_NAME
-@module_option
+@module_option_across("owner")
 @click.option("--count", type=click.IntRange(min=1), default=10, show_default=True, help="How many times.")
 @json_option
 @verbose_option
@@ -200,7 +205,7 @@ def preview(name: str, module: str, count: int, as_json: bool, verbose: bool) ->
 
 @schedule.command()
 @_NAME
-@module_option
+@module_option_across("owner")
 @click.option(
     "--at", metavar="TIME", help="The time that the tick stands for, such as 2024-03-31T04:30; the last one unless given."
 )
@@ -228,7 +233,7 @@ def tick(name: str, module: str, at: str | None, submit: bool, verbose: bool) ->
 
 @sensor.command("tick")
 @_NAME
-@module_option
+@module_option_across("owner")
 @_submit_option
 @verbose_option
 def sensor_tick(name: str, module: str, submit: bool, verbose: bool) -> None:
@@ -241,7 +246,7 @@ def sensor_tick(name: str, module: str, submit: bool, verbose: bool) -> None:
 
 @sensor.command()
 @_NAME
-@module_option
+@module_option_across("owner")
 @click.option("--set", "text", metavar="TEXT", help="What to begin with the next time.")
 @click.option("--clear", is_flag=True, help="Begin anew the next time.")
 @verbose_option

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from warehouse_assets.cli.format import ago, byte_text, console, count_text, new_table
-from warehouse_assets.cli.options import json_option, load, module_option, open_instance, verbose_option
+from warehouse_assets.cli.options import json_option, load, module_option_across, open_instance, verbose_option
 
 if TYPE_CHECKING:
     from warehouse_assets.code_location.definitions import Definitions
@@ -19,7 +19,7 @@ __all__ = ["list_assets"]
 
 
 @click.command("list")
-@module_option
+@module_option_across("each")
 @click.option("-s", "--select", "selection", metavar="SELECTION", help='Which assets, such as "group:marts".')
 @json_option
 @verbose_option

@@ -13,11 +13,10 @@ import click
 
 from warehouse_assets.cli.failures import say_failures
 from warehouse_assets.cli.format import console
-from warehouse_assets.cli.options import load, module_option, open_instance, tag_option, verbose_option
+from warehouse_assets.cli.options import current_location, load, module_option_across, open_instance, tag_option, verbose_option
 from warehouse_assets.cli.partitions import all_at_once, chosen_partitions, partition_options
 from warehouse_assets.cli.progress import RunDisplay
 from warehouse_assets.errors import InvalidConfigError
-from warehouse_assets.events import CodeLocation
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,7 +28,7 @@ __all__ = ["materialize", "read_config"]
 
 
 @click.command()
-@module_option
+@module_option_across("in turn")
 @click.option(
     "-s", "--select", "selection", metavar="SELECTION", help='Which assets, such as "+marts/orders" or "group:marts".'
 )
@@ -98,7 +97,7 @@ def materialize(
                 only_stale=only_stale,
                 listeners=[display],
                 heartbeat="own",
-                location=CodeLocation(module, module, str(Path.cwd())),
+                location=current_location(module),
             )
         except KeyboardInterrupt:
             display.__exit__()

@@ -14,20 +14,30 @@ import click
 
 from warehouse_assets.errors import InvalidDefinitionError, WarehouseAssetsError
 
+LOCATION_VARIABLE = (
+    "WAREHOUSE_ASSETS_CLI_LOCATION"  # of a process that does a command for one of several: its code location, as JSON
+)
+_LOCATION = "warehouse_assets.location"
+
 if TYPE_CHECKING:
+    from warehouse_assets.cli.together import Across
     from warehouse_assets.code_location.definitions import Definitions
     from warehouse_assets.events import CodeLocation
     from warehouse_assets.instance import Instance
     from warehouse_assets.keys import AssetKey
 
 __all__ = [
+    "LOCATION_VARIABLE",
+    "current_location",
     "find_key",
     "json_option",
     "key_among",
     "load",
     "load_location",
     "module_option",
+    "module_option_across",
     "modules_option",
+    "named_locations",
     "open_instance",
     "project_locations",
     "tag_option",
@@ -38,45 +48,75 @@ __all__ = [
 
 def module_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """`-m MODULE`: where the assets are declared; where it is not given, the project in the current folder, or above it, says so."""
-    return click.option(
-        "-m",
-        "--module",
-        "module",
-        metavar="MODULE",
-        callback=_module_or_project,
-        help="Module (my.assets) or file (assets.py) with a Definitions, or with assets at its top level; that of the project unless given.",
-    )(command)
+    return _located(command, None)
 
 
-def _module_or_project(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """The module that is given, or that of the project, in whose folder the command then goes on."""
-    if value is not None or ctx.resilient_parsing:
-        return value
-    location = the_location(project_locations())
-    os.chdir(location.working_directory)
-    return location.module
+def module_option_across(across: Across) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The same, several times, or as `-w FILE`, for a command that is then done across the locations; see `together`."""
+    return lambda command: _located(command, across)
 
 
 def modules_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """`-m MODULE`, several times, and `-w FILE`: a command that takes these is given the `locations` that they name."""
+
+    @functools.wraps(command)
+    def called(*args: Any, modules: Sequence[str], workspace: str | None, **options: Any) -> Any:
+        return command(*args, locations=named_locations(modules, workspace), **options)
+
+    return _module_options(called)
+
+
+def _located(command: Callable[..., Any], across: Across | None) -> Callable[..., Any]:
+    @functools.wraps(command)
+    def called(*args: Any, modules: Sequence[str], workspace: str | None, **options: Any) -> Any:
+        ctx = click.get_current_context()
+        if (part := os.environ.get(LOCATION_VARIABLE)) is not None:
+            locations: Sequence[CodeLocation] = [_location_from(part)]
+        else:
+            locations = named_locations(modules, workspace)
+            if across is not None and (len(locations) > 1 or locations[0].python is not None):
+                from warehouse_assets.cli.together import run_across
+
+                named = options.get("key") or options.get("name")
+                run_across(ctx, across, locations, named)
+        location = the_location(locations)
+        os.chdir(location.working_directory)
+        ctx.meta[_LOCATION] = location
+        return command(*args, module=location.module, **options)
+
+    return _module_options(called)
+
+
+def _module_options(command: Callable[..., Any]) -> Callable[..., Any]:
     modules = click.option(
         "-m",
         "--module",
         "modules",
         metavar="MODULE",
         multiple=True,
-        help="Module (my.assets) or file (assets.py) with assets; may be given several times; that of the project unless given.",
+        help="Module (my.assets) or file (assets.py) with a Definitions, or assets; that of the project unless given.",
     )
-    file = click.option("-w", "--workspace", "workspace", metavar="FILE", help="A workspace.toml, which names several.")
-
-    @functools.wraps(command)
-    def called(*args: Any, modules: Sequence[str], workspace: str | None, **options: Any) -> Any:
-        return command(*args, locations=_named_locations(modules, workspace), **options)
-
-    return modules(file(called))
+    return modules(
+        click.option("-w", "--workspace", "workspace", metavar="FILE", help="A workspace.toml, which names several.")(command)
+    )
 
 
-def _named_locations(modules: Sequence[str], workspace: str | None) -> Sequence[CodeLocation]:
+def _location_from(text: str) -> CodeLocation:
+    import json
+
+    from warehouse_assets.events import CodeLocation
+
+    return CodeLocation(**json.loads(text))
+
+
+def current_location(module: str) -> CodeLocation:
+    """The code location that a command was called for, by the name that its workspace gives it."""
+    from warehouse_assets.code_location.workspace_file import location_of
+
+    return click.get_current_context().meta.get(_LOCATION) or location_of(module)
+
+
+def named_locations(modules: Sequence[str], workspace: str | None) -> Sequence[CodeLocation]:
     """The code locations that are given, or those of the project. The command goes on in the folder of the project, or of the only location."""
     from warehouse_assets.code_location.workspace_file import location_of, read_workspace
 

@@ -9,7 +9,7 @@ import click
 
 from warehouse_assets.cli.app import relative_paths
 from warehouse_assets.cli.format import console
-from warehouse_assets.cli.options import json_option, load, module_option, open_instance, verbose_option
+from warehouse_assets.cli.options import json_option, load, module_option_across, open_instance, verbose_option
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,7 +22,7 @@ __all__ = ["plan"]
 
 @click.command()
 @click.argument("selection", required=False)
-@module_option
+@module_option_across("each")
 @click.option("--partition", metavar="KEY", help="Which partition of partitioned assets; all of them unless given.")
 @click.option("--all", "everything", is_flag=True, help="Plan to make what is fresh, too.")
 @json_option

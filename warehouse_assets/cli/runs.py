@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import click
 
 from warehouse_assets.cli.format import ago, console, count_text, new_table, seconds_text
-from warehouse_assets.cli.options import json_option, load, module_option, open_instance, tag_option, verbose_option
+from warehouse_assets.cli.options import (
+    current_location,
+    json_option,
+    load,
+    module_option_across,
+    open_instance,
+    tag_option,
+    verbose_option,
+)
 from warehouse_assets.cli.partitions import chosen_partitions, partition_options
 from warehouse_assets.cli.run_text import event_as_json, line_of, printed_lines, run_as_json, step_as_json
 
@@ -163,7 +170,7 @@ def rerun(run: str, from_failure: bool, tags: dict[str, str], now: bool, verbose
 
 
 @runs.command()
-@module_option
+@module_option_across("in turn")
 @click.option("-s", "--select", "selection", metavar="SELECTION", help='Which assets, such as "+marts/orders".')
 @click.option("-j", "--job", "job_name", metavar="NAME", help="The assets of this job, with its configuration and tags.")
 @partition_options
@@ -189,13 +196,12 @@ def submit(
     from warehouse_assets.automation.runs import Runs
     from warehouse_assets.automation.submission import run_for
     from warehouse_assets.cli.materialize import read_config
-    from warehouse_assets.events import CodeLocation
 
     definitions = load(module, verbose=verbose)
     with open_instance(create=True) as instance:
         run = run_for(
             definitions,
-            CodeLocation(module, module, str(Path.cwd())),
+            current_location(module),
             job_name=job_name,
             selection=selection,
             run_config=read_config(config),

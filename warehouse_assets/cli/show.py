@@ -13,7 +13,7 @@ import click
 
 from warehouse_assets.cli.app import relative_paths
 from warehouse_assets.cli.format import ago, byte_text, console, count_text, new_table
-from warehouse_assets.cli.options import find_key, json_option, load, module_option, open_instance, verbose_option
+from warehouse_assets.cli.options import find_key, json_option, load, module_option_across, open_instance, verbose_option
 from warehouse_assets.cli.partitions import partition_facts, partition_text
 from warehouse_assets.column_lineage import TableColumnLineage
 from warehouse_assets.events import INPUT_DATA_VERSION_TAG
@@ -31,7 +31,7 @@ __all__ = ["show"]
 
 @click.command()
 @click.argument("key")
-@module_option
+@module_option_across("owner")
 @json_option
 @verbose_option
 def show(key: str, module: str, as_json: bool, verbose: bool) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from warehouse_assets.cli.format import console, count_text, new_table
-from warehouse_assets.cli.options import json_option, load, module_option, open_instance, verbose_option
+from warehouse_assets.cli.options import json_option, load, module_option_across, open_instance, verbose_option
 from warehouse_assets.execution.freshness import asset_freshness
 from warehouse_assets.graph.causes import cause_text
 
@@ -31,7 +31,7 @@ _STYLES = {"missing": "red", "stale": "yellow", "fresh": "green"}
 
 
 @click.command()
-@module_option
+@module_option_across("each")
 @click.option("-s", "--select", "selection", metavar="SELECTION", help='Which assets, such as "group:marts".')
 @click.option("--partition", metavar="KEY", help="Which partition of partitioned assets; all of them unless given.")
 @json_option

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from warehouse_assets.cli.format import console, count_text, new_table
-from warehouse_assets.cli.options import find_key, json_option, load, module_option, open_instance, verbose_option
+from warehouse_assets.cli.options import find_key, json_option, load, module_option_across, open_instance, verbose_option
 
 if TYPE_CHECKING:
     from warehouse_assets.tables import TableVersion
@@ -19,7 +19,7 @@ __all__ = ["rollback", "versions"]
 
 @click.command()
 @click.argument("key")
-@module_option
+@module_option_across("owner")
 @json_option
 @verbose_option
 def versions(key: str, module: str, as_json: bool, verbose: bool) -> None:
@@ -47,7 +47,7 @@ def versions(key: str, module: str, as_json: bool, verbose: bool) -> None:
 @click.option(
     "--to", help="A version, the id of the run that made it, or a time such as 2024-05-01T12:00; unless given, the one before."
 )
-@module_option
+@module_option_across("owner")
 @json_option
 @verbose_option
 def rollback(key: str, to: str | None, module: str, as_json: bool, verbose: bool) -> None:

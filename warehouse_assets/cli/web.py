@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -16,6 +16,7 @@ from warehouse_assets.cli.options import modules_option, open_instance
 from warehouse_assets.errors import ExtraRequiredError
 
 if TYPE_CHECKING:
+    from warehouse_assets.automation.locations import Locations
     from warehouse_assets.events import CodeLocation
     from warehouse_assets.instance import Instance
     from warehouse_assets.web.site import Site
@@ -95,15 +96,13 @@ def _serve(locations: Sequence[CodeLocation], options: dict[str, Any], *, opened
 def _daemon(site: Site, instance: Instance, locations: Sequence[CodeLocation]) -> Iterator[None]:
     """A daemon in a thread beside the server."""
     from warehouse_assets.automation.daemon import Daemon, duties_of
-    from warehouse_assets.automation.locations import Locations
     from warehouse_assets.automation.settings import project_settings
     from warehouse_assets.cli.daemon import say
     from warehouse_assets.web.views.launch import prepare
 
-    known = Locations(locations, say=say)
-    duties, closing = duties_of(instance, known, project_settings(Path.cwd()), spares=True, say=say)
+    duties, closing = duties_of(instance, locations, project_settings(Path.cwd()), spares=True, say=say)
     with Daemon(instance, duties, quick=duties["the queue"], interval=0.25, say=say).on_close(*closing) as working:
-        site.on_submit, site.on_reload = working.wake, known.reload
+        site.on_submit, site.on_reload = working.wake, cast("Locations", duties["code locations"]).reload
         threading.Thread(target=prepare, args=[site], daemon=True, name="preparing").start()
         thread = threading.Thread(target=working.run, daemon=True, name="daemon")
         thread.start()

@@ -143,3 +143,15 @@ def test_a_condition_is_explained(sites: Callable[..., Site], client_of: Callabl
     assert "✗ eager" in page
     assert "/automation/explain?asset=orders" in client.get("/automation/eager/default_automation_condition_sensor").text
     assert "conditions" in client.get("/automation").text
+
+
+def test_the_line_of_the_user_comes_first_where_an_evaluation_fails(
+    sites: Callable[..., Site], client_of: Callable[[Site], TestClient], folder: Path
+) -> None:
+    (folder / "broken.py").write_text(
+        "from warehouse_assets import asset, sensor\n@asset\ndef stall(): ...\n"
+        "@sensor(target='*')\ndef feeling(context):\n    raise ValueError('no <stall>')\n"
+    )
+    page = client_of(sites("broken")).post("/automation/broken/feeling/try").text
+
+    assert page.index("ValueError: no &lt;stall&gt;") < page.index("broken.py") < page.index("Frames of libraries")

@@ -37,6 +37,7 @@ MOST_ROWS = 10_000
 MOST_BYTES = 64_000_000  # of an answer as a file
 _MEMORY = 4 * 2**30
 _FILE = 2**30
+_SECONDS = 60  # after which a PostgreSQL ends what a process that is gone had asked it
 
 
 class Query(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -194,6 +195,7 @@ def _excerpt(text: str, line: int | None, column: int | None) -> str:
 @functools.cache
 def _confine() -> None:
     """Have this process take what others leave, no more memory than it may, and write no large file."""
+    os.environ["PGOPTIONS"] = f"{os.environ.get('PGOPTIONS', '')} -c statement_timeout={_SECONDS * 1000}".strip()
     with suppress(ImportError, OSError, ValueError):
         import resource
 

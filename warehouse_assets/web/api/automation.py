@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
 
 from warehouse_assets.automation_records import BackfillStatus, Tick, TickStatus
+from warehouse_assets.keys import AssetKey
 from warehouse_assets.web.rendering import site_of
+from warehouse_assets.web.security import limited
 from warehouse_assets.web.views.automation import (
     BackfillView,
     InstigatorRow,
@@ -17,11 +19,13 @@ from warehouse_assets.web.views.automation import (
     backfills,
     canceled,
     daemon_of,
+    explained,
     job_rows,
     one_of,
     resumed,
     switched,
     ticks_of,
+    tried,
 )
 
 __all__ = ["router"]
@@ -102,6 +106,30 @@ class Switch(BaseModel):
     cursor: str | None = None
 
 
+class Asked(BaseModel):
+    """What an evaluation would ask for: assets or a job for each run, with its run key, or why for none."""
+
+    runs: list[str]
+    run_keys: list[str]
+    skip_message: str | None
+    error: str | None
+    cursor: str | None
+
+
+class Part(BaseModel):
+    """A part of a condition, indented below what it is a part of."""
+
+    holds: bool
+    text: str
+
+
+class Condition(BaseModel):
+    """Whether an asset is asked for now."""
+
+    requested: bool
+    parts: list[Part]
+
+
 class Job(BaseModel):
     """A job."""
 
@@ -163,6 +191,26 @@ def switch(request: Request, location: str, name: str, to: Switch) -> Instigator
     site = site_of(request)
     switched(site, location, name, on=to.on, cursor=to.cursor)
     return Instigator.of(one_of(site, location, name))
+
+
+@router.post("/automation/{location}/{name}/try", dependencies=[Depends(limited)])
+def try_now(request: Request, location: str, name: str) -> Asked:
+    """What it would ask for now; nothing is recorded."""
+    found = tried(site_of(request), location, name)
+    return Asked(
+        runs=list(found.runs),
+        run_keys=list(found.keys),
+        skip_message=found.skip_message,
+        error=found.error,
+        cursor=found.cursor,
+    )
+
+
+@router.get("/conditions", dependencies=[Depends(limited)])
+def explain(request: Request, asset: str) -> Condition:
+    """Whether the condition of an asset asks for it now, and why."""
+    found = explained(site_of(request), AssetKey.from_user_string(asset))
+    return Condition(requested=found.requested, parts=[Part(holds=holds, text=text) for holds, text in found.lines])
 
 
 @router.get("/daemon")

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Query, Request
 from starlette.responses import HTMLResponse
 
+from warehouse_assets.events import ErrorInfo
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.web.rendering import is_fragment, render, site_of
 from warehouse_assets.web.security import limited
@@ -25,7 +26,7 @@ from warehouse_assets.web.views.automation import (
     ticks_of,
     tried,
 )
-from warehouse_assets.web.views.runs import run_rows
+from warehouse_assets.web.views.runs import frames_of, run_rows
 
 __all__ = ["router"]
 
@@ -72,6 +73,7 @@ def one(
         ticks=ticks,
         more=more,
         daemon=daemon_of(site),
+        frames_of=frames_of,
     )
 
 
@@ -96,7 +98,10 @@ def cursor(request: Request, location: str, name: str, cursor: Annotated[str, Fo
 @router.post("/automation/{location}/{name}/try", dependencies=[Depends(limited)])
 def try_it(request: Request, location: str, name: str) -> HTMLResponse:
     """What it would ask for now."""
-    return render(request, "automation/_tried.html", tried=tried(site_of(request), location, name))
+    found = tried(site_of(request), location, name)
+    return render(
+        request, "automation/_tried.html", tried=found, frames=frames_of(ErrorInfo("", found.error or "", found.stack))
+    )
 
 
 @router.get("/jobs")

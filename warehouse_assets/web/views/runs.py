@@ -41,6 +41,7 @@ __all__ = [
     "RunView",
     "Trouble",
     "config_text",
+    "frames_of",
     "log_lines",
     "made_by",
     "run_head",
@@ -231,7 +232,7 @@ def trouble_of(event: Event) -> Trouble | None:
     error = event.error
     if error is None:
         return None
-    own, libraries = _frames(error)
+    own, libraries = frames_of(error)
     text = f"{error.cls_name}: {error.message}" if error.message else error.cls_name
     return Trouble(event.step_key, text, own, libraries, event.timestamp, metadata_to_json(error.metadata))
 
@@ -341,7 +342,7 @@ def _made(events: Iterable[Event]) -> list[MadeTable]:
     return made
 
 
-def _frames(error: ErrorInfo) -> tuple[str, str]:
+def frames_of(error: ErrorInfo) -> tuple[str, str]:
     """The frames of a traceback, those of the person's code and all of them."""
     own, stack = [], error.stack.rstrip()
     for part in re.split(r"(?m)^(?=  File \")", stack):
