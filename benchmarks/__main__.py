@@ -162,6 +162,19 @@ def tpch(repeat: int, scale: float, stores: Sequence[str], dbt: Path | None, fil
     finish([show(tpch_benchmark.tpch(scale, repeat, stores, dbt))], file)
 
 
+@main.command()
+@click.option(
+    "--assets", "sizes", type=click.IntRange(min=1), multiple=True, default=(41, 5_000), help="How many; several times."
+)
+@click.option("--followed", type=click.IntRange(min=1), default=1_000, help="The assets of the run that a page follows.")
+@click.option("--json", "file", type=FILE, help="Also write the numbers to this file.")
+def web(sizes: Sequence[int], followed: int, file: Path | None) -> None:
+    """The pages of the web UI in Chromium, without a window, beside the reference's."""
+    from benchmarks import web as web_benchmark  # which loads a browser
+
+    finish([show(report) for report in web_benchmark.web(sizes, followed)], file)
+
+
 @main.command("all")
 @click.option("--json", "file", type=FILE, help="Also write the numbers to this file.")
 def every(file: Path | None) -> None:

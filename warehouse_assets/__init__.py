@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from warehouse_assets.code_location.loaders import load_assets_from_package_module as load_assets_from_package_module
     from warehouse_assets.code_location.loaders import load_assets_from_package_name as load_assets_from_package_name
     from warehouse_assets.code_location.sql_files import load_assets_from_sql_files as load_assets_from_sql_files
+    from warehouse_assets.code_location.workspace import Workspace as Workspace
     from warehouse_assets.column_lineage import TableColumnDep as TableColumnDep
     from warehouse_assets.column_lineage import TableColumnLineage as TableColumnLineage
     from warehouse_assets.config import Config as Config
@@ -290,6 +291,7 @@ _HOMES = {
     "UpstreamPartitions": "partitions.mapping",
     "WarehouseAssetsError": "errors",
     "WeeklyPartitionsDefinition": "partitions.periodic",
+    "Workspace": "code_location.workspace",
     "WriteMode": "table_options",
     "asset": "definitions.asset",
     "asset_check": "definitions.checks",

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from warehouse_assets import AssetKey, Instance
-from warehouse_assets.automation.monitoring import RunMonitoring
+from warehouse_assets.automation.monitoring import MonitoringSettings, RunMonitoring
 from warehouse_assets.automation.processes import RunProcesses
 from warehouse_assets.automation.queue import RunQueue
 from warehouse_assets.automation.reruns import MAX_RETRIES_TAG, PARENT_RUN_TAG
 from warehouse_assets.automation.submission import run_for
 from warehouse_assets.code_location.definitions import Definitions
-from warehouse_assets.errors import InstanceError
+from warehouse_assets.errors import InstanceError, InvalidConfigError
 from warehouse_assets.events import CodeLocation, Event, RunRecord
 from warehouse_assets.execution.capture import log_file
 
@@ -199,3 +199,12 @@ def test_a_retry_is_not_lost_where_the_record_is_out_of_reach(record: Instance, 
 
 def out_of_reach(*_: object) -> None:
     raise InstanceError("gone")
+
+
+def test_settings_are_those_of_a_table_and_what_cannot_be_meant_is_told() -> None:
+    assert MonitoringSettings.of({"heartbeat_limit": 30, "start_attempts": 5}) == MonitoringSettings(30, start_attempts=5)
+    with pytest.raises(InvalidConfigError, match=r"the daemon has the setting .heartbeat.*heartbeat_limit"):
+        MonitoringSettings.of({"heartbeat": 30})
+    for value in (0, True, "3", 1.5):
+        with pytest.raises(InvalidConfigError, match="the daemon has start_attempts ="):
+            MonitoringSettings.of({"start_attempts": value})

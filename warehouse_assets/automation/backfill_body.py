@@ -14,15 +14,13 @@ from warehouse_assets.automation_records import Backfill
 from warehouse_assets.errors import InvalidSelectionError, PartitionNotFoundError
 from warehouse_assets.events import CodeLocation
 from warehouse_assets.graph.partition_links import WHOLE, Partition, PartitionLinks
+from warehouse_assets.instance.upkeep import BACKFILL_TAG
 from warehouse_assets.keys import AssetKey, user_strings
 
 if TYPE_CHECKING:
     from warehouse_assets.graph.asset_graph import AssetGraph
 
 __all__ = ["BACKFILL_TAG", "BackfillBody", "read_targets", "written_targets"]
-
-BACKFILL_TAG = "warehouse_assets/backfill"
-"""The tag of a run that names the backfill which it is part of."""
 
 _LONG = 20_000  # characters, from which on targets are compressed
 

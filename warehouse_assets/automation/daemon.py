@@ -153,7 +153,7 @@ def duties_of(
     With `spares`, a process of each code location waits with its code loaded, so that runs begin at once.
     """
     from warehouse_assets.automation.locations import Locations
-    from warehouse_assets.automation.monitoring import RunMonitoring
+    from warehouse_assets.automation.monitoring import MonitoringSettings, RunMonitoring
     from warehouse_assets.automation.processes import RunProcesses
     from warehouse_assets.automation.queue import QueueSettings, RunQueue
     from warehouse_assets.automation.spares import Spares
@@ -167,6 +167,6 @@ def duties_of(
     duties: dict[str, Duty] = {
         "code locations": rounds,
         "the queue": RunQueue(instance, processes, QueueSettings.of((settings or {}).get("queue", {}))),
-        "monitoring": RunMonitoring(instance, processes),
+        "monitoring": RunMonitoring(instance, processes, MonitoringSettings.of((settings or {}).get("daemon", {}))),
     }
     return duties, (rounds.close, processes.close)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 from warehouse_assets.automation.processes import RunProcesses, end_run
 from warehouse_assets.automation.reruns import MAX_RETRIES_TAG, retry_key, retry_of
+from warehouse_assets.errors import InvalidConfigError, close_matches
 from warehouse_assets.events import Event, RunRecord, RunStatus
 from warehouse_assets.execution.heartbeat import HEARTBEAT_LIMIT, is_gone
 from warehouse_assets.instance.event_log import RunFilter
@@ -33,6 +34,27 @@ class MonitoringSettings:
     start_limit: float = 120.0
     start_attempts: int = 3
     retry_window: float = 24 * 3600.0
+
+    @classmethod
+    def of(cls, table: Mapping[str, Any]) -> MonitoringSettings:
+        """The settings of a table of TOML, whose names are those of the fields.
+
+        >>> MonitoringSettings.of({"start_attempts": 5}).start_attempts
+        5
+
+        InvalidConfigError for what it does not know, and for values of another type.
+        """
+        if not isinstance(table, Mapping):
+            raise InvalidConfigError(f"the daemon is a table, not {table!r}", hint="Write [tool.warehouse_assets.daemon].")
+        known = [field.name for field in fields(cls)]
+        for name, value in table.items():
+            if name not in known:
+                hint = close_matches(name, known) or f"There are {', '.join(known)}."
+                raise InvalidConfigError(f"the daemon has the setting {name!r}", hint=hint)
+            kinds = (int,) if name == "start_attempts" else (int, float)
+            if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value < float("inf"):
+                raise InvalidConfigError(f"the daemon has {name} = {value!r}", hint="It is a number above 0.")
+        return cls(**table)
 
 
 class RunMonitoring:

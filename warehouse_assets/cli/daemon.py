@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,9 +12,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from warehouse_assets.cli.options import modules_option, verbose_option
+from warehouse_assets.errors import ExtraRequiredError, InvalidConfigError
+from warehouse_assets.events import error_line
 
 if TYPE_CHECKING:
     from warehouse_assets.events import CodeLocation
+    from warehouse_assets.instance import Instance
 
 __all__ = ["daemon", "say"]
 
@@ -35,18 +39,38 @@ def daemon(locations: Sequence[CodeLocation], interval: float, verbose: bool) ->
     """
     from warehouse_assets.automation.daemon import Daemon, duties_of
     from warehouse_assets.automation.settings import project_settings
-    from warehouse_assets.cli.options import open_instance
 
     if verbose:
         import logging
 
         logging.basicConfig(level=logging.DEBUG)
-    with open_instance(create=True) as instance:
+    with _record_in_reach() as instance:
         duties, closing = duties_of(instance, locations, project_settings(Path.cwd()), say=say)
         with Daemon(instance, duties, interval=interval, say=say).on_close(*closing) as working:
             _listen(working, duties["code locations"])
             working.run()
     say("stopped")
+
+
+def _record_in_reach(wait: Callable[[float], None] = time.sleep) -> Instance:
+    """The record of the project; while it is out of reach, that is told and tried again after pauses that grow to a minute."""
+    from warehouse_assets.cli.options import open_instance
+
+    pause, told = 1.0, None
+    while True:
+        try:
+            instance = open_instance(create=True)
+            instance.get_runs(limit=1)
+        except (InvalidConfigError, ExtraRequiredError):
+            raise
+        except Exception as error:  # noqa: BLE001 - of the server of the record, or the way there
+            if (text := error_line(error)) != told:
+                say(f"the record is out of reach, and is tried again: {text}")
+            told = text
+            wait(pause)
+            pause = min(2 * pause, 60.0)
+        else:
+            return instance
 
 
 def _listen(working: Any, locations: Any) -> None:

@@ -114,7 +114,14 @@ def _try(module: str, one: Instigator, instance: Instance, scheduled: float, *, 
     return answer
 
 
-def _say_answer(answer: TickAnswer, *, submit: bool, verbose: bool) -> None:
+def _say_answer(answer: TickAnswer, *, submit: bool, as_json: bool, verbose: bool) -> None:
+    if as_json:
+        from warehouse_assets.cli.run_text import run_as_json
+
+        error = None if answer.error is None else {"type": answer.error.cls_name, "message": answer.error.message}
+        told = {"runs": [run_as_json(run) for run in answer.runs], "skip_message": answer.skip_message}
+        click.echo(json.dumps({**told, "cursor": answer.cursor, "error": error}, indent=2, ensure_ascii=False))
+        sys.exit(1 if answer.error is not None else 0)
     if answer.error is not None:
         text = answer.error.stack if verbose else f"{answer.error.cls_name}: {answer.error.message}"
         click.echo(f"It raised {text}", err=True)
@@ -210,8 +217,9 @@ def preview(name: str, module: str, count: int, as_json: bool, verbose: bool) ->
     "--at", metavar="TIME", help="The time that the tick stands for, such as 2024-03-31T04:30; the last one unless given."
 )
 @_submit_option
+@json_option
 @verbose_option
-def tick(name: str, module: str, at: str | None, submit: bool, verbose: bool) -> None:
+def tick(name: str, module: str, at: str | None, submit: bool, as_json: bool, verbose: bool) -> None:
     """Evaluate the schedule NAME here, and show what it asks for."""
     one = _wanted("schedule", module, name, verbose=verbose)
     declared: Any = one.declared
@@ -228,20 +236,21 @@ def tick(name: str, module: str, at: str | None, submit: bool, verbose: bool) ->
         scheduled = (local if local.tzinfo is not None else local.replace(tzinfo=zone)).astimezone(UTC).timestamp()
     with open_instance(create=submit) as instance:
         answer = _try(module, one, instance, scheduled, submit=submit, verbose=verbose)
-    _say_answer(answer, submit=submit, verbose=verbose)
+    _say_answer(answer, submit=submit, as_json=as_json, verbose=verbose)
 
 
 @sensor.command("tick")
 @_NAME
 @module_option_across("owner")
 @_submit_option
+@json_option
 @verbose_option
-def sensor_tick(name: str, module: str, submit: bool, verbose: bool) -> None:
+def sensor_tick(name: str, module: str, submit: bool, as_json: bool, verbose: bool) -> None:
     """Evaluate the sensor NAME here, from its cursor on, and show what it asks for; the cursor stays as it is."""
     one = _wanted("sensor", module, name, verbose=verbose)
     with open_instance(create=submit) as instance:
         answer = _try(module, one, instance, time.time(), submit=submit, verbose=verbose)
-    _say_answer(answer, submit=submit, verbose=verbose)
+    _say_answer(answer, submit=submit, as_json=as_json, verbose=verbose)
 
 
 @sensor.command()
@@ -249,8 +258,9 @@ def sensor_tick(name: str, module: str, submit: bool, verbose: bool) -> None:
 @module_option_across("owner")
 @click.option("--set", "text", metavar="TEXT", help="What to begin with the next time.")
 @click.option("--clear", is_flag=True, help="Begin anew the next time.")
+@json_option
 @verbose_option
-def cursor(name: str, module: str, text: str | None, clear: bool, verbose: bool) -> None:
+def cursor(name: str, module: str, text: str | None, clear: bool, as_json: bool, verbose: bool) -> None:
     """Show the cursor of the sensor NAME, or change it."""
     from dataclasses import replace
 
@@ -261,4 +271,7 @@ def cursor(name: str, module: str, text: str | None, clear: bool, verbose: bool)
             state = replace(state, cursor=text)
             if not instance.event_log.set_instigator(state):
                 raise click.ClickException(f"sensor {name} was evaluated in this moment; try again.")
-    click.echo("none" if state.cursor is None else state.cursor)
+    if as_json:
+        click.echo(json.dumps({"cursor": state.cursor}, ensure_ascii=False))
+    else:
+        click.echo("none" if state.cursor is None else state.cursor)

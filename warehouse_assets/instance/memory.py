@@ -158,6 +158,9 @@ class MemoryEventLog(MemoryAutomation):
             for run in added:
                 self._add(run)
             self._events.extend(map(enqueued, added))
+            self._file_new_events()
+            for run in added:  # as it was given, though that event is of one that waits
+                self._runs[run.run_id] = run
         return added
 
     def heartbeat(self, run_ids: Iterable[str], timestamp: float) -> None:

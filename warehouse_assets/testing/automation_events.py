@@ -73,6 +73,11 @@ class AutomationContract:
             ("RUN_ENQUEUED", name) for name in ("r3", "r5", "r6", HOSTILE + "a")
         ]
 
+    def test_runs_keep_the_status_that_they_are_added_with(self, log: EventLog) -> None:
+        log.add_runs([waiting("r1"), waiting("r2", status="STARTING")])
+
+        assert [(run.run_id, run.status) for run in log.get_runs()] == [("r2", "STARTING"), ("r1", "QUEUED")]
+
     def test_no_runs_are_no_change(self, log: EventLog) -> None:
         assert log.add_runs([]) == []
         assert log.get_events() == []

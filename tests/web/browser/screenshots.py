@@ -64,6 +64,11 @@ defs = Definitions(
     resources={"io_manager": DuckDBIOManager(database="warehouse.duckdb"), "lake": ParquetIOManager(base_path="lake")},
 )
 '''
+# Where the pictures were taken is nobody's concern.
+NO_FOLDER = """(folder) => {
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let text = texts.nextNode(); text; text = texts.nextNode()) if (text.data.includes(folder)) text.data = text.data.replaceAll(folder, "");
+}"""
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,7 @@ def main(folder: Path) -> None:
         runs = _runs(address)
         with browser() as started:
             for picture in PICTURES:
-                _take(started, address, picture, runs)
+                _take(started, address, picture, runs, folder)
     print(f"{KEPT}: {len(list(KEPT.iterdir()))} pictures; {SHOWN}: {sum(f.stat().st_size for f in SHOWN.iterdir()):,} bytes")  # noqa: T201
 
 
@@ -139,7 +144,7 @@ def _ask(address: str, path: str, body: Any = None) -> Any:
         return json.load(answer)
 
 
-def _take(started: Browser, address: str, picture: Picture, runs: dict[str, str]) -> None:
+def _take(started: Browser, address: str, picture: Picture, runs: dict[str, str], folder: Path) -> None:
     """One page in all sizes and schemes."""
     path = picture.address
     for status, run in runs.items():
@@ -154,6 +159,7 @@ def _take(started: Browser, address: str, picture: Picture, runs: dict[str, str]
             page.evaluate("document.querySelector('#query') && htmx.trigger('#query', 'submit')")
             page.wait_for_timeout(900)  # plots, and what is asked for in the background
             settled(page)
+            page.evaluate(NO_FOLDER, f"{folder}/")
             screenshot(page, KEPT / f"{picture.name}-{size[0]}-{scheme}.webp")
             if picture.is_shown and size == LARGE and scheme == "light":
                 screenshot(page, SHOWN / f"{picture.name}.webp", 70)

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from starlette.responses import HTMLResponse
 
 from warehouse_assets.events import ErrorInfo
+from warehouse_assets.instance.upkeep import BACKFILL_TAG
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.web.rendering import is_fragment, render, site_of
 from warehouse_assets.web.security import limited
@@ -160,6 +161,6 @@ def resume(request: Request, backfill_id: str) -> HTMLResponse:
 def _backfill(request: Request, backfill_id: str) -> HTMLResponse:
     site = site_of(request)
     view = backfill_view(site, backfill_id)
-    rows = run_rows(site, tags={"warehouse_assets/backfill": view.backfill.backfill_id}, limit=30)
+    rows = run_rows(site, tags={BACKFILL_TAG: view.backfill.backfill_id}, limit=30)
     template = "automation/_backfill.html" if is_fragment(request) else "automation/backfill.html"
     return render(request, template, area="backfills", view=view, rows=rows, more=None, state="", job="")

@@ -1,0 +1,190 @@
+"""The web UI in a headless Chromium, on made-up projects: how soon pages are there, what they weigh, and how soon they show what happened."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from benchmarks.harness import Report, progress, working_folder
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+SIZES = (41, 5_000)
+FOLLOWED = 1_000
+# The reference's UI, version 1.13, on the machine of the project: (41 assets, 5,000 assets).
+REFERENCE: dict[str, tuple[float | None, float | None]] = {
+    "first page after start, ms": (3_600, 17_500),
+    "catalog cold, ms": (1_900, 4_000),
+    "catalog, requests": (60, 85),
+    "catalog, kB": (4_900, 9_200),
+    "catalog, heap MiB": (26, 61),
+    "no-op materialization, click to done, ms": (9_000, None),
+}
+PROJECT = """
+from warehouse_assets import Definitions, asset
+
+
+def made(number):
+    deps = [f"g{{one // 50}}/a{{one}}" for one in (number - 1, number // 2) if 0 <= one < number and number % 50]
+
+    @asset(name=f"a{{number}}", key_prefix=f"g{{number // 50}}", group_name=f"g{{number // 50}}", deps=sorted(set(deps)))
+    def one() -> None: ...
+
+    return one
+
+
+defs = Definitions([made(number) for number in range({count})])
+"""
+PAN = """async () => {
+  const canvas = document.querySelector("#whole, svg.lineage");
+  const box = canvas.getBoundingClientRect();
+  const at = (type, step) => canvas.dispatchEvent(new PointerEvent(type, { bubbles: true, pointerId: 1, buttons: 1, button: 0,
+    clientX: box.x + box.width / 2 + step * 4, clientY: box.y + box.height / 2 + step * 2 }));
+  const frames = [];
+  at("pointerdown", 0);
+  let before = await new Promise(requestAnimationFrame);
+  for (let step = 1; step <= 60; step++) {
+    at("pointermove", step);
+    const now = await new Promise(requestAnimationFrame);
+    frames.push(now - before);
+    before = now;
+  }
+  at("pointerup", 60);
+  return frames;
+}"""
+
+
+def web(sizes: Sequence[int], followed: int) -> list[Report]:
+    """What pages of projects of these sizes cost, beside the reference's, and a run of many assets that a page follows."""
+    from tests.web.browser.driving import browser
+
+    measured: dict[str, dict[int, float]] = {}
+    with working_folder() as folder, browser() as started:
+        for size in sizes:
+            for name, value in _measured(folder / f"of_{size}", size, started, followed if size == max(sizes) else 0):
+                progress({"assets": size, name: value})
+                measured.setdefault(name, {})[size] = value
+    rows = []
+    for name, values in measured.items():
+        theirs = dict(zip(SIZES, REFERENCE.get(name, (None, None)), strict=True))
+        row: dict[str, Any] = {"what": name}
+        for size in sizes:
+            row |= {f"{size:,} assets": values.get(size), f"reference, {size:,}": theirs.get(size)}
+        rows.append(row)
+    return [Report("The web UI in Chromium", rows, "The reference was measured on the same machine; - where it was not.")]
+
+
+def _measured(folder: Path, count: int, started: Browser, followed: int) -> Iterator[tuple[str, float]]:
+    folder.mkdir()
+    (folder / "many.py").write_text(PROJECT.format(count=count))
+    with _opened(folder, started) as (address, page, first):
+        yield "first page after start, ms", first
+        while _read(f"{address}/api/server")["loading"]:
+            time.sleep(0.05)
+        yield from _weight(page, f"{address}/assets", "catalog", "#catalog-rows tr")
+        yield from _weight(page, f"{address}/graph?whole=1", "graph", "#whole, svg.lineage")
+        frames = page.evaluate(PAN)
+        yield "graph, frame while panning, ms", median(frames)
+        yield "graph, slowest frame, ms", max(frames)
+        taken = [_click(page, f"{address}/assets/g0/a0") for _ in range(4)][1:]
+        yield "no-op materialization, click to done, ms", median(taken)
+        if followed:
+            lag, seconds = _follow(page, address, followed)
+            yield f"run of {followed:,} assets, s", seconds
+            yield f"run of {followed:,} assets, end to shown, ms", lag
+
+
+@contextmanager
+def _opened(folder: Path, started: Browser) -> Iterator[tuple[str, Page, float]]:
+    """A server on a project, a page, and the milliseconds from its start to its first answer."""
+    from tests.web.browser.driving import LARGE, served
+
+    began = time.perf_counter()
+    with served(folder, "many") as address:
+        while True:
+            try:
+                with urlopen(address) as answer:
+                    answer.read(1)
+                break
+            except URLError:
+                time.sleep(0.005)
+        first = 1000 * (time.perf_counter() - began)
+        context = started.new_context(viewport={"width": LARGE[0], "height": LARGE[1]}, base_url=address)
+        yield address, context.new_page(), first
+        context.close()
+
+
+def _weight(page: Page, address: str, name: str, there: str) -> Iterator[tuple[str, float]]:
+    """How soon a page is usable with an empty cache, and what it weighs."""
+    context = page.context.browser
+    assert context is not None
+    fresh = context.new_context(viewport=page.viewport_size)
+    cold = fresh.new_page()
+    session = fresh.new_cdp_session(cold)
+    session.send("Network.enable")
+    session.send("Performance.enable")
+    weights: list[float] = []
+    session.on("Network.loadingFinished", lambda event: weights.append(event["encodedDataLength"]))
+    began = time.perf_counter()
+    cold.goto(address, wait_until="load")
+    cold.wait_for_selector(there)
+    cold.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    yield f"{name} cold, ms", 1000 * (time.perf_counter() - began)
+    cold.wait_for_timeout(1000)
+    session.send("HeapProfiler.collectGarbage")
+    heap = next(one["value"] for one in session.send("Performance.getMetrics")["metrics"] if one["name"] == "JSHeapUsedSize")
+    yield f"{name}, requests", len(weights)
+    yield f"{name}, kB", sum(weights) / 1000
+    yield f"{name}, heap MiB", heap / 2**20
+    page.goto(address)
+    page.wait_for_selector(there)
+    fresh.close()
+
+
+def _click(page: Page, address: str) -> float:
+    """Milliseconds from a click on Materialize to the page that shows it as done."""
+    page.goto(address)
+    page.wait_for_timeout(3000)  # while the process that waits for the next run loads the code
+    before = page.evaluate("document.querySelector('#asset-head time[data-ago]')?.dateTime ?? ''")
+    began = time.perf_counter()
+    page.locator("#asset-head button.primary").first.click()
+    _until(
+        page,
+        "(before) => { const now = document.querySelector('#asset-head time[data-ago]');"
+        " return now && now.dateTime !== before && /fresh|stale/.test(document.querySelector('#asset-head .chip').textContent); }",
+        before,
+    )
+    return 1000 * (time.perf_counter() - began)
+
+
+def _follow(page: Page, address: str, count: int) -> tuple[float, float]:
+    """How far behind its end a page shows a run of many assets, in milliseconds, and how many seconds the run takes."""
+    page.goto(f"{address}/runs")
+    keys = [f"g{number // 50}/a{number}" for number in range(count)]
+    run = page.evaluate("(assets) => wa.send('/api/runs', { json: { assets } })", keys)["run_id"]
+    page.goto(f"{address}/runs/{run}")
+    _until(page, "() => /success|failure/.test(document.querySelector('#run-view .chip').textContent)")
+    shown = page.evaluate("Date.now()") / 1000
+    events = _read(f"{address}/api/runs/{run}")
+    return 1000 * (shown - events["ended"]), events["ended"] - events["started"]
+
+
+def _until(page: Page, holds: str, argument: Any = None, seconds: float = 300) -> None:
+    deadline = time.monotonic() + seconds
+    while not page.evaluate(holds, argument):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{page.url} does not show what it should")
+        page.wait_for_timeout(5)
+
+
+def _read(address: str) -> Any:
+    with urlopen(address) as answer:
+        return json.load(answer)
