@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from warehouse_assets import Instance
+from warehouse_assets.automation.runs import Runs
 from warehouse_assets.automation.submission import run_for
 from warehouse_assets.code_location.definitions import Definitions
 from warehouse_assets.events import CodeLocation, Event, RunRecord
@@ -106,3 +107,23 @@ def test_code_that_cannot_be_loaded_fails_the_run(instance: Instance, queued: An
 
     assert (process.returncode, last.event_type) == (1, "RUN_FAILURE")
     assert last.message == "InvalidDefinitionError: there is no file 'gone.py'"
+
+
+def test_a_library_that_restarts_what_a_signal_interrupts_keeps_no_run_from_its_end(
+    instance: Instance, queued: Any, tmp_path: Path, wait_for: Any, work: Any, location: CodeLocation
+) -> None:
+    """As polars does, whose handler of interrupts has the system go on with what was interrupted."""
+    module = tmp_path / location.module
+    module.write_text(module.read_text() + "import signal\nsignal.siginterrupt(signal.SIGINT, False)\n")
+    (tmp_path / "hold").touch()
+    run = queued("slow")
+    process = work(run.run_id)
+    wait_for(tmp_path / "running")
+
+    process.send_signal(signal.SIGINT)
+    next(one for one in Runs(instance).follow(run) if isinstance(one, Event) and (one.message or "").startswith("stopping"))
+    (tmp_path / "hold").unlink()
+    process.communicate(timeout=60)
+    ends = [event.event_type for event in instance.get_event_records(run_id=run.run_id)][-3:]
+
+    assert (process.returncode, ends) == (130, ["ASSET_MATERIALIZATION", "STEP_SUCCESS", "RUN_CANCELED"])

@@ -9,7 +9,9 @@ import random
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from warehouse_assets.definitions.policies import retry_delay
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from warehouse_assets.execution.session import RunSession
 
 __all__ = ["Executor", "InProcessExecutor", "ThreadExecutor"]
+
+_LONGEST_WAIT = 0.5  # seconds
 
 
 class Executor(ABC):
@@ -87,7 +91,8 @@ class _ThreadedRun:
         self.running: dict[int, Step] = {}
         self.workers: list[threading.Thread] = []
         self.handed: queue.SimpleQueue[Start | None] = queue.SimpleQueue()
-        self.done: queue.SimpleQueue[tuple[Step, StepOutcome]] = queue.SimpleQueue()
+        self.ended: deque[tuple[Step, StepOutcome]] = deque()
+        self.news: queue.SimpleQueue[None] = queue.SimpleQueue()  # of which an interrupt may lose one, and never an outcome
 
     def run(self) -> None:
         while self.state.open:
@@ -127,19 +132,25 @@ class _ThreadedRun:
                 outcome = execute_step(self.session, start.step, start.attempt)
             except BaseException as error:  # noqa: BLE001 - the leading thread must hear of it, whatever it is
                 outcome = StepOutcome(error=error)
-            self.done.put((start.step, outcome))
+            self.ended.append((start.step, outcome))
+            self.news.put(None)
 
     def _conclude_next(self, seconds: float | None = None) -> None:
-        """Wait, at most `seconds`, for a step to end, and conclude all that have."""
-        try:
-            ended = [self.done.get(timeout=seconds)]
-            while not self.done.empty():
-                ended.append(self.done.get())
-        except queue.Empty:
-            return
-        for step, outcome in ended:
-            del self.running[step.index]
-            self.todo.push(_conclude(self.session, self.state, step, outcome))
+        """Wait, at most `seconds`, for a step to end, and conclude all that have.
+
+        It returns after a while in any case: where a library has the system go on with what a signal interrupts, as polars does, an
+        interrupt is only heard of between two waits.
+        """
+        if not self.ended:
+            with suppress(queue.Empty):
+                self.news.get(timeout=_LONGEST_WAIT if seconds is None else min(seconds, _LONGEST_WAIT))
+                while not self.news.empty():
+                    self.news.get()
+        while self.ended:
+            step, outcome = self.ended[0]
+            if self.running.pop(step.index, None) is not None:
+                self.todo.push(_conclude(self.session, self.state, step, outcome))
+            self.ended.popleft()
 
 
 class _Agenda:
