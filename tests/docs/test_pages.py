@@ -39,7 +39,12 @@ def blocks(text: str, language: str) -> list[str]:
 def options(command: click.Command | None) -> set[str]:
     """All options of a command, in each of their spellings."""
     assert command is not None
-    return {option for parameter in command.params if isinstance(parameter, click.Option) for option in (*parameter.opts, *parameter.secondary_opts)}
+    return {
+        option
+        for parameter in command.params
+        if isinstance(parameter, click.Option)
+        for option in (*parameter.opts, *parameter.secondary_opts)
+    }
 
 
 def called(text: str) -> Iterator[tuple[str, set[str]]]:

@@ -11,10 +11,14 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from io_managers import DuckDBIOManager
-from warehouse_assets import StaticPartitionsDefinition, ThreadExecutor, asset, materialize
+from warehouse_assets import Definitions, Instance, StaticPartitionsDefinition, ThreadExecutor, asset, materialize
+from warehouse_assets.automation.submission import execute_recorded, run_for
 from warehouse_assets.errors import RetryRequested
+from warehouse_assets.events import CodeLocation
 from warehouse_assets.telemetry import configure_telemetry
+from warehouse_assets.telemetry.trace_context import TRACE_TAG
 
+PLACE = CodeLocation("here", "here.py", ".")
 PROVIDER = TracerProvider()
 TRACER = PROVIDER.get_tracer("user code")
 
@@ -44,6 +48,10 @@ def parents(exporter: InMemorySpanExporter) -> dict[str, str | None]:
 def orders() -> pl.DataFrame:
     with TRACER.start_as_current_span("fetching"):
         return pl.DataFrame({"id": [1, 2, 3]})
+
+
+@asset
+def source() -> None: ...
 
 
 @asset
@@ -127,3 +135,21 @@ def test_partitions_are_told(exporter: InMemorySpanExporter) -> None:
     materialize([regional], partition_key="eu")
 
     assert (by_name(exporter)["regional"].attributes or {})["warehouse_assets.partition"] == "eu"
+
+
+def test_a_run_that_waits_is_part_of_the_trace_in_which_it_was_asked_for(
+    exporter: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    definitions = Definitions([source])
+    with Instance.ephemeral() as instance:
+        with TRACER.start_as_current_span("asking") as asking:
+            run = run_for(definitions, PLACE, instance=instance)
+        instance.event_log.add_runs([run])
+        execute_recorded(definitions, run, instance=instance)
+        monkeypatch.setenv("TRACEPARENT", "00-11111111111111111111111111111111-2222222222222222-01")
+        other = run_for(definitions, PLACE, instance=instance)
+
+    found = by_name(exporter)
+    assert parents(exporter)["run materialize"] == "asking"
+    assert found["run materialize"].context.trace_id == asking.get_span_context().trace_id
+    assert other.tags[TRACE_TAG] == "00-11111111111111111111111111111111-2222222222222222-01"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -12,12 +13,15 @@ from typing import TYPE_CHECKING
 from warehouse_assets.errors import InstanceError
 from warehouse_assets.events import Event, EventType, RunRecord, RunStatus, error_line
 from warehouse_assets.execution.capture import log_file
+from warehouse_assets.telemetry.lost_runs import tell_of_lost_run
 
 if TYPE_CHECKING:
     from warehouse_assets.automation.spares import Spares
     from warehouse_assets.instance import Instance
 
 __all__ = ["RunProcesses", "end_run", "start_process"]
+
+logger = logging.getLogger(__name__)
 
 _LIVING: tuple[RunStatus, ...] = ("STARTING", "STARTED")
 _WORKER = "warehouse_assets.automation.worker"
@@ -99,10 +103,21 @@ def end_run(instance: Instance, run_id: str, message: str, now: float, *, status
     )
     log = instance.event_log
     for of, event_type in endings:
-        if log.store_events_if(run_id, of, [Event(event_type, run_id, now, message=message)]):
+        event = Event(event_type, run_id, now, message=message)
+        if log.store_events_if(run_id, of, [event]):
             log.free_slots(run_id)
+            _tell(instance, event)
             return True
     return False
+
+
+def _tell(instance: Instance, event: Event) -> None:
+    """Tell others, too, for whom the run would go on for ever."""
+    try:
+        if (run := instance.get_run_by_id(event.run_id)) is not None:
+            tell_of_lost_run(run, event)
+    except Exception as error:  # noqa: BLE001 - the record has it
+        logger.warning("the end of the run %s could not be told: %s", event.run_id, error_line(error))
 
 
 def last_lines(file: Path) -> str:

@@ -15,6 +15,7 @@ from warehouse_assets.execution.run import RunResult, execute_run
 from warehouse_assets.execution.run_config import CoercibleToRunConfig, RunConfig
 from warehouse_assets.graph.selection import CoercibleToAssetSelection, select_checks, select_executable
 from warehouse_assets.keys import AssetKey, user_strings
+from warehouse_assets.telemetry.trace_context import trace_tags
 
 if TYPE_CHECKING:
     from warehouse_assets.code_location.definitions import Definitions
@@ -62,7 +63,7 @@ def run_for(
         given, checks = {}, None if selection is None else select_checks(graph, selection)
         selected = select_executable(graph, selection)
         prepared = prepare_run(graph, selected, checks=checks, resources=definitions.resources, **asked)
-    record = prepared.record({**given, **(tags or {})}, job_name)
+    record = prepared.record({**trace_tags(), **given, **(tags or {})}, job_name)
     return replace(record, location=location, run_key=run_key)
 
 

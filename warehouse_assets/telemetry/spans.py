@@ -10,6 +10,7 @@ from warehouse_assets._version import __version__
 from warehouse_assets.errors import ExtraRequiredError
 from warehouse_assets.events import AssetMaterialization, Event, error_line
 from warehouse_assets.keys import AssetKey
+from warehouse_assets.telemetry.trace_context import context_of
 from warehouse_assets.telemetry.watched import WatchedRun, measured
 
 try:
@@ -50,7 +51,7 @@ class RunSpans:
             "warehouse_assets.asset_keys": [key.to_user_string() for key in run.asset_keys],
             "warehouse_assets.partition": self._watched.partition,
         }
-        self._span = self._tracer.start_span(f"run {self._watched.name}", attributes=_present(attributes))
+        self._span = self._tracer.start_span(f"run {self._watched.name}", context_of(run.tags), attributes=_present(attributes))
         self._token = contexts.attach(trace.set_span_in_context(self._span))
 
     def _end(self, event: Event) -> None:
