@@ -74,7 +74,7 @@ class AutomationContract:
         ]
 
     def test_runs_keep_the_status_that_they_are_added_with(self, log: EventLog) -> None:
-        log.add_runs([waiting("r1"), waiting("r2", status="STARTING")])
+        log.add_runs([waiting("r1"), RunRecord("r2", "STARTING", 1.0)])
 
         assert [(run.run_id, run.status) for run in log.get_runs()] == [("r2", "STARTING"), ("r1", "QUEUED")]
 
