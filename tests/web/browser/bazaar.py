@@ -92,8 +92,10 @@ def failing() -> None:
 
 @asset(group_name="trouble")
 def slow() -> None:
-    """Takes long."""
-    time.sleep(7)
+    """Takes long, until the file `enough` is there."""
+    began = time.monotonic()
+    while not Path("enough").exists() and time.monotonic() < began + 60:
+        time.sleep(0.05)
 
 
 @asset(group_name="trouble", deps=[slow])

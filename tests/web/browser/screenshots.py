@@ -163,7 +163,7 @@ def _take(started: Browser, address: str, picture: Picture, runs: dict[str, str]
             screenshot(page, KEPT / f"{picture.name}-{size[0]}-{scheme}.webp")
             if picture.is_shown and size == LARGE and scheme == "light":
                 screenshot(page, SHOWN / f"{picture.name}.webp", 70)
-            if picture.is_shown and picture.name in ("home", "run") and (size, scheme) == (SMALL, "dark"):
+            if picture.name == "home" and (size, scheme) == (SMALL, "dark"):
                 screenshot(page, SHOWN / f"{picture.name}-small.webp", 70)
         context.close()
 

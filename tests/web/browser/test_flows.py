@@ -82,7 +82,7 @@ def test_a_run_that_failed_shows_the_error_of_the_code_first_and_is_retried(
     assert not libraries_shown
 
 
-def test_a_run_that_takes_too_long_is_canceled(visit: Callable[..., Page]) -> None:
+def test_a_run_that_takes_too_long_is_canceled(visit: Callable[..., Page], bazaar: Bazaar) -> None:
     page = visit("/runs")
     page.evaluate("wa.send('/api/runs', { json: { assets: ['slow', 'patient'] } })")
     page.locator("#runs tbody tr").filter(has_text="patient").first.locator(".what a").click()
@@ -92,8 +92,10 @@ def test_a_run_that_takes_too_long_is_canceled(visit: Callable[..., Page]) -> No
     expect(page.locator(".step-running, .step-started").first).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
     expect(chip).to_have_text(re.compile("cancel"))
+    page.wait_for_timeout(5500)  # until its process has heard of it
+    (bazaar.folder / "enough").touch()
 
-    expect(chip).to_have_text(re.compile("canceled"), timeout=15_000)  # its process looks every few seconds
+    expect(chip).to_have_text(re.compile("canceled"))
 
 
 def test_an_address_that_nothing_is_at_leads_somewhere(visit: Callable[..., Page], troubles: Troubles) -> None:
@@ -140,7 +142,7 @@ def test_the_tab_key_reaches_everything_and_shows_where_it_is(address: str, visi
     wanted = page.evaluate("""() => {
       const all = "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']";
       const seen = [...document.querySelectorAll(all)].filter((one) => !one.disabled && one.tabIndex >= 0 && one.checkVisibility());
-      seen.forEach((one, index) => { one.dataset.wanted = index; });
+      window.wanted = seen;
       return seen.length;
     }""")
     reached, unseen = set(), set()
@@ -154,10 +156,10 @@ def test_the_tab_key_reaches_everything_and_shows_where_it_is(address: str, visi
           now.blur();
           const shown = look() !== focused;
           now.focus();
-          return [now.dataset?.wanted ?? null, now.outerHTML.slice(0, 120), shown];
+          return [window.wanted.indexOf(now), now.outerHTML.slice(0, 120), shown];
         }""")
-        if number is not None:
-            reached.add(int(number))
+        if number >= 0:
+            reached.add(number)
             unseen |= set() if shown else {name}
 
     assert sorted(set(range(wanted)) - reached) == []
@@ -167,15 +169,15 @@ def test_the_tab_key_reaches_everything_and_shows_where_it_is(address: str, visi
 def test_a_schedule_is_switched_on_and_off_and_stays_so(visit: Callable[..., Page]) -> None:
     page = visit("/automation")
     row = page.locator("tr", has=page.get_by_role("link", name="every_night", exact=True))
-    switch = row.get_by_role("switch").or_(row.get_by_role("button")).first
+    switch = row.get_by_role("switch")
     said = []
     for _ in range(2):
-        before = row.inner_text()
+        before = switch.inner_text()
         switch.click()
-        expect(row).not_to_have_text(before, use_inner_text=True)
+        expect(switch).not_to_have_text(before)
         page.reload()
         settled(page)
-        said.append(row.locator(".chip").first.inner_text().split()[-1])
+        said.append(switch.inner_text())
 
     assert said == ["on", "off"]
 
@@ -183,14 +185,14 @@ def test_a_schedule_is_switched_on_and_off_and_stays_so(visit: Callable[..., Pag
 def test_a_query_is_answered_as_a_table_and_a_fault_says_where_it_is(visit: Callable[..., Page], troubles: Troubles) -> None:
     troubles.expected = ["400", "422"]
     page = visit("/sql")
-    page.locator("#q").fill("select customer, count(*) as n from staging.orders group by 1 order by 1")
+    page.locator("#query textarea").fill("select customer, count(*) as n from staging.orders group by 1 order by 1")
     page.keyboard.press("Control+Enter")
     expect(page.locator("#answer tbody tr")).to_have_count(3)
     rows = page.locator("#answer tbody tr").all_inner_texts()
-    page.locator("#q").fill("select nonsense from staging.orders")
+    page.locator("#query textarea").fill("select nonsense from staging.orders")
     page.get_by_role("button", name="Run").click()
     expect(page.locator("#answer .error")).to_contain_text("nonsense")
-    page.locator("#q").fill("drop table staging.orders")
+    page.locator("#query textarea").fill("drop table staging.orders")
     page.get_by_role("button", name="Run").click()
     expect(page.locator("#answer .error")).not_to_contain_text("nonsense")
 

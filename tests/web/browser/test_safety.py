@@ -17,7 +17,7 @@ from tests.web.browser.test_pages import resolved
 
 KEYS = ("staging/orders", "staging/payments", "marts/per_customer", "failing")
 API = (
-    "/api/openapi.json", "/api/server", "/api/assets", "/api/runs", "/api/locations", "/api/attention",
+    "/api/openapi.json", "/api/server", "/api/assets", "/api/runs", "/api/locations",
     *(f"/api/assets/{key}{part}" for key in KEYS for part in ("", "/-/definition", "/-/events", "/-/checks")),
 )  # fmt: skip
 
