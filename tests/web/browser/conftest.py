@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -48,7 +51,14 @@ def bazaar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bazaar]:
         patch.delenv("WAREHOUSE_ASSETS_HOME", raising=False)
         _trade(made)
     with driving.served(made.folder, "bazaar", BAZAAR_PASSWORD=PASSWORD) as made.address:
+        while _is_loading(made.address):
+            time.sleep(0.05)
         yield made
+
+
+def _is_loading(address: str) -> bool:
+    with urlopen(f"{address}/api/server") as answer:
+        return bool(json.load(answer)["loading"])
 
 
 def _trade(made: Bazaar) -> None:
