@@ -36,6 +36,7 @@ class Spares:
         self._instance = instance
         self._wanted = [location for location in locations if location.python is None or os.path.exists(location.python)]
         self._spares: dict[CodeLocation, _Spare] = {}
+        self._told: list[_Spare] = []  # whose channels stay open: one that is closed with a word unread loses what was sent
         self._broken: set[CodeLocation] = set()
         self._used = now
         self._lock = threading.RLock()  # a signal may ask to forget at any time
@@ -52,11 +53,15 @@ class Spares:
             if spare is None or not spare.is_ready():
                 return None
             del self._spares[location]
+            self._told.append(spare)
         return spare.process if spare.run(run.run_id) else None
 
     def look(self, now: float) -> None:
         """Start those that are missing, once the runs that were started before are under way; end those of other locations."""
         with self._lock:
+            for spare in [spare for spare in self._told if spare.process.poll() is not None]:
+                spare.channel.close()
+                self._told.remove(spare)
             kept = self._wanted[:_KEPT]
             for location, spare in list(self._spares.items()):
                 if (code := spare.process.poll()) is not None or location not in kept:
@@ -85,6 +90,9 @@ class Spares:
         """End all, for good."""
         self._wanted.clear()
         self.forget()
+        for spare in self._told:
+            spare.channel.close()
+        self._told.clear()
 
 
 @dataclass(slots=True)
@@ -127,7 +135,6 @@ class _Spare:
         except OSError:
             self.end()
             return False
-        self.channel.close()
         return True
 
     def end(self) -> None:
