@@ -89,13 +89,19 @@ def mariadb_alone(mariadb: Database, meeting_place: Path) -> Iterator[Database]:
     """The server for one test at a time, without the databases of others: schemas are databases, whose names the tests share."""
     with open(meeting_place / "mariadb.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        _empty(mariadb)  # of what a process that was killed left to the server to finish
         yield mariadb
-        connect = {"host": mariadb.host, "port": mariadb.port, "user": mariadb.user, "password": mariadb.password}
-        with closing(pymysql.connect(**connect)) as connection, closing(connection.cursor()) as cursor:
-            cursor.execute("select schema_name from information_schema.schemata")
-            for (name,) in cursor.fetchall():
-                if name not in _KEPT and not name.startswith("test_"):
-                    cursor.execute("drop database `" + name.replace("`", "``") + "`")
+        _empty(mariadb)
+
+
+def _empty(mariadb: Database) -> None:
+    """Drop the databases that are not lent to a test."""
+    connect = {"host": mariadb.host, "port": mariadb.port, "user": mariadb.user, "password": mariadb.password}
+    with closing(pymysql.connect(**connect)) as connection, closing(connection.cursor()) as cursor:
+        cursor.execute("select schema_name from information_schema.schemata")
+        for (name,) in cursor.fetchall():
+            if name not in _KEPT and not name.startswith("test_"):
+                cursor.execute("drop database if exists `" + name.replace("`", "``") + "`")
 
 
 @pytest.fixture(scope="session")

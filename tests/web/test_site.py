@@ -159,7 +159,8 @@ def test_what_happened_between_a_page_and_its_first_word_is_told(
         await other.aclose()
         return first
 
-    first = asyncio.run(first_told())
+    with ThreadPoolExecutor(1) as thread:
+        first = thread.submit(lambda: asyncio.run(first_told())).result()
 
     assert ("orders" in first) == missed
 
