@@ -90,6 +90,17 @@ def test_nothing_overlaps_and_edges_go_forward(sites: Callable[..., Site], folde
     assert len({(node.x, node.y) for node in graph_view(site, GraphAsked()).nodes}) == groups
 
 
+def test_neighbours_of_many_ways_are_found_once(sites: Callable[..., Site], folder: Path) -> None:
+    lines = ["from warehouse_assets import Definitions, asset", "made = []"]
+    for number in range(40):  # two ways from each to the next pair: 2 ** 40 in all
+        for side in "ab":
+            deps = f'["a{number - 1}", "b{number - 1}"]' if number else "[]"
+            lines.append(f'made.append(asset(name="{side}{number}", deps={deps})(lambda: None))')
+    (folder / "ways.py").write_text("\n".join([*lines, "defs = Definitions(made)"]))
+
+    assert len(graph_view(sites("ways"), GraphAsked(asset="a39", depth=50)).nodes) == 79
+
+
 def test_circles_are_opened() -> None:
     rng = random.Random(1)
     for size in (1, 2, 5, 30):

@@ -253,8 +253,9 @@
   // -- states as they change ----------------------------------------------------------------------------------------------------
   const SIGNS = { fresh: "✓", stale: "◐", missing: "○", failed: "✕", materializing: "▶", source: "◇", unknown: "?" };
   let asking = false;
+  let again = false; // something changed while they were asked for
   async function states() {
-    if (asking) return;
+    if (asking) { again = true; return; }
     asking = true;
     try {
       if (box.dataset.mode === "groups") { const text = await (await fetch(location.href, { headers: { "HX-Request": "true" } })).text(); const fresh = new DOMParser().parseFromString(text, "text/html"); fresh.querySelectorAll(".node").forEach((node) => { const mine = svg?.querySelector(`.node[data-number="${node.dataset.number}"]`); if (mine) { mine.setAttribute("class", node.getAttribute("class")); mine.innerHTML = node.innerHTML; } }); return; }
@@ -269,6 +270,7 @@
         node.setAttribute("aria-label", `${node.dataset.key}, ${state}`);
       });
     } finally { asking = false; }
+    if (again) { again = false; states(); }
   }
   box.addEventListener("wa:refresh", states);
   document.body.addEventListener("wa:facts", () => { if (!svg && !canvas) location.reload(); });

@@ -199,8 +199,11 @@ def _near(assets: Mapping[AssetKey, JoinedAsset], key: AssetKey, depth: int) -> 
     found = {key: None}
     for up in (True, False):
         edge: Iterable[AssetKey] = [key]
+        seen = {key}
         for _ in range(depth):
-            edge = [other for one in edge for other in (assets[one].parents if up else assets[one].children) if other in assets]
+            near = (other for one in edge for other in (assets[one].parents if up else assets[one].children))
+            edge = [other for other in dict.fromkeys(near) if other in assets and other not in seen]
+            seen.update(edge)
             found.update(dict.fromkeys(edge))
     return list(found)
 
