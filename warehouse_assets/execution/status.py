@@ -48,8 +48,8 @@ def _statuses(
     graph: AssetGraph, selected: Collection[AssetKey], instance: Any, partitions: Collection[str] | None
 ) -> dict[AssetKey, dict[Partition, AssetStatus]]:
     """Assets that have none of these partitions are left out."""
-    links = PartitionLinks(graph, instance)
-    wanted = {key: links.partitions(key) for key in graph.order if key in selected}
+    links, chosen = PartitionLinks(graph, instance), set(selected)
+    wanted = {key: links.partitions(key) for key in graph.order if key in chosen}
     if partitions is not None:
         some = {None, *partitions}
         wanted = {key: here for key, every in wanted.items() if (here := [name for name in every if name in some])}
