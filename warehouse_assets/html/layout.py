@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
 from typing import Generic, TypeAlias, TypeVar
 
 __all__ = ["Layout", "depths", "layered"]
@@ -49,24 +48,42 @@ def layered(parents: Mapping[K, Sequence[K]]) -> Layout[K]:
         for parent in above
         for column in range(depth[parent], depth[key])
     )
-    points = dict.fromkeys([*depth.items(), *(point for link in links for point in link)])
-    columns: list[list[Point[K]]] = [[] for _ in range(1 + max(depth.values(), default=-1))]
-    left: dict[Point[K], list[Point[K]]] = {point: [] for point in points}
-    right: dict[Point[K], list[Point[K]]] = {point: [] for point in points}
-    for point in points:
-        columns[point[1]].append(point)
+    numbers = {
+        point: number
+        for number, point in enumerate(dict.fromkeys([*depth.items(), *(each for link in links for each in link)]))
+    }
+    left: list[list[int]] = [[] for _ in numbers]
+    right: list[list[int]] = [[] for _ in numbers]
     for start, end in links:
-        right[start].append(end)
-        left[end].append(start)
-    rows = dict(Layout(columns, (), depth).rows())
-    for near, order in [(right, columns[::-1]), (left, columns)] * SWEEPS:
-        for column in order:
-            pull = {point: fmean(rows[other] for other in near[point] or [point]) for point in column}
-            column.sort(key=pull.__getitem__)
-            rows.update(_rows(column))
-    return Layout(columns, list(links), depth)
+        right[numbers[start]].append(numbers[end])
+        left[numbers[end]].append(numbers[start])
+    columns: list[list[int]] = [[] for _ in range(1 + max(depth.values(), default=-1))]
+    for (_, column), number in numbers.items():
+        columns[column].append(number)
+    _sort(columns, left, right)
+    points = list(numbers)
+    return Layout([[points[number] for number in column] for column in columns], list(links), depth)
 
 
-def _rows(column: Sequence[Point[K]]) -> Iterator[tuple[Point[K], float]]:
+def _sort(columns: Sequence[list[int]], left: Sequence[Sequence[int]], right: Sequence[Sequence[int]]) -> None:
+    """Order the points of each column, which are numbers, by where those stand that they are linked with, from side to side until that changes nothing."""
+    rows = [0.0] * len(left)
+    for column in columns:
+        for number, row in _rows(column):
+            rows[number] = row
+    row_of = rows.__getitem__
+    for _ in range(SWEEPS):
+        before = rows.copy()
+        for near, order in ((right, columns[::-1]), (left, columns)):
+            for column in order:
+                pull = {one: sum(map(row_of, others)) / len(others) if (others := near[one]) else rows[one] for one in column}
+                column.sort(key=pull.__getitem__)
+                for number, row in _rows(column):
+                    rows[number] = row
+        if rows == before:
+            return
+
+
+def _rows(column: Sequence[K]) -> Iterator[tuple[K, float]]:
     """The points of a column with the row of each, the middle of the column being 0."""
     return ((point, row - (len(column) - 1) / 2) for row, point in enumerate(column))
