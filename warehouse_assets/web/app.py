@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import pkgutil
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Match
 from starlette.staticfiles import StaticFiles
 
 from warehouse_assets._version import __version__
@@ -35,7 +37,7 @@ from warehouse_assets.web.security import Guard, Rate
 from warehouse_assets.web.views.catalog import prepare
 
 if TYPE_CHECKING:
-    from starlette.types import Scope
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from warehouse_assets.web.site import Site
 
@@ -45,34 +47,76 @@ __all__ = ["create_app"]
 def create_app(site: Site) -> FastAPI:
     """The application that serves a site; starting it begins to load the code locations."""
 
+    described = _Later("/api/", lambda: _api(app))
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         site.start()
-        threading.Thread(target=prepare, args=[site], daemon=True, name="preparing the catalog").start()
+        threading.Thread(target=_prepare, args=[site, described], daemon=True, name="preparing").start()
         yield
 
     app = FastAPI(
         title="warehouse-assets",
-        version=__version__,
         lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
-        openapi_url="/api/openapi.json",
+        openapi_url=None,
         middleware=[Middleware(Guard, settings=site.settings), Middleware(GZipMiddleware, minimum_size=1000)],
+        routes=[described],
+        exception_handlers=_HANDLERS,
     )
     app.state.site, app.state.live, app.state.rate = site, Live(site), Rate()
     app.mount("/static", _Kept(directory=STATIC), "static")
-    app.add_api_route("/live", _live, include_in_schema=False)
-    for module in (*_modules(api), *_modules(pages)):
-        described = module.__name__.startswith(api.__name__)
-        if described:
-            app.include_router(module.router, responses=_FAULTS)
-        else:
-            app.include_router(module.router, include_in_schema=False, dependencies=[Depends(_position)])
-    app.add_exception_handler(WarehouseAssetsError, _failed)
-    app.add_exception_handler(HTTPException, _refused)
-    app.add_exception_handler(RequestValidationError, _misunderstood)
+    app.add_api_route("/live", _live)
+    for module in _modules(pages):
+        app.include_router(module.router, dependencies=[Depends(_position)])
     return app
+
+
+def _api(app: FastAPI) -> FastAPI:
+    """The API of an application, with its description."""
+    described = FastAPI(
+        title="warehouse-assets",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        exception_handlers=_HANDLERS,
+    )
+    described.state = app.state
+    for module in _modules(api):
+        described.include_router(module.router, responses=_FAULTS)
+    return described
+
+
+def _prepare(site: Site, described: _Later) -> None:
+    """Make what the first of many requests would wait for: the catalog first, as it is what people open."""
+    prepare(site)
+    described.make()
+
+
+class _Later(BaseRoute):
+    """All below an address, by an application that is made when it is first needed: the first page does not wait for it."""
+
+    def __init__(self, path: str, made: Callable[[], ASGIApp]) -> None:
+        self._path = path
+        self._made = made
+        self._app: ASGIApp | None = None
+        self._lock = threading.Lock()
+
+    def make(self) -> ASGIApp:
+        """The application."""
+        with self._lock:
+            if self._app is None:
+                self._app = self._made()
+            return self._app
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Everything below the address is there."""
+        return (Match.FULL if scope["type"] == "http" and scope["path"].startswith(self._path) else Match.NONE), {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Have the application answer."""
+        app = self._app if self._app is not None else await asyncio.to_thread(self.make)
+        await app(scope, receive, send)
 
 
 class Fault(BaseModel):
@@ -152,3 +196,10 @@ def _told(request: Request, status: int, message: str, hint: str | None, headers
         return JSONResponse({"error": message, "hint": hint}, status, headers)
     template = "_error.html" if is_fragment(request) else "error.html"
     return render(request, template, status=status, message=message, hint=hint, code=status)
+
+
+_HANDLERS: dict[int | type[Exception], Any] = {
+    WarehouseAssetsError: _failed,
+    HTTPException: _refused,
+    RequestValidationError: _misunderstood,
+}
