@@ -101,6 +101,25 @@ def test_neighbours_of_many_ways_are_found_once(sites: Callable[..., Site], fold
     assert len(graph_view(sites("ways"), GraphAsked(asset="a39", depth=50)).nodes) == 79
 
 
+def test_a_selection_of_nothing_shows_nothing(site: Site, client: TestClient) -> None:
+    view = graph_view(site, GraphAsked(select="staging/orders and marts/per_customer"))
+
+    assert (view.nodes, view.fault) == ([], None)
+    assert "Nothing to draw" in client.get("/graph?select=staging/orders+and+marts/per_customer").text
+
+
+def test_of_several_locations_one_has_to_know_what_is_selected(sites: Callable[..., Site], folder: Path) -> None:
+    (folder / "other.py").write_text(
+        "from warehouse_assets import Definitions, asset\ndefs = Definitions([asset(name='far')(lambda: None)])"
+    )
+    (folder / "broken.py").write_text("raise ValueError('no such luck')")
+    site = sites("shop", "other", "broken")
+    far = graph_view(site, GraphAsked(select="far"))
+
+    assert (names(far), far.fault) == (["far"], None)
+    assert "far_away" in (graph_view(site, GraphAsked(select="far_away")).fault or "")
+
+
 def test_circles_are_opened() -> None:
     rng = random.Random(1)
     for size in (1, 2, 5, 30):
@@ -140,6 +159,8 @@ def test_hostile_names_are_text(sites: Callable[..., Site], client_of: Callable[
         assert "<script>alert" not in page
         assert "<img src=x" not in page
     assert client.get("/assets/a%20b/%3Cscript%3Ealert(1)%3C%2Fscript%3E").status_code == 200
+    assert r"a b/<script>alert(1)<\/script>" in client.get("/api/graph?whole=1").json()["keys"]
+    assert len(client.get("/api/graph", params={"asset": r"a b/<script>alert(1)<\/script>"}).json()["keys"]) == 2
 
 
 def test_the_api_gives_positions_and_states(client: TestClient) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse
 
-from warehouse_assets.web.rendering import is_fragment, render, site_of
+from warehouse_assets.web.rendering import is_fragment, render, site_of, url
 from warehouse_assets.web.views.graph import HEIGHT, WIDTH, GraphAsked, curve, graph_view
 
 __all__ = ["router"]
@@ -24,7 +24,10 @@ def graph(
     asked = GraphAsked(group, asset, depth, select.strip(), whole)
     view = graph_view(site_of(request), asked)
     template = "graph/_graph.html" if is_fragment(request) else "graph/page.html"
-    return render(request, template, area="graph", view=view, asked=asked, curve=curve, box=(WIDTH, HEIGHT), mini=False)
+    query = url("", group=group, asset=asset, depth=depth if asset else None, select=asked.select, whole="1" if whole else None)
+    return render(
+        request, template, area="graph", view=view, asked=asked, query=query, curve=curve, box=(WIDTH, HEIGHT), mini=False
+    )
 
 
 @router.get("/graph/mini")

@@ -7,18 +7,22 @@
   const canvas = document.getElementById("whole");
   const [WIDTH, HEIGHT, MARGIN] = [190, 36, 30];
   const view = { x: 0, y: 0, scale: 1 }; // the point of the graph in the upper left corner, and pixels for each of its units
+  const SIGNS = { fresh: "✓", stale: "◐", missing: "○", failed: "✕", materializing: "▶", source: "◇", unknown: "?" };
   const size = { width: Number(svg?.dataset.width || 1), height: Number(svg?.dataset.height || 1) };
   let draw = () => {};
   let hover = () => -1;
   let pending = false;
+  let inside = () => []; // the keys of what a rectangle of the graph touches
+  let count = () => {}; // says in the legend how many nodes stand in each state
+  const segments = (key) => key.match(/(?:\\[^]|[^/\\])+/g).map((part) => part.replace(/\\([^])/g, "$1"));
   const redraw = () => { if (!pending) { pending = true; requestAnimationFrame(() => { pending = false; draw(); }); } };
 
   // -- moving ---------------------------------------------------------------------------------------------------------------
-  function fit(only) {
-    const area = only || { x: 0, y: 0, width: size.width, height: size.height };
+  function fit(least = 0.004) {
+    const area = { x: 0, y: 0, width: size.width, height: size.height };
     const [wide, high] = [box.clientWidth, box.clientHeight];
     view.scale = Math.min((wide - 2 * MARGIN) / area.width, (high - 2 * MARGIN) / area.height, 1.25);
-    view.scale = Math.max(view.scale, canvas ? 0.004 : 0.65);
+    view.scale = Math.max(view.scale, least);
     view.x = area.width * view.scale < wide ? area.x + area.width / 2 - wide / 2 / view.scale : area.x - MARGIN / view.scale;
     view.y = area.height * view.scale < high ? area.y + area.height / 2 - high / 2 / view.scale : area.y - MARGIN / view.scale;
     redraw();
@@ -34,6 +38,7 @@
 
   const pointers = new Map();
   let moved = 0;
+  let band = null; // the rectangle that chooses what it touches, from where it began
   const surface = svg || canvas;
   if (surface) {
     surface.addEventListener("wheel", (event) => {
@@ -42,8 +47,13 @@
       if (event.ctrlKey || !event.shiftKey) zoom(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.0015)), event.clientX - at.left, event.clientY - at.top);
       else move(-event.deltaY, 0);
     }, { passive: false });
-    surface.addEventListener("pointerdown", (event) => { pointers.set(event.pointerId, [event.clientX, event.clientY]); if (pointers.size === 1) moved = 0; });
+    surface.addEventListener("pointerdown", (event) => {
+      if (event.shiftKey && !event.target.closest(".node")) { band = new Band(event); return; }
+      pointers.set(event.pointerId, [event.clientX, event.clientY]);
+      if (pointers.size === 1) moved = 0;
+    });
     addEventListener("pointermove", (event) => {
+      band?.to(event);
       const before = pointers.get(event.pointerId);
       if (!before) return;
       const [dx, dy] = [event.clientX - before[0], event.clientY - before[1]];
@@ -56,7 +66,7 @@
       }
       pointers.set(event.pointerId, [event.clientX, event.clientY]);
     });
-    for (const name of ["pointerup", "pointercancel"]) addEventListener(name, (event) => pointers.delete(event.pointerId));
+    for (const name of ["pointerup", "pointercancel"]) addEventListener(name, (event) => { pointers.delete(event.pointerId); band?.end(); band = null; });
     surface.addEventListener("dragstart", (event) => event.preventDefault());
     surface.addEventListener("click", (event) => { if (moved > 4) { event.preventDefault(); event.stopPropagation(); } }, true);
   }
@@ -68,6 +78,45 @@
     if (what === "clear") { picked.clear(); told(); }
   });
   addEventListener("resize", redraw);
+  class Band {
+    constructor(event) {
+      const at = box.getBoundingClientRect();
+      this.from = [event.clientX - at.left, event.clientY - at.top];
+      this.shown = document.createElement("div");
+      this.shown.className = "band";
+      box.append(this.shown);
+      this.to(event);
+    }
+    to(event) {
+      const at = box.getBoundingClientRect();
+      const to = [event.clientX - at.left, event.clientY - at.top];
+      [this.left, this.right] = [this.from[0], to[0]].sort((a, b) => a - b);
+      [this.top, this.bottom] = [this.from[1], to[1]].sort((a, b) => a - b);
+      Object.assign(this.shown.style, { left: `${this.left}px`, top: `${this.top}px`, width: `${this.right - this.left}px`, height: `${this.bottom - this.top}px` });
+      moved = this.right - this.left + this.bottom - this.top;
+    }
+    end() {
+      this.shown.remove();
+      if (moved <= 4) return;
+      const [x, y] = [(pixel) => pixel / view.scale + view.x, (pixel) => pixel / view.scale + view.y];
+      inside(x(this.left), y(this.top), x(this.right), y(this.bottom)).forEach((key) => picked.add(key));
+      told();
+    }
+  }
+
+  // -- one state alone ------------------------------------------------------------------------------------------------------------
+  const legend = [...box.querySelectorAll(".legend button")];
+  const lone = () => box.dataset.only ?? null;
+  legend.forEach((button) => button.addEventListener("click", () => {
+    if (lone() === button.dataset.state) delete box.dataset.only; else box.dataset.only = button.dataset.state;
+    legend.forEach((one) => one.setAttribute("aria-pressed", one.dataset.state === lone()));
+    redraw();
+  }));
+  const counted = (states) => legend.forEach((button) => {
+    const found = states.get(button.dataset.state) || 0;
+    button.querySelector("b").textContent = found.toLocaleString("en-US");
+    button.hidden = !found && lone() !== button.dataset.state;
+  });
 
   // -- choosing several -------------------------------------------------------------------------------------------------------
   const picked = new Set();
@@ -87,6 +136,7 @@
       const [wide, high] = [box.clientWidth / view.scale, box.clientHeight / view.scale];
       svg.setAttribute("viewBox", `${view.x} ${view.y} ${wide} ${high}`);
       svg.classList.toggle("far", view.scale < 0.62);
+      svg.classList.toggle("farther", view.scale < 0.35);
     };
     const nodes = [...svg.querySelectorAll(".node")];
     const edges = [...svg.querySelectorAll(".edges path")];
@@ -97,6 +147,16 @@
       node.addEventListener("focus", () => light(node.dataset.number));
       node.addEventListener("click", (event) => { if ((event.shiftKey || event.ctrlKey || event.metaKey) && node.dataset.key) { event.preventDefault(); pick(node.dataset.key); } });
     });
+    inside = (left, top, right, bottom) => nodes.filter((node) => {
+      const { x, y } = node.querySelector("rect");
+      return node.dataset.key && x.baseVal.value < right && x.baseVal.value + WIDTH > left && y.baseVal.value < bottom && y.baseVal.value + HEIGHT > top;
+    }).map((node) => node.dataset.key);
+    count = () => {
+      const states = new Map();
+      nodes.forEach((node) => { const state = /is-(\w+)/.exec(node.getAttribute("class"))[1]; states.set(state, (states.get(state) || 0) + 1); });
+      counted(states);
+    };
+    count();
     const middle = (node) => { const rect = node.querySelector("rect"); return [rect.x.baseVal.value + WIDTH / 2, rect.y.baseVal.value + HEIGHT / 2]; };
     box.addEventListener("keydown", (event) => {
       const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
@@ -121,7 +181,7 @@
       redraw();
     });
     const focus = svg.querySelector(".node.chosen");
-    fit();
+    fit(0.65); // at first so that all names can be read
     if (focus && view.scale < 0.5) { const [x, y] = middle(focus); view.scale = 0.8; view.x = x - box.clientWidth / 1.6; view.y = y - box.clientHeight / 1.6; redraw(); }
   }
 
@@ -137,7 +197,7 @@
     hint.textContent = "";
     graph = { ...told_, x: Int32Array.from(told_.x), y: Int32Array.from(told_.y), states: Uint8Array.from(told_.states), edges: Int32Array.from(told_.edges) };
     [size.width, size.height] = [graph.width, graph.height];
-    const names = graph.keys.map((key) => key.split("/").slice(-2).join("/"));
+    const names = graph.keys.map((key) => segments(key).slice(-2).join("/"));
     const numbers = new Map(graph.keys.map((key, number) => [key, number]));
     const context = canvas.getContext("2d", { alpha: false });
     const CELL = 2000; // the nodes of each part of the plane, so that only those in sight are looked at
@@ -158,6 +218,13 @@
     const inSight = function* (left, top, right, bottom) {
       for (let column = Math.floor((left - WIDTH) / CELL); column <= Math.floor(right / CELL); column++)
         for (let row = Math.floor((top - HEIGHT) / CELL); row <= Math.floor(bottom / CELL); row++) yield* cells.get(`${column},${row}`) || [];
+    };
+    inside = (left, top, right, bottom) => [...inSight(left, top, right, bottom)].filter((i) =>
+      graph.x[i] < right && graph.x[i] + WIDTH > left && graph.y[i] < bottom && graph.y[i] + HEIGHT > top).map((i) => graph.keys[i]);
+    count = () => {
+      const states = new Map();
+      for (const state of graph.states) states.set(graph.words[state], (states.get(graph.words[state]) || 0) + 1);
+      counted(states);
     };
     draw = () => {
       const ratio = devicePixelRatio || 1;
@@ -187,6 +254,7 @@
       const byState = graph.words.map(() => []);
       for (const i of inSight(left, top, right, bottom)) byState[graph.states[i]].push(i);
       byState.forEach((nodes, state) => {
+        context.globalAlpha = lone() === null || lone() === graph.words[state] ? 1 : 0.15;
         context.fillStyle = near ? colours.raised : colours.states[state];
         context.strokeStyle = colours.states[state];
         context.beginPath();
@@ -194,15 +262,18 @@
         context.fill();
         if (scale > 0.12) context.stroke();
         if (!near) return;
-        context.fillStyle = colours.text;
         context.font = `${Math.max(12 * scale, 9)}px ui-monospace, monospace`;
         context.textBaseline = "middle";
-        const room = Math.floor((WIDTH - 20) / 7.3);
+        context.fillStyle = colours.states[state];
+        for (const i of nodes) context.fillText(SIGNS[graph.words[state]], (graph.x[i] + 9 - view.x) * scale, (graph.y[i] + HEIGHT / 2 - view.y) * scale);
+        context.fillStyle = colours.text;
+        const room = Math.floor((WIDTH - 34) / 7.3);
         for (const i of nodes) {
           const name = names[i].length > room ? `…${names[i].slice(1 - room)}` : names[i];
-          context.fillText(name, (graph.x[i] + 10 - view.x) * scale, (graph.y[i] + HEIGHT / 2 - view.y) * scale);
+          context.fillText(name, (graph.x[i] + 26 - view.x) * scale, (graph.y[i] + HEIGHT / 2 - view.y) * scale);
         }
       });
+      context.globalAlpha = 1;
       context.lineWidth = 2;
       context.strokeStyle = colours.accent;
       const marked = [...[...picked].map((key) => numbers.get(key)), at].filter((i) => i >= 0);
@@ -217,7 +288,7 @@
       return -1;
     };
     const tell = (i) => { at = i; hint.textContent = i >= 0 ? `${graph.keys[i]}: ${graph.words[graph.states[i]]}` : ""; canvas.style.cursor = ""; redraw(); };
-    const open = (i) => { location.href = `/assets/${graph.keys[i].split("/").map(encodeURIComponent).join("/")}`; };
+    const open = (i) => { location.href = `/assets/${segments(graph.keys[i]).map(encodeURIComponent).join("/")}`; };
     canvas.addEventListener("pointermove", (event) => { if (!pointers.size) { const i = hover(event); if (i !== at) tell(i); } });
     canvas.addEventListener("click", (event) => { const i = hover(event); if (i < 0) return; if (event.shiftKey || event.ctrlKey || event.metaKey) pick(graph.keys[i]); else open(i); });
     const centre = (i) => { tell(i); if (view.scale < 0.62) view.scale = 0.8; view.x = graph.x[i] + WIDTH / 2 - box.clientWidth / 2 / view.scale; view.y = graph.y[i] + HEIGHT / 2 - box.clientHeight / 2 / view.scale; redraw(); };
@@ -247,18 +318,18 @@
     });
     fit();
     draw();
+    count();
     box.dataset.drawn = "";
   }
 
   // -- states as they change ----------------------------------------------------------------------------------------------------
-  const SIGNS = { fresh: "✓", stale: "◐", missing: "○", failed: "✕", materializing: "▶", source: "◇", unknown: "?" };
   let asking = false;
   let again = false; // something changed while they were asked for
   async function states() {
     if (asking) { again = true; return; }
     asking = true;
     try {
-      if (box.dataset.mode === "groups") { const text = await (await fetch(location.href, { headers: { "HX-Request": "true" } })).text(); const fresh = new DOMParser().parseFromString(text, "text/html"); fresh.querySelectorAll(".node").forEach((node) => { const mine = svg?.querySelector(`.node[data-number="${node.dataset.number}"]`); if (mine) { mine.setAttribute("class", node.getAttribute("class")); mine.innerHTML = node.innerHTML; } }); return; }
+      if (box.dataset.mode === "groups") { const text = await (await fetch(location.href, { headers: { "HX-Request": "true" } })).text(); const fresh = new DOMParser().parseFromString(text, "text/html"); fresh.querySelectorAll(".node").forEach((node) => { const mine = svg?.querySelector(`.node[data-number="${node.dataset.number}"]`); if (mine) { mine.setAttribute("class", node.getAttribute("class")); mine.innerHTML = node.innerHTML; } }); count(); return; }
       const found = await (await fetch("/api/graph/states")).json();
       if (graph) { graph.keys.forEach((key, i) => { const state = graph.words.indexOf(found[key]); if (state >= 0) graph.states[i] = state; }); redraw(); }
       svg?.querySelectorAll(".node[data-key]").forEach((node) => {
@@ -269,6 +340,7 @@
         node.querySelector("title").textContent = `${node.dataset.key}: ${state}`;
         node.setAttribute("aria-label", `${node.dataset.key}, ${state}`);
       });
+      count();
     } finally { asking = false; }
     if (again) { again = false; states(); }
   }

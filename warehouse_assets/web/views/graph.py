@@ -97,7 +97,7 @@ def graph_view(site: Site, asked: GraphAsked) -> GraphView:
     made = site.kept(Pulse).look().made
     mode: Mode = "whole" if len(keys) > MOST_IN_SVG else "assets"
     parents, places, routes, size = site.kept(_Layouts).of(site.facts, keys, is_wide=mode == "whole")
-    chosen = AssetKey.from_user_string(asked.asset) if asked.asset else None
+    chosen = AssetKey.from_escaped_string(asked.asset) if asked.asset else None
     numbers = {key: number for number, key in enumerate(parents)}
     nodes = []
     for key in parents:
@@ -174,21 +174,23 @@ def _chosen(
 ) -> tuple[Collection[AssetKey] | None, str | None]:
     """The keys that are asked for; None for all, as groups or as a whole."""
     if asked.asset:
-        key = AssetKey.from_user_string(asked.asset)
+        key = AssetKey.from_escaped_string(asked.asset)
         if key not in assets:
             raise InvalidSelectionError(f"there is no asset {asked.asset!r}", hint=suggest_keys(key, assets))
         return _near(assets, key, asked.depth), None
     if asked.select:
         found: dict[AssetKey, None] = {}
-        fault = None
+        fault = unknown = None
         for name in site.facts.locations:
             try:
                 found.update(
                     dict.fromkeys(AssetKey(path) for path in site.workspace[name].ask(select, Selection(asked.select)).keys)
                 )
+            except InvalidSelectionError as error:  # another location may know what this one does not
+                unknown = str(error)
             except WarehouseAssetsError as error:
                 fault = str(error)
-        return [key for key in found if key in assets] or None, None if found else fault
+        return [key for key in found if key in assets], fault or (None if found else unknown)
     if asked.group:
         return [key for key, asset in assets.items() if asset.facts.group == asked.group], None
     return None, None
@@ -255,17 +257,19 @@ def _placed(
     parents: Mapping[K, Sequence[K]], *, is_wide: bool = False
 ) -> tuple[Mapping[K, tuple[int, int]], Callable[[K, K], list[tuple[int, int]]], tuple[int, int]]:
     """Where each node stands, the way from one to another, and how large all of it is."""
-    layout = layered(parents)
+    numbers = {key: number for number, key in enumerate(parents)}
+    layout = layered({numbers[key]: [numbers[one] for one in above] for key, above in parents.items()})
     rows = layout.rows()
     top = min(rows.values(), default=0)
     step = COLUMN
     if is_wide:  # thousands of nodes make long columns, which then stand further apart
         step = max(COLUMN, round(1.5 * ROW * (max(rows.values(), default=0) - top) / max(len(layout.columns), 1)))
     at = {point: (point[1] * step, round((row - top) * ROW)) for point, row in rows.items()}
-    places = {key: at[key, depth] for key, depth in layout.depth.items()}
+    places = {key: at[number, layout.depth[number]] for key, number in numbers.items()}
 
     def routes(start: K, end: K) -> list[tuple[int, int]]:
-        between = [at[start, column] for column in range(layout.depth[start] + 1, layout.depth[end])]
+        first, last = layout.depth[numbers[start]], layout.depth[numbers[end]]
+        between = [at[numbers[start], column] for column in range(first + 1, last)]
         return [_out(places[start]), *((x + WIDTH // 2, y + HEIGHT // 2) for x, y in between), _in(places[end])]
 
     width = max((x for x, _ in places.values()), default=0) + WIDTH
