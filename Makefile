@@ -5,6 +5,7 @@ RUN := $(VENV)/bin/python -m
 PIP := $(RUN) pip --disable-pip-version-check --quiet
 # One process more than there are cores, since many tests wait for servers and for other processes.
 PYTEST := $(RUN) pytest --numprocesses $(shell expr $$(nproc 2>/dev/null || echo 2) + 1) --dist worksteal
+unexport PYTHONDONTWRITEBYTECODE  # or each of the many processes of the tests would compile the package anew
 APT := DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends
 
 SERVERS := mariadb chromium $(VENV)/.swift $(VENV)/.azurite

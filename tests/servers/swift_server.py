@@ -6,6 +6,7 @@ One proxy, which speaks S3, and a server each for accounts, containers and objec
 from __future__ import annotations
 
 import getpass
+import os
 import secrets
 import subprocess
 import sys
@@ -75,7 +76,58 @@ use = egg:swift#tempauth
 user_{account}_{name} = {password} .admin .reseller_admin
 """
 FILTERS = ["catch_errors", "gatekeeper", "listing_formats", "bulk", "copy", "slo", "dlo", "versioned_writes", "symlink"]
-CACHE = "[filter:cache]\nuse = egg:swift#memcache\nmemcache_servers =\n"
+CACHE = "[filter:cache]\npaste.filter_factory = own_cache:filter_factory\n"
+# What a memcached does elsewhere: the proxy, which is one process, asks for accounts and containers once, and not before every request.
+OWN_CACHE = """
+import time
+
+
+class Cache:
+    def __init__(self):
+        self.kept = {}
+
+    def get(self, key, **options):
+        value, until = self.kept.get(key, (None, None))
+        return value if until is None or time.time() < until else None
+
+    def set(self, key, value, time=0, **options):
+        self.kept[key] = value, until(time)
+
+    def delete(self, key, **options):
+        self.kept.pop(key, None)
+
+    def incr(self, key, delta=1, time=0, **options):
+        value = max(0, int(self.get(key) or 0) + delta)
+        self.kept[key] = value, until(time)
+        return value
+
+    def decr(self, key, delta=1, time=0, **options):
+        return self.incr(key, -delta, time)
+
+    def get_multi(self, keys, server_key, **options):
+        return [self.get(key) for key in keys]
+
+    def set_multi(self, mapping, server_key, time=0, **options):
+        for key, value in mapping.items():
+            self.set(key, value, time)
+
+
+def until(seconds):
+    return time.time() + seconds if seconds else None
+
+
+def filter_factory(global_conf, **local_conf):
+    cache = Cache()
+
+    def kept(app):
+        def answer(environ, start_response):
+            environ["swift.cache"] = cache
+            return app(environ, start_response)
+
+        return answer
+
+    return kept
+"""
 
 
 @contextmanager
@@ -83,6 +135,8 @@ def running(folder: Path) -> Iterator[dict[str, Any]]:
     account, name, password = "test", "tester", f"s3cret/+{secrets.token_hex(4)}"
     (folder / "devices" / "disk").mkdir(parents=True)
     (folder / "swift.conf").write_text("[swift-hash]\nswift_hash_path_suffix = tests\n")
+    (folder / "own_cache.py").write_text(OWN_CACHE)
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
 
     def start(stack: ExitStack, port: int) -> None:
         ports = {kind: free_port() for kind in ("account", "container", "object")}
@@ -96,7 +150,9 @@ def running(folder: Path) -> Iterator[dict[str, Any]]:
             file = folder / f"{kind}.conf"
             file.write_text(config)
             servers.append(
-                stack.enter_context(process([PROGRAMS / f"swift-{kind}-server", file, "-v"], folder / "log", cwd=folder))
+                stack.enter_context(
+                    process([PROGRAMS / f"swift-{kind}-server", file, "-v"], folder / "log", cwd=folder, env=environment)
+                )
             )
         for server, number in zip(servers, [*ports.values(), port], strict=True):
             wait_until(partial(listens, server, number), server)
