@@ -107,7 +107,7 @@ def launch(definitions: Definitions, request: Launch) -> Launched:
 def launch_form(definitions: Definitions, request: Launch) -> LaunchForm:
     """What a launch would run, and what it can be given."""
     graph = definitions.graph
-    keys = [key for key in graph.order if key in set(_selected(definitions, request))]
+    keys = _selected(definitions, request)
     partitions = next((found for key in keys if (found := graph.nodes[key].spec.partitions_def) is not None), None)
     names: list[str] = [] if partitions is None else list(partitions.get_partition_keys(None, the_instance()))
     return LaunchForm(
