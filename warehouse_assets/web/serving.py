@@ -21,7 +21,7 @@ __all__ = ["listening_socket", "serve"]
 def listening_socket(settings: Settings) -> socket.socket:
     """The socket of a server; InvalidInvocationError where it cannot listen there."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family)
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # as asyncio sets TCP_NODELAY only where that is said
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
