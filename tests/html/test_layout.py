@@ -37,3 +37,11 @@ def test_a_deep_chain_needs_no_deep_stack() -> None:
     chain = {number: [number - 1] if number else [] for number in range(3000)}
 
     assert len(layered(chain).columns) == 3000
+
+
+def test_links_go_straight_where_too_many_points_would_be_on_their_ways(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("warehouse_assets.html.layout.MOST_POINTS", 2)
+    layout = layered({"a": [], "b": ["a"], "c": ["a", "b"]})
+
+    assert layout.links == [(("a", 0), ("b", 1)), (("a", 0), ("c", 2)), (("b", 1), ("c", 2))]
+    assert layout.columns == [[("a", 0)], [("b", 1)], [("c", 2)]]

@@ -12,6 +12,7 @@ K = TypeVar("K", bound=Hashable)
 Point: TypeAlias = tuple[K, int]  # a box in its own column, or its line on the way through a later one
 
 SWEEPS = 4
+MOST_POINTS = 500_000  # on the ways of links
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +41,20 @@ def depths(parents: Mapping[K, Sequence[K]]) -> dict[K, int]:
 
 
 def layered(parents: Mapping[K, Sequence[K]]) -> Layout[K]:
-    """The layout of boxes by what each is made from; `parents` has each box after those it is made from."""
+    """The layout of boxes by what each is made from; `parents` has each box after those it is made from.
+
+    A link has a point in each column that it passes, so that it goes around the boxes there, unless these would be too many.
+    """
     depth = depths(parents)
-    links = dict.fromkeys(
-        ((parent, column), (parent if column + 1 < depth[key] else key, column + 1))
-        for key, above in parents.items()
-        for parent in above
-        for column in range(depth[parent], depth[key])
-    )
+    pairs = [(parent, key) for key, above in parents.items() for parent in above]
+    if sum(depth[key] - depth[parent] for parent, key in pairs) > MOST_POINTS:
+        links = dict.fromkeys(((parent, depth[parent]), (key, depth[key])) for parent, key in pairs)
+    else:
+        links = dict.fromkeys(
+            ((parent, column), (parent if column + 1 < depth[key] else key, column + 1))
+            for parent, key in pairs
+            for column in range(depth[parent], depth[key])
+        )
     numbers = {
         point: number
         for number, point in enumerate(dict.fromkeys([*depth.items(), *(each for link in links for each in link)]))

@@ -34,7 +34,7 @@ from warehouse_assets.web import api, pages
 from warehouse_assets.web.live import Live, log_position
 from warehouse_assets.web.rendering import STATIC, is_fragment, render
 from warehouse_assets.web.security import Guard, Rate
-from warehouse_assets.web.views.catalog import prepare
+from warehouse_assets.web.views import catalog, graph
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -59,7 +59,7 @@ def create_app(site: Site) -> FastAPI:
         title="warehouse-assets",
         lifespan=lifespan,
         openapi_url=None,
-        middleware=[Middleware(Guard, settings=site.settings), Middleware(GZipMiddleware, minimum_size=1000)],
+        middleware=[Middleware(Guard, settings=site.settings), Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)],
         routes=[described],
         exception_handlers=_HANDLERS,
     )
@@ -89,8 +89,9 @@ def _api(app: FastAPI) -> FastAPI:
 
 def _prepare(site: Site, described: _Later) -> None:
     """Make what the first of many requests would wait for: the catalog first, as it is what people open."""
-    prepare(site)
+    catalog.prepare(site)
     described.make()
+    graph.prepare(site)
 
 
 class _Later(BaseRoute):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import sys
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -21,7 +22,9 @@ __all__ = ["listening_socket", "serve"]
 def listening_socket(settings: Settings) -> socket.socket:
     """The socket of a server; InvalidInvocationError where it cannot listen there."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # as asyncio sets TCP_NODELAY only where that is said
+    listener = socket.socket(
+        family, socket.SOCK_STREAM, socket.IPPROTO_TCP
+    )  # as asyncio sets TCP_NODELAY only where that is said
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
@@ -39,6 +42,7 @@ def serve(site: Site, listener: socket.socket) -> None:
     config = uvicorn.Config(
         create_app(site), log_level="warning", timeout_graceful_shutdown=1, server_header=False, access_log=False, lifespan="on"
     )
+    sys.setswitchinterval(0.001)  # what is worked out in the background keeps answers waiting for no longer
     before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
     try:  # which are raised once more when the server has stopped, and are to end nothing else before it is closed
         uvicorn.Server(config).run(sockets=[listener])

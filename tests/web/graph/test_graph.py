@@ -13,7 +13,17 @@ from starlette.testclient import TestClient
 from warehouse_assets import AssetKey, AssetMaterialization, Instance
 from warehouse_assets.errors import InvalidSelectionError
 from warehouse_assets.web.site import Site
-from warehouse_assets.web.views.graph import HEIGHT, MOST_IN_SVG, WIDTH, GraphAsked, GraphView, curve, graph_view, parents_first
+from warehouse_assets.web.views.graph import (
+    HEIGHT,
+    MOST_IN_SVG,
+    WIDTH,
+    GraphAsked,
+    GraphView,
+    canvas,
+    curve,
+    graph_view,
+    parents_first,
+)
 
 MANY = """
 from warehouse_assets import AssetKey, Definitions, asset
@@ -77,14 +87,18 @@ def test_nothing_overlaps_and_edges_go_forward(sites: Callable[..., Site], folde
     (folder / "many.py").write_text(MANY.format(count=count, groups=groups))
     site = sites("many")
     view = graph_view(site, GraphAsked(whole=True))
-    places = {(node.x, node.y) for node in view.nodes}
+    if view.mode == "whole":
+        drawn = canvas(site, view.keys)
+        places, edges = list(zip(drawn.x, drawn.y, strict=True)), list(zip(drawn.edges[::2], drawn.edges[1::2], strict=True))
+    else:
+        places, edges = [(node.x, node.y) for node in view.nodes], [(edge.start, edge.end) for edge in view.edges]
     columns: dict[int, list[int]] = {}
     for x, y in places:
         columns.setdefault(x, []).append(y)
 
-    assert len(places) == len(view.nodes) == count
+    assert len(set(places)) == view.count == count
     assert min(b - a for ys in columns.values() for a, b in itertools.pairwise(sorted(ys))) > HEIGHT
-    assert all(view.nodes[edge.start].x + WIDTH < view.nodes[edge.end].x for edge in view.edges)
+    assert all(places[start][0] + WIDTH < places[end][0] for start, end in edges)
     assert (view.mode == "whole") == (count > MOST_IN_SVG)
     assert graph_view(site, GraphAsked(whole=True)) == view
     assert len({(node.x, node.y) for node in graph_view(site, GraphAsked()).nodes}) == groups

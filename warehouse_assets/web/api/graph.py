@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Query, Request
@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from warehouse_assets.web.rendering import site_of
-from warehouse_assets.web.views.graph import STATES, GraphAsked, graph_view, node_states
+from warehouse_assets.web.views.graph import STATES, GraphAsked, canvas, graph_view, node_states
 
 __all__ = ["router"]
 
@@ -44,18 +44,20 @@ def graph(
     whole: bool = False,
 ) -> Response:
     """A part of the graph, laid out: the groups, one group, around an asset, a selection, or the whole."""
-    view = graph_view(site_of(request), GraphAsked(group, asset, depth, select.strip(), whole))
-    told = {
-        "mode": view.mode,
-        "keys": [node.key.to_escaped_string() if node.key is not None else node.name for node in view.nodes],
-        "x": [node.x for node in view.nodes],
-        "y": [node.y for node in view.nodes],
-        "states": [_NUMBERS[node.state] for node in view.nodes],
-        "words": STATES,
-        "edges": [number for edge in view.edges for number in (edge.start, edge.end)],
-        "width": view.width,
-        "height": view.height,
-    }
+    site = site_of(request)
+    view = graph_view(site, GraphAsked(group, asset, depth, select.strip(), whole))
+    told: dict[str, Any] = {"mode": view.mode, "words": STATES}
+    if view.mode == "whole":
+        drawn, now = canvas(site, view.keys), node_states(site)
+        told["keys"] = [key.to_escaped_string() for key in drawn.keys]
+        told["states"] = [_NUMBERS[now.get(key, "unknown")] for key in drawn.keys]
+        told |= {name: getattr(drawn, name) for name in ("x", "y", "edges", "width", "height")}
+    else:
+        told["keys"] = [node.key.to_escaped_string() if node.key is not None else node.name for node in view.nodes]
+        told["states"] = [_NUMBERS[node.state] for node in view.nodes]
+        told |= {"x": [node.x for node in view.nodes], "y": [node.y for node in view.nodes]}
+        told["edges"] = [number for edge in view.edges for number in (edge.start, edge.end)]
+        told |= {"width": view.width, "height": view.height}
     return Response(msgspec.json.encode(told), media_type="application/json")  # which thousands of nodes make dear to check
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,11 +20,21 @@ from warehouse_assets.web.views.pulse import Pulse, failures_of, running_of
 if TYPE_CHECKING:
     from warehouse_assets.web.site import Facts, Site
 
-__all__ = ["STATES", "DrawnEdge", "DrawnNode", "GraphAsked", "GraphView", "curve", "graph_view", "node_states", "parents_first"]
+__all__ = [
+    "STATES",
+    "Canvas",
+    "DrawnEdge",
+    "DrawnNode",
+    "GraphAsked",
+    "GraphView",
+    "canvas",
+    "curve",
+    "graph_view",
+    "node_states",
+    "parents_first",
+]
 
 K = TypeVar("K", bound=Hashable)
-_Way: TypeAlias = "Callable[[AssetKey, AssetKey], list[tuple[int, int]]]"
-_Laid: TypeAlias = "tuple[dict[AssetKey, list[AssetKey]], Mapping[AssetKey, tuple[int, int]], _Way, tuple[int, int]]"
 Mode: TypeAlias = Literal["groups", "assets", "whole"]
 
 STATES = ("fresh", "stale", "missing", "failed", "materializing", "source", "unknown")
@@ -72,9 +83,12 @@ class DrawnEdge:
 
 @dataclass(frozen=True, slots=True)
 class GraphView:
-    """A part of the graph, laid out. `mode` is groups, assets, or whole where it is too large for anything but a canvas."""
+    """A part of the graph, laid out: `count` groups or assets. `mode` is groups, assets, or whole where these are too many for anything but a canvas: then
+    `keys` says which, and nothing is drawn yet.
+    """
 
     mode: Mode
+    count: int
     nodes: Sequence[DrawnNode]
     edges: Sequence[DrawnEdge]
     width: int
@@ -82,21 +96,35 @@ class GraphView:
     total: int
     groups: Mapping[str, int]
     fault: str | None = None
+    keys: Collection[AssetKey] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """Assets in columns, by number: their keys, where their upper left corners are, and which depend on which, as pairs of numbers one after the other."""
+
+    keys: Sequence[AssetKey]
+    x: Sequence[int]
+    y: Sequence[int]
+    edges: Sequence[int]
+    width: int
+    height: int
 
 
 def graph_view(site: Site, asked: GraphAsked) -> GraphView:
     """The part of the graph that is asked for; InvalidSelectionError for an asset that is not there."""
     assets = site.facts.assets
-    states = node_states(site)
     groups = dict(sorted(Counter(asset.facts.group for asset in assets.values()).items()))
     keys, fault = _chosen(site, assets, asked)
     if keys is None and (asked.whole or len(groups) <= 1):
         keys = list(assets)
     if keys is None:
-        return _grouped(assets, states, groups, fault)
-    made = site.kept(Pulse).look().made
-    mode: Mode = "whole" if len(keys) > MOST_IN_SVG else "assets"
-    parents, places, routes, size = site.kept(_Layouts).of(site.facts, keys, is_wide=mode == "whole")
+        return _grouped(assets, node_states(site), groups, fault)
+    if len(keys) > MOST_IN_SVG:
+        return GraphView("whole", len(keys), (), (), 0, 0, len(assets), groups, fault, keys)
+    made, states = site.kept(Pulse).look().made, node_states(site)
+    parents = _parents(assets, keys)
+    places, routes, size = _placed(parents)
     chosen = AssetKey.from_escaped_string(asked.asset) if asked.asset else None
     numbers = {key: number for number, key in enumerate(parents)}
     nodes = []
@@ -105,32 +133,50 @@ def graph_view(site: Site, asked: GraphAsked) -> GraphView:
         name = "/".join(key.path[-2:]) if len(key.path) > 1 else key.path[0]
         rows = last.rows if last is not None else None
         nodes.append(DrawnNode(name, key, *places[key], states[key], facts.kinds, facts.group, rows, is_chosen=key == chosen))
-    routed = mode == "assets"
-    edges = [
-        DrawnEdge(numbers[one], numbers[key], routes(one, key) if routed else ())
-        for key, above in parents.items()
-        for one in above
-    ]
-    return GraphView(mode, nodes, edges, *size, len(assets), groups, fault)
+    edges = [DrawnEdge(numbers[one], numbers[key], routes(one, key)) for key, above in parents.items() for one in above]
+    return GraphView("assets", len(nodes), nodes, edges, *size, len(assets), groups, fault)
 
 
-class _Layouts:
-    """Where the nodes of the whole graph stand, which is worked out once for what is declared."""
+def prepare(site: Site) -> None:
+    """Lay out the whole graph where it is large, so that who opens it does not wait for that."""
+    if len(site.facts.assets) > MOST_IN_SVG:
+        canvas(site, site.facts.assets)
+
+
+def canvas(site: Site, keys: Collection[AssetKey]) -> Canvas:
+    """Where thousands of assets stand: for all there are this is worked out once."""
+    return site.kept(_Canvases).of(site.facts, keys)
+
+
+class _Canvases:
+    """The canvas of the whole graph, for what is declared."""
 
     def __init__(self, site: Site) -> None:
-        self._whole: tuple[int, _Laid] | None = None
+        self._lock = threading.Lock()
+        self._whole: tuple[int, Canvas] | None = None
 
-    def of(self, facts: Facts, keys: Collection[AssetKey], *, is_wide: bool) -> _Laid:
-        """What each of these assets is made from, of these, each after that; and where they stand."""
-        is_whole = len(keys) == len(facts.assets)
-        if is_whole and self._whole is not None and self._whole[0] == facts.version:
+    def of(self, facts: Facts, keys: Collection[AssetKey]) -> Canvas:
+        """The canvas of these assets; several that ask for the whole at once wait for one."""
+        if len(keys) != len(facts.assets):
+            return _canvas(facts, keys)
+        with self._lock:
+            if self._whole is None or self._whole[0] != facts.version:
+                self._whole = facts.version, _canvas(facts, keys)
             return self._whole[1]
-        inside = set(keys)
-        parents = parents_first({key: [one for one in facts.assets[key].parents if one in inside] for key in keys})
-        laid = (parents, *_placed(parents, is_wide=is_wide))
-        if is_whole:
-            self._whole = facts.version, laid
-        return laid
+
+
+def _canvas(facts: Facts, keys: Collection[AssetKey]) -> Canvas:
+    parents = _parents(facts.assets, keys)
+    places, _, size = _placed(parents, is_wide=True)
+    numbers = {key: number for number, key in enumerate(parents)}
+    edges = [number for key, above in parents.items() for one in above for number in (numbers[one], numbers[key])]
+    return Canvas(list(parents), [places[key][0] for key in parents], [places[key][1] for key in parents], edges, *size)
+
+
+def _parents(assets: Mapping[AssetKey, JoinedAsset], keys: Collection[AssetKey]) -> dict[AssetKey, list[AssetKey]]:
+    """What each of these assets is made from, of these; each after that."""
+    inside = set(keys)
+    return parents_first({key: [one for one in assets[key].parents if one in inside] for key in keys})
 
 
 def node_states(site: Site) -> Mapping[AssetKey, str]:
@@ -239,7 +285,7 @@ def _grouped(
         forth = one in parents[other]
         points = routes(one, other) if forth else [_out(places[one]), _in(places[other])]
         edges.append(DrawnEdge(numbers[one], numbers[other], points, count))
-    return GraphView("groups", nodes, edges, *size, len(assets), groups, fault)
+    return GraphView("groups", len(nodes), nodes, edges, *size, len(assets), groups, fault)
 
 
 def _worst(counts: Mapping[str, int]) -> str:
@@ -269,7 +315,7 @@ def _placed(
 
     def routes(start: K, end: K) -> list[tuple[int, int]]:
         first, last = layout.depth[numbers[start]], layout.depth[numbers[end]]
-        between = [at[numbers[start], column] for column in range(first + 1, last)]
+        between = [at[point] for column in range(first + 1, last) if (point := (numbers[start], column)) in at]
         return [_out(places[start]), *((x + WIDTH // 2, y + HEIGHT // 2) for x, y in between), _in(places[end])]
 
     width = max((x for x, _ in places.values()), default=0) + WIDTH
