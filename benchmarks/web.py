@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 from benchmarks.harness import Report, progress, working_folder
 
@@ -114,10 +114,10 @@ def _opened(folder: Path, started: Browser) -> Iterator[tuple[str, Page, float]]
     from tests.web.browser.driving import LARGE, served
 
     began = time.perf_counter()
-    with served(folder, "many") as address:
+    with served(folder, "many", is_starting=True) as address:
         while True:
             try:
-                with urlopen(address) as answer:
+                with urlopen(Request(address, headers={"Accept": "text/html"})) as answer:
                     answer.read(1)
                 break
             except URLError:

@@ -70,11 +70,15 @@ class Site:
         self.on_submit: Callable[[], object] = lambda: None
         self.on_reload: Callable[[], object] = lambda: None
         self._lock = threading.Condition()
+        self._is_started = False
         self._turns = dict.fromkeys(workspace.locations, 0)
         self._kept: dict[object, object] = {}
 
     def start(self) -> None:
-        """Begin to load all locations."""
+        """Begin to load all locations, unless that was begun."""
+        if self._is_started:
+            return
+        self._is_started = True
         for name in self.workspace.locations:
             self._load(name)
 
