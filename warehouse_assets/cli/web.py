@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,6 +30,7 @@ __all__ = ["dev", "web"]
 
 _PACKAGES = ("fastapi", "jinja2", "python_multipart", "uvicorn")
 TOKEN_VARIABLE = "WAREHOUSE_ASSETS_WEB_TOKEN"
+FIRST_PAGE_SECONDS = 1.0
 
 
 def _server_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -112,7 +113,7 @@ def _application(stack: ExitStack, locations: Sequence[CodeLocation], settings: 
 
 @contextmanager
 def _daemon(site: Site, instance: Instance, locations: Sequence[CodeLocation]) -> Iterator[None]:
-    """A daemon in a thread beside the server."""
+    """A daemon in a thread beside the server. What it begins with takes all there is of a small machine, so that the first page comes before it."""
     from warehouse_assets.automation.daemon import Daemon, duties_of
     from warehouse_assets.automation.settings import project_settings
     from warehouse_assets.cli.daemon import say
@@ -120,12 +121,25 @@ def _daemon(site: Site, instance: Instance, locations: Sequence[CodeLocation]) -
 
     duties, closing = duties_of(instance, locations, project_settings(Path.cwd()), spares=True, say=say)
     with Daemon(instance, duties, quick=duties["the queue"], interval=0.25, say=say).on_close(*closing) as working:
-        site.on_submit, site.on_reload = working.wake, cast("Locations", duties["code locations"]).reload
-        threading.Thread(target=prepare, args=[site], daemon=True, name="preparing").start()
-        thread = threading.Thread(target=working.run, daemon=True, name="daemon")
+        wanted = threading.Event()
+
+        def begin() -> None:
+            with suppress(TimeoutError):
+                site.wait(5.0)
+                wanted.wait(FIRST_PAGE_SECONDS)
+            threading.Thread(target=prepare, args=[site], daemon=True, name="preparing").start()
+            working.run()
+
+        def submitted() -> None:
+            wanted.set()
+            working.wake()
+
+        site.on_submit, site.on_reload = submitted, cast("Locations", duties["code locations"]).reload
+        thread = threading.Thread(target=begin, daemon=True, name="daemon")
         thread.start()
         try:
             yield
         finally:
+            wanted.set()
             working.end()
             thread.join(10)

@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import pkgutil
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from types import ModuleType
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from warehouse_assets.web.site import Site
 
 __all__ = ["create_app"]
+
+GRAPH_SECONDS = 1.0
 
 
 def create_app(site: Site, *, is_guarded: bool = False) -> FastAPI:
@@ -91,9 +94,10 @@ def _api(app: FastAPI) -> FastAPI:
 
 
 def _prepare(site: Site, described: _Later) -> None:
-    """Make what the first of many requests would wait for: the catalog first, as it is what people open."""
+    """Make what the first of many requests would wait for: the catalog first, as it is what people open, and the graph while they look at that."""
     catalog.prepare(site)
     described.make()
+    time.sleep(GRAPH_SECONDS)
     graph.prepare(site)
 
 

@@ -138,5 +138,7 @@ class Site:
             errors = {other: fault for other, fault in facts.errors.items() if other != name}
             errors |= {name: error} if found is None and error is not None else {}
             ordered = {other: known[other] for other in self if other in known}
-            self.facts = Facts(facts.version + 1, facts.loading - {name}, ordered, errors)
+            changed = Facts(facts.version + 1, facts.loading - {name}, ordered, errors)
+            changed.assets  # noqa: B018 - joined before somebody waits for it
+            self.facts = changed
             self._lock.notify_all()
