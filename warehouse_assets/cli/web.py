@@ -30,7 +30,7 @@ __all__ = ["dev", "web"]
 
 _PACKAGES = ("fastapi", "jinja2", "python_multipart", "uvicorn")
 TOKEN_VARIABLE = "WAREHOUSE_ASSETS_WEB_TOKEN"
-FIRST_PAGE_SECONDS = 1.0
+FIRST_PAGE_SECONDS = 2.0
 
 
 def _server_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = ["create_app"]
 
-GRAPH_SECONDS = 1.0
+GRAPH_SECONDS = 2.0
 
 
 def create_app(site: Site, *, is_guarded: bool = False) -> FastAPI:
