@@ -67,7 +67,9 @@ servers: $(VENV)/.dev
 	@$(TWO) installed $(VENV)/.swift
 
 installed:  # by the system and by npm, one after the other
-	@$(MAKE) --no-print-directory --jobs 1 mariadb chromium $(VENV)/.azurite
+	@$(MAKE) --no-print-directory mariadb
+	@$(MAKE) --no-print-directory chromium
+	@$(MAKE) --no-print-directory $(VENV)/.azurite
 
 # The packages without the service: the tests start a server of their own, and nothing runs beside them.
 mariadb:
