@@ -31,7 +31,10 @@ def test_pages_say_that_it_starts_and_all_else_waits(sites: Callable[..., Site])
         may.wait(30)
         return create_app(site, is_guarded=True)
 
-    with TestClient(Guard(Starting(make), Settings()), base_url="http://localhost") as client, ThreadPoolExecutor() as pool:
+    with (
+        TestClient(Guard(Starting(make, Settings()), Settings()), base_url="http://localhost") as client,
+        ThreadPoolExecutor() as pool,
+    ):
         first = client.get("/assets", headers=PAGE)
         style = client.get("/static/wa.css")
         refused = client.get("/", headers=PAGE | {"host": "elsewhere"})
@@ -54,7 +57,7 @@ def test_what_cannot_start_says_why() -> None:
     def make() -> FastAPI:
         raise InstanceError("the record cannot be opened")
 
-    starting = Starting(make, ended.set)
+    starting = Starting(make, Settings(), ended.set)
     with TestClient(starting, base_url="http://localhost") as client:
         ended.wait(30)
         answer = client.get("/_loading")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from warehouse_assets.web.site import Site
 
-__all__ = ["asset_url", "is_fragment", "render", "site_of", "sparkline", "static_version", "url"]
+__all__ = ["asset_url", "is_fragment", "render", "site_of", "sparkline", "static_version", "templates", "url"]
 
 HERE = Path(__file__).parent
 

@@ -43,7 +43,7 @@ def listening_socket(settings: Settings) -> socket.socket:
 
 def serve(make: Callable[[], FastAPI], listener: socket.socket, settings: Settings) -> None:
     """Serve what `make` gives until SIGINT or SIGTERM. It is called in a thread once the server answers; what it raises ends the server, and is raised."""
-    starting = Starting(make)
+    starting = Starting(make, settings)
     config = uvicorn.Config(
         Guard(starting, settings),
         log_level="warning",

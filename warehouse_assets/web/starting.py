@@ -11,10 +11,13 @@ from starlette.responses import HTMLResponse, JSONResponse
 from starlette.routing import Mount
 
 from warehouse_assets.web.files import Files
+from warehouse_assets.web.rendering import templates
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.types import Receive, Scope, Send
+
+    from warehouse_assets.web.settings import Settings
 
 __all__ = ["Starting"]
 
@@ -26,10 +29,11 @@ class Starting:
     `on_error` is called then.
     """
 
-    def __init__(self, make: Callable[[], FastAPI], on_error: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, make: Callable[[], FastAPI], settings: Settings, on_error: Callable[[], object] = lambda: None) -> None:
         self.error: Exception | None = None
         self.on_error = on_error
         self._make = make
+        self._settings = settings
         self._app: FastAPI | None = None
         self._is_over = asyncio.Event()
         self._ends = asyncio.Event()
@@ -46,11 +50,16 @@ class Starting:
                 return
             headers = dict(scope["headers"])
             if b"text/html" in headers.get(b"accept", b"") and b"hx-request" not in headers and scope["method"] == "GET":
-                await HTMLResponse(_PAGE)(scope, receive, send)
+                await self._page(scope)(scope, receive, send)
                 return
             await self._is_over.wait()
         answer = self._app or JSONResponse({"error": f"the server cannot start: {self.error}"}, 503)
         await answer(scope, receive, send)
+
+    def _page(self, scope: Scope) -> HTMLResponse:
+        area = scope["path"].split("/")[1] or "home"
+        page = templates().get_template("starting.html")
+        return HTMLResponse(page.render(settings=self._settings, csrf=scope.get("csrf", ""), after="", area=area))
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -72,13 +81,3 @@ class Starting:
             self.error = error
             self._is_over.set()
             self.on_error()
-
-
-_PAGE = (
-    '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-    '<meta name="color-scheme" content="light dark"><title>Starting · warehouse-assets</title>'
-    '<link rel="icon" href="/static/icon.svg" type="image/svg+xml"><link rel="stylesheet" href="/static/wa.css">'
-    '<script src="/static/starting.js" defer></script><noscript><meta http-equiv="refresh" content="1"></noscript>'
-    '<main class="login" id="starting"><h1>warehouse-assets</h1><p role="status"><span class="spinner" aria-hidden="true"></span> '
-    "Starting, and loading the code…</p></main></html>"
-)
