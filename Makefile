@@ -8,32 +8,37 @@ PYTEST := $(RUN) pytest --numprocesses $(shell expr $$(nproc 2>/dev/null || echo
 unexport PYTHONDONTWRITEBYTECODE  # or each of the many processes of the tests would compile the package anew
 APT := DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends
 
-SERVERS := mariadb chromium $(VENV)/.swift $(VENV)/.azurite
+TWO := $(MAKE) --no-print-directory --jobs 2 --output-sync=target
 
-.PHONY: demo test coverage lint docs promises bench soak screenshots clean mariadb chromium
+.PHONY: demo test coverage lint style types docs promises bench soak screenshots clean servers installed mariadb chromium
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo  ## the example on real data: lineage, rows and bytes, and an answer
 	@$(RUN) examples.nyc_flights
 
-test: $(VENV)/.dev $(SERVERS)  ## every test
+test: $(VENV)/.dev servers  ## every test
 	@$(PYTEST)
 
-coverage: $(VENV)/.dev $(SERVERS)  ## every test, and which lines and branches they reach; it takes half as long again
+coverage: $(VENV)/.dev servers  ## every test, and which lines and branches they reach; it takes half as long again
 	@$(PYTEST) --cov --cov-report term:skip-covered
 
 lint: $(VENV)/.dev  ## style, types, the direction of imports, and whether the documentation can be built
+	@$(TWO) style types
+
+style: $(VENV)/.dev
 	@$(RUN) ruff check
 	@$(RUN) ruff format --check
-	@$(RUN) mypy
 	@$(VENV)/bin/lint-imports
 	@$(MAKE) --no-print-directory docs
+
+types: $(VENV)/.dev
+	@$(RUN) mypy
 
 docs: $(VENV)/.dev  ## the documentation as a site, from the pages in docs/ and the docstrings
 	@$(RUN) sphinx --quiet --fresh-env --fail-on-warning --keep-going docs build/docs
 	@echo "The documentation is in build/docs/index.html"
 
-promises: $(VENV)/.dev $(SERVERS)  ## the table of promises and stores in the documentation, from the results of all tests
+promises: $(VENV)/.dev servers  ## the table of promises and stores in the documentation, from the results of all tests
 	@$(PYTEST) --promises
 
 bench: $(VENV)/.dev  ## every benchmark, on stores that are files and on PostgreSQL
@@ -57,6 +62,14 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/.made
 	@echo "Installing what the tests need into $(VENV)"
 	@$(PIP) install --editable '.[all]' --group test --group lint
 	@touch $@
+
+servers: $(VENV)/.dev
+	@$(TWO) installed $(VENV)/.swift
+
+installed:  # by the system and by npm, one after the other
+	@$(MAKE) --no-print-directory mariadb
+	@$(MAKE) --no-print-directory chromium
+	@$(MAKE) --no-print-directory $(VENV)/.azurite
 
 # The packages without the service: the tests start a server of their own, and nothing runs beside them.
 mariadb:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import signal
-import subprocess
 import threading
 import time
 from typing import Any
@@ -17,8 +16,7 @@ from io_managers.parquet import ParquetIOManager
 from warehouse_assets.errors import TableError
 from warehouse_assets.io_manager import InputContext
 from warehouse_assets.testing.io_manager import KEY, SharedTableContract, load, options, output_context, store
-from warehouse_assets.testing.io_manager.concurrency import beside_each_other
-from warehouse_assets.testing.io_manager.use import program, run_elsewhere
+from warehouse_assets.testing.io_manager.elsewhere import Elsewhere, beside_each_other, run_elsewhere
 
 pytestmark = [
     pytest.mark.semantics(40),
@@ -64,7 +62,7 @@ def test_who_waits_is_told_for_whom(manager, caplog):
             print("writing", flush=True)
             input()
     """
-    child = subprocess.Popen(program(manager, script), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    child = Elsewhere(manager, script)
     child.stdout.readline()
     with caplog.at_level(logging.WARNING):
         told = threading.Timer(1.0, lambda: (child.stdin.write("\n"), child.stdin.flush()))
@@ -109,7 +107,7 @@ def test_who_gives_signs_keeps_the_turn(manager, monkeypatch):
         store(manager, pl.DataFrame({"n": [2]}), **options("append"))
     """
     with manager.stage(output_context(**options("append")), ROW):
-        child = subprocess.Popen(program(manager, script), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        child = Elsewhere(manager, script)
         child.stdout.readline()
         time.sleep(5)
     said = child.communicate()[1]

@@ -24,7 +24,7 @@ from warehouse_assets.testing.io_manager import (
     options,
     store,
 )
-from warehouse_assets.testing.io_manager.use import run_elsewhere
+from warehouse_assets.testing.io_manager.elsewhere import run_elsewhere
 
 
 def peeked(manager, key):

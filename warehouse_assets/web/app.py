@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import pkgutil
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from types import ModuleType
@@ -19,7 +20,6 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Match
-from starlette.staticfiles import StaticFiles
 
 from warehouse_assets._version import __version__
 from warehouse_assets.errors import (
@@ -31,8 +31,9 @@ from warehouse_assets.errors import (
     WarehouseAssetsError,
 )
 from warehouse_assets.web import api, pages
+from warehouse_assets.web.files import Files
 from warehouse_assets.web.live import Live, log_position
-from warehouse_assets.web.rendering import STATIC, is_fragment, render
+from warehouse_assets.web.rendering import is_fragment, render
 from warehouse_assets.web.security import Guard, Rate
 from warehouse_assets.web.views import catalog, graph
 
@@ -43,9 +44,11 @@ if TYPE_CHECKING:
 
 __all__ = ["create_app"]
 
+GRAPH_SECONDS = 2.0
 
-def create_app(site: Site) -> FastAPI:
-    """The application that serves a site; starting it begins to load the code locations."""
+
+def create_app(site: Site, *, is_guarded: bool = False) -> FastAPI:
+    """The application that serves a site; starting it begins to load the code locations. `is_guarded` where a `Guard` stands before it."""
 
     described = _Later("/api/", lambda: _api(app))
 
@@ -59,12 +62,15 @@ def create_app(site: Site) -> FastAPI:
         title="warehouse-assets",
         lifespan=lifespan,
         openapi_url=None,
-        middleware=[Middleware(Guard, settings=site.settings), Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)],
+        middleware=[
+            *([] if is_guarded else [Middleware(Guard, settings=site.settings)]),
+            Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),
+        ],
         routes=[described],
         exception_handlers=_HANDLERS,
     )
     app.state.site, app.state.live, app.state.rate = site, Live(site), Rate()
-    app.mount("/static", _Kept(directory=STATIC), "static")
+    app.mount("/static", Files(), "static")
     app.add_api_route("/live", _live)
     for module in _modules(pages):
         app.include_router(module.router, dependencies=[Depends(_position)])
@@ -88,9 +94,10 @@ def _api(app: FastAPI) -> FastAPI:
 
 
 def _prepare(site: Site, described: _Later) -> None:
-    """Make what the first of many requests would wait for: the catalog first, as it is what people open."""
+    """Make what the first of many requests would wait for: the catalog first, as it is what people open, and the graph while they look at that."""
     catalog.prepare(site)
     described.make()
+    time.sleep(GRAPH_SECONDS)
     graph.prepare(site)
 
 
@@ -131,16 +138,6 @@ _FAULTS: dict[int | str, dict[str, Any]] = {
     422: {"model": Fault, "description": "What is asked cannot be read"},
     "default": {"model": Fault, "description": "What is asked cannot be done"},
 }
-
-
-class _Kept(StaticFiles):
-    """Files that browsers keep, since another content has another address."""
-
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        answer = await super().get_response(path, scope)
-        kept = b"v=" in scope["query_string"]
-        answer.headers["cache-control"] = "public, max-age=31536000, immutable" if kept else "no-cache"
-        return answer
 
 
 def _modules(package: ModuleType) -> Iterator[ModuleType]:

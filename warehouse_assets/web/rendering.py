@@ -17,16 +17,16 @@ from starlette.responses import HTMLResponse
 
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.quantities import byte_text, count_text, seconds_text
+from warehouse_assets.web.files import STATIC
 
 if TYPE_CHECKING:
     from fastapi import Request
 
     from warehouse_assets.web.site import Site
 
-__all__ = ["STATIC", "asset_url", "is_fragment", "render", "site_of", "sparkline", "static_version", "url"]
+__all__ = ["asset_url", "is_fragment", "render", "site_of", "sparkline", "static_version", "templates", "url"]
 
 HERE = Path(__file__).parent
-STATIC = HERE / "static"
 
 
 def site_of(request: Request) -> Site:

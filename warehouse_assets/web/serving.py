@@ -5,16 +5,20 @@ from __future__ import annotations
 import signal
 import socket
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import uvicorn
 
 from warehouse_assets.errors import InvalidInvocationError
-from warehouse_assets.web.app import create_app
+from warehouse_assets.web.security import Guard
+from warehouse_assets.web.starting import Starting
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
     from warehouse_assets.web.settings import Settings
-    from warehouse_assets.web.site import Site
 
 __all__ = ["listening_socket", "serve"]
 
@@ -37,16 +41,25 @@ def listening_socket(settings: Settings) -> socket.socket:
     return listener
 
 
-def serve(site: Site, listener: socket.socket) -> None:
-    """Serve a site until SIGINT or SIGTERM; the processes of its code locations are ended with it."""
+def serve(make: Callable[[], FastAPI], listener: socket.socket, settings: Settings) -> None:
+    """Serve what `make` gives until SIGINT or SIGTERM. It is called in a thread once the server answers; what it raises ends the server, and is raised."""
+    starting = Starting(make, settings)
     config = uvicorn.Config(
-        create_app(site), log_level="warning", timeout_graceful_shutdown=1, server_header=False, access_log=False, lifespan="on"
+        Guard(starting, settings),
+        log_level="warning",
+        timeout_graceful_shutdown=1,
+        server_header=False,
+        access_log=False,
+        lifespan="on",
     )
+    server = uvicorn.Server(config)
+    starting.on_error = partial(setattr, server, "should_exit", True)
     sys.setswitchinterval(0.001)  # what is worked out in the background keeps answers waiting for no longer
     before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
     try:  # which are raised once more when the server has stopped, and are to end nothing else before it is closed
-        uvicorn.Server(config).run(sockets=[listener])
+        server.run(sockets=[listener])
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        site.close()
+    if starting.error is not None:
+        raise starting.error

@@ -70,11 +70,15 @@ class Site:
         self.on_submit: Callable[[], object] = lambda: None
         self.on_reload: Callable[[], object] = lambda: None
         self._lock = threading.Condition()
+        self._is_started = False
         self._turns = dict.fromkeys(workspace.locations, 0)
         self._kept: dict[object, object] = {}
 
     def start(self) -> None:
-        """Begin to load all locations."""
+        """Begin to load all locations, unless that was begun."""
+        if self._is_started:
+            return
+        self._is_started = True
         for name in self.workspace.locations:
             self._load(name)
 
@@ -134,5 +138,7 @@ class Site:
             errors = {other: fault for other, fault in facts.errors.items() if other != name}
             errors |= {name: error} if found is None and error is not None else {}
             ordered = {other: known[other] for other in self if other in known}
-            self.facts = Facts(facts.version + 1, facts.loading - {name}, ordered, errors)
+            changed = Facts(facts.version + 1, facts.loading - {name}, ordered, errors)
+            changed.assets  # noqa: B018 - joined before somebody waits for it
+            self.facts = changed
             self._lock.notify_all()

@@ -9,11 +9,13 @@ import sys
 import time
 from base64 import b64decode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 from playwright.sync_api import sync_playwright
 
@@ -52,8 +54,8 @@ def browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def served(folder: Path, module: str, command: str = "dev", **environment: str) -> Iterator[str]:
-    """The address of a `wa dev` on a module in the folder, which ends with the block."""
+def served(folder: Path, module: str, command: str = "dev", *, is_starting: bool = False, **environment: str) -> Iterator[str]:
+    """The address of a `wa dev` on a module in the folder, which ends with the block; with `is_starting` it still does that."""
     log = folder / "server.log"
     log.unlink(missing_ok=True)
     arguments = [command, "-m", module, "--port", "0", *(["--no-open"] if command == "dev" else [])]
@@ -72,6 +74,9 @@ def served(folder: Path, module: str, command: str = "dev", **environment: str) 
             address = found.group()
 
         wait_until(says_where, started)
+        if not is_starting:
+            with suppress(HTTPError), urlopen(f"{address}/api/server") as answer:  # which may want a token
+                answer.read()
         yield address
 
 

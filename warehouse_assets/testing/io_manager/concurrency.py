@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import random
 import signal
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -17,8 +16,9 @@ from warehouse_assets.keys import AssetKey
 from warehouse_assets.partitions.periodic import HourlyPartitionsDefinition
 from warehouse_assets.table_options import upsert
 from warehouse_assets.testing.contract import Contract
+from warehouse_assets.testing.io_manager.elsewhere import beside_each_other, run_elsewhere
 from warehouse_assets.testing.io_manager.partitions import BY_DAY, days
-from warehouse_assets.testing.io_manager.use import KEY, Partitions, load, options, program, run_elsewhere, store
+from warehouse_assets.testing.io_manager.use import KEY, Partitions, load, options, store
 
 __all__ = ["ConcurrencyContract", "SharedTableContract"]
 
@@ -180,15 +180,6 @@ class SharedTableContract(Contract):
         assert killed.returncode == -signal.SIGKILL, killed.stderr
         assert before == [(1, 1)]
         assert sorted(load(manager).rows()) == [(1, 1), (2, 3)]
-
-
-def beside_each_other(manager: IOManager, script: str, *arguments: str) -> None:
-    """Run a script in a process for each argument at the same time; all of them have to end well."""
-    command = program(manager, script)
-    running = [subprocess.Popen([*command, each], stderr=subprocess.PIPE, text=True) for each in arguments]
-    said = [process.communicate(timeout=120)[1] for process in running]
-
-    assert [process.returncode for process in running] == [0] * len(running), said
 
 
 def _round(number: int) -> pl.DataFrame:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import random
 import signal
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -27,8 +26,9 @@ from warehouse_assets.sql import SQL
 from warehouse_assets.tables import Table
 from warehouse_assets.testing.contract import Contract
 from warehouse_assets.testing.frames import HOSTILE_FRAMES, HOSTILE_KEYS
+from warehouse_assets.testing.io_manager.elsewhere import beside_each_other, run_elsewhere
 from warehouse_assets.testing.io_manager.partition_values import PartitionValuesContract
-from warehouse_assets.testing.io_manager.use import KEY, Broken, Partitions, load, program, run_elsewhere, source, store, stream
+from warehouse_assets.testing.io_manager.use import KEY, Broken, Partitions, load, source, store, stream
 
 __all__ = [
     "BY_DAY",
@@ -438,24 +438,19 @@ class AtomicPartitionContract(Contract):
         assert found.rows() == [(day, 2, 1000) for day in range(1, 9)]
 
     def test_two_processes_write_partitions_of_one_table(self, manager: IOManager) -> None:
-        running = [
-            subprocess.Popen(
-                program(
-                    manager,
-                    f"""
-                    for number in (1, 2):
-                        for day in range({first}, 9, 2):
-                            frame = days(**{{f"d{{day}}": [day] * 1000}}).with_columns(round=pl.lit(number))
-                            store(manager, frame, partitions=BY_DAY(f"2024-01-{{day:02}}"))
-                    """,
-                ),
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for first in (1, 2)
-        ]
-        failures = [process.communicate(timeout=120)[1] for process in running]
+        beside_each_other(
+            manager,
+            """
+            import sys
+
+            for number in (1, 2):
+                for day in range(int(sys.argv[1]), 9, 2):
+                    frame = days(**{f"d{day}": [day] * 1000}).with_columns(round=pl.lit(number))
+                    store(manager, frame, partitions=BY_DAY(f"2024-01-{day:02}"))
+            """,
+            "1",
+            "2",
+        )
         found = self.peek(manager, KEY).group_by("n", "round").len().sort("n")
 
-        assert [process.returncode for process in running] == [0, 0], failures
         assert found.rows() == [(day, 2, 1000) for day in range(1, 9)]

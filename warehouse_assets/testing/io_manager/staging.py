@@ -16,6 +16,7 @@ from warehouse_assets.io_manager.powers import QueriesSQL
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql import SQL
 from warehouse_assets.testing.contract import Contract
+from warehouse_assets.testing.io_manager.elsewhere import run_elsewhere
 from warehouse_assets.testing.io_manager.partitions import BY_DAY, MON, TUE, days, numbers_of
 from warehouse_assets.testing.io_manager.use import (
     KEY,
@@ -24,7 +25,6 @@ from warehouse_assets.testing.io_manager.use import (
     load,
     output_context,
     recorded,
-    run_elsewhere,
     source,
     store,
     stream,

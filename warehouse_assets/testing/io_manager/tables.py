@@ -15,8 +15,9 @@ from warehouse_assets.errors import UnsupportedTypeError
 from warehouse_assets.io_manager import IOManager
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.testing.contract import Contract
+from warehouse_assets.testing.io_manager.elsewhere import run_elsewhere
 from warehouse_assets.testing.io_manager.frames import FrameContract
-from warehouse_assets.testing.io_manager.use import FORMS, KEY, ORDERS, Broken, load, run_elsewhere, store
+from warehouse_assets.testing.io_manager.use import FORMS, KEY, ORDERS, Broken, load, store
 
 __all__ = ["AtomicContract", "TableContract"]
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -29,9 +25,7 @@ __all__ = [
     "load",
     "options",
     "output_context",
-    "program",
     "recorded",
-    "run_elsewhere",
     "source",
     "store",
     "stream",
@@ -166,25 +160,3 @@ FORMS: dict[str, Callable[[], Any]] = {
 
 class Broken(Exception):
     """What a stream raises half way."""
-
-
-def program(manager: IOManager, script: str) -> list[str]:
-    """The command line of another process that runs a script with the same manager, which its repr builds again."""
-    prelude = f"""
-        import os, signal
-        import polars as pl
-        import pyarrow as pa
-        from {type(manager).__module__} import {type(manager).__name__}
-        from warehouse_assets.resources import EnvVar
-        from warehouse_assets.testing.io_manager import *
-
-        manager = {manager!r}
-    """
-    return [sys.executable, "-c", textwrap.dedent(prelude) + textwrap.dedent(script)]
-
-
-def run_elsewhere(manager: IOManager, script: str) -> subprocess.CompletedProcess[str]:
-    """Run a script in another process, with the same manager."""
-    return subprocess.run(
-        program(manager, script), capture_output=True, text=True, timeout=120, check=False, env={**os.environ}
-    )

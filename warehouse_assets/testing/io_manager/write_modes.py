@@ -19,6 +19,7 @@ from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql import SQL
 from warehouse_assets.table_options import WriteMode, delete_insert, snapshot, upsert
 from warehouse_assets.testing.contract import Contract
+from warehouse_assets.testing.io_manager.elsewhere import run_elsewhere
 from warehouse_assets.testing.io_manager.partitions import BY_DAY, MON, TUE, days, numbers_of
 from warehouse_assets.testing.io_manager.use import (
     KEY,
@@ -26,7 +27,6 @@ from warehouse_assets.testing.io_manager.use import (
     load,
     options,
     output_context,
-    run_elsewhere,
     source,
     store,
     stream,

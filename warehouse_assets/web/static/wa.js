@@ -94,15 +94,21 @@
     if (Object.keys(change.assets).length) fire("wa:asset", change);
     if (Object.keys(change.runs).length) fire("wa:run", change);
     fire("wa:change", change);
-    refresh("[data-on-run]", (part) => (part.dataset.onRun === "*" ? Object.keys(change.runs).length : part.dataset.onRun in change.runs));
-    refresh("[data-on-asset]", (part) => part.dataset.onAsset.split(" ").some((key) => (key === "*" ? Object.keys(change.assets).length : key in change.assets)));
+    const over = Object.values(change.runs).some((status) => ["SUCCESS", "FAILURE", "CANCELED"].includes(status));
+    refresh("[data-on-run]", over, (part) => (part.dataset.onRun === "*" ? Object.keys(change.runs).length : part.dataset.onRun in change.runs));
+    refresh("[data-on-asset]", over, (part) => part.dataset.onAsset.split(" ").some((key) => (key === "*" ? Object.keys(change.assets).length : key in change.assets)));
   }
-  // A part that names a run or assets is told `wa:refresh` when something happens to them, soon and not too often.
+  // A part that names a run or assets is told `wa:refresh` when something happens to them, soon and not too often; at once when a run ends.
   const due = new WeakMap();
-  function refresh(selector, concerns) {
+  const last = new WeakMap();
+  function refresh(selector, over, concerns) {
     document.querySelectorAll(selector).forEach((part) => {
-      if (due.has(part) || !concerns(part)) return;
-      due.set(part, setTimeout(() => { due.delete(part); part.dispatchEvent(new CustomEvent("wa:refresh")); }, Number(part.dataset.pause || 150)));
+      if (!concerns(part) || (due.has(part) && !over)) return;
+      const pause = Number(part.dataset.pause || 150);
+      const now = over && performance.now() - (last.get(part) ?? -pause) >= pause;
+      if (due.has(part) && !now) return;
+      clearTimeout(due.get(part));
+      due.set(part, setTimeout(() => { due.delete(part); last.set(part, performance.now()); part.dispatchEvent(new CustomEvent("wa:refresh")); }, now ? 0 : pause));
     });
   }
   function listen() {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -90,7 +91,7 @@ class CatalogPage:
 def catalog(site: Site, wanted: CatalogFilter, *, offset: int = 0, limit: int = PAGE) -> CatalogPage:
     """A page of the catalog."""
     facts = site.facts
-    index, seen = _index(site, facts), _seen(site, facts)
+    index, seen = site.kept(_Indexed).of(facts), _seen(site, facts)
     chosen, fault = _searched(site, index, wanted.text)
     keys = [key for key in index.order if key in chosen and _fits(wanted, seen, key, facts.assets[key])]
     shown = _sorted(keys, wanted, seen.known.made)[offset : offset + limit]
@@ -206,15 +207,15 @@ class _Indexed:
     """The index of the present facts."""
 
     def __init__(self, site: Site) -> None:
-        self.index = _Index(-1, (), {}, {})
+        self._index = _Index(-1, (), {}, {})
+        self._lock = threading.Lock()
 
-
-def _index(site: Site, facts: Facts) -> _Index:
-    kept = site.kept(_Indexed)
-    index = kept.index
-    if index.version != facts.version:
-        kept.index = index = _indexed(facts)
-    return index
+    def of(self, facts: Facts) -> _Index:
+        """The index of these facts, which is made once, however many ask for it."""
+        with self._lock:
+            if self._index.version != facts.version:
+                self._index = _indexed(facts)
+            return self._index
 
 
 def _indexed(facts: Facts) -> _Index:
