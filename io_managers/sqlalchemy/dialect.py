@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 
     from io_managers.sqlalchemy.incoming import Incoming
 
-__all__ = ["PARAMETER", "CursorSession", "Dialect", "Session", "parameter_name"]
+__all__ = ["PARAMETER", "Confined", "CursorSession", "Dialect", "Session", "parameter_name"]
 
 FETCH_ROWS = 50_000  # that are Python objects at once
 
 PARAMETER = re.compile(r"\$(_wa_\w+_\d+)")
+
+Confined = tuple[Mapping[str, str], str, Mapping[str, Any]]
 
 _numbers = itertools.count(1)
 
@@ -85,6 +87,7 @@ class Dialect(ABC):
     keeps_views: ClassVar[bool] = True
     has_arrays: ClassVar[bool] = False  # among the values that are bound
     alters_types: ClassVar[bool] = True  # and the defaults of columns
+    confines: ClassVar[bool] = True  # a session to reading
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -180,6 +183,13 @@ class Dialect(ABC):
     @abstractmethod
     def describe_query(self, session: Session, query: str, parameters: Mapping[str, Any]) -> dict[str, str]:
         """The types of the columns of a query."""
+
+    def confined(self, session: Session, query: str, parameters: Mapping[str, Any]) -> Confined:
+        """The types of the columns of a query, what stands for it, and its parameters: from now on the session only reads.
+
+        InvalidSQLError for a query that calls a function which may do more than read.
+        """
+        raise NotImplementedError(f"{self.name} cannot be kept from writing")
 
     def stored_kinds(
         self, session: Session, rows: str, types: Mapping[str, str], parameters: Mapping[str, Any] | None = None

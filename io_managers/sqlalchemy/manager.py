@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Any, ClassVar, Self, get_args
 
 import polars as pl
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
@@ -16,13 +16,14 @@ from io_managers.frames import FrameType
 from io_managers.sqlalchemy.dialect import Dialect, Session
 from io_managers.sqlalchemy.engines import Locks, engine_of, parsed, plain_text
 from io_managers.sqlalchemy.incoming import Incoming
+from io_managers.sqlalchemy.only_loading import OnlyLoads
 from io_managers.sqlalchemy.reading import Selection, lazy_frame, reader_of, whole_frame
 from io_managers.sqlalchemy.sql import bound_sql, invalid_sql
 from io_managers.sqlalchemy.writing import Columns, Writing
 from io_managers.table import StagedWrite, TableIOManager, missing_table
 from io_managers.views import check_view, is_view, refuse_values, seen_by_view
 from warehouse_assets.errors import StoreLockedError, TableError, WarehouseAssetsError
-from warehouse_assets.io_manager import InputContext, OutputContext, Rehearsal, TableSource
+from warehouse_assets.io_manager import InputContext, IOManager, OutputContext, Rehearsal, TableSource
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.resources import EnvVar
 from warehouse_assets.sql import SQL
@@ -51,6 +52,7 @@ class SQLAlchemyIOManager(TableIOManager):
     url: str
     schema_: str | None = Field(default=None, alias="schema")
     lock_timeout: float = 60.0
+    _only_reads: bool = PrivateAttr(default=False)
 
     @classmethod
     def from_uri(cls, uri: str) -> Self:
@@ -109,8 +111,21 @@ class SQLAlchemyIOManager(TableIOManager):
         check_view(key, TableOptions.of(metadata), partitions_def, keeps_views=self._dialect.keeps_views)
         self.table_name(key, metadata)
 
+    def opened_read_only(self) -> IOManager:
+        """The same database, which itself keeps SQL from writing; one that is not known to do so answers none."""
+        if not self._dialect.confines:
+            return OnlyLoads(self)
+        copy = self.model_copy()
+        copy._only_reads = True
+        return copy
+
+    def _check_writable(self) -> None:
+        if self._only_reads:
+            raise TableError(f"{self.store_id} was opened to be read")
+
     @contextmanager
     def staging(self, context: OutputContext, table: TableSlice, obj: Any) -> Generator[_Staged]:
+        self._check_writable()
         dialect = self._dialect
         incoming = None if isinstance(obj, SQL) else Incoming(obj, context.asset_key)
         rows: int | None = 0
@@ -238,6 +253,7 @@ class SQLAlchemyIOManager(TableIOManager):
 
     def drop(self, context: OutputContext) -> bool:
         """Remove the table; whether there was one."""
+        self._check_writable()
         name, dialect = self.name_of(context), self._dialect
         if dialect.is_missing:
             return False
@@ -258,12 +274,14 @@ class SQLAlchemyIOManager(TableIOManager):
 
     def _answer(self, session: Session, sql: SQL, sources: Mapping[AssetKey, TableSource], in_place: Any) -> Iterator[Any]:
         dialect = self._dialect
-        with bound_sql(sql, sources, dialect, session, default_schema=self.default_schema, in_place=in_place) as (
-            text,
-            parameters,
-        ):
-            types = dialect.describe_query(session, text, parameters)
-            selection = Selection.of_query(dialect, session, types, text, parameters)
+        with bound_sql(
+            sql, sources, dialect, session, default_schema=self.default_schema, several=not self._only_reads, in_place=in_place
+        ) as (text, parameters):
+            if self._only_reads:
+                confined = dialect.confined(session, text, parameters)
+            else:
+                confined = dialect.describe_query(session, text, parameters), text, parameters
+            selection = Selection.of_query(dialect, session, *confined)
             with reader_of(selection, selection.frames(session), lambda: None) as reader:
                 yield reader
 
@@ -276,7 +294,8 @@ class SQLAlchemyIOManager(TableIOManager):
             return None
         table = manager.slice_of(source.context)
         name = staged[1] if staged is not None and source.asset_key == staged[0] else table.name
-        self._dialect.pin(session, name)
+        if not self._only_reads:  # of views, this may run what they call, before the session only reads
+            self._dialect.pin(session, name)
         columns = Columns.of(self._dialect, session, name)
         if columns is None:
             raise missing_table(source.context, str(table.name), self.store_id)

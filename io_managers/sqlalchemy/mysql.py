@@ -13,7 +13,8 @@ from uuid import UUID, uuid4
 
 import polars as pl
 
-from io_managers.sqlalchemy.dialect import CursorSession, Dialect, Session
+from io_managers.sqlalchemy.confining import types_while_reading_mysql
+from io_managers.sqlalchemy.dialect import Confined, CursorSession, Dialect, Session
 from io_managers.sqlalchemy.engines import patience
 from io_managers.sqlalchemy.types import Kind, KindName, kind_of
 from warehouse_assets.errors import InvalidDefinitionError, UnsupportedTypeError
@@ -104,6 +105,7 @@ class MySQL(Dialect):
     def reading_session(self, table: TableName, *, reads_rows: bool = True) -> MySQLSession:
         session = self.session()
         try:
+            session.run("start transaction read only")
             self.pin(session, table)
         except BaseException:
             session.close()
@@ -182,6 +184,10 @@ class MySQL(Dialect):
         rows = session.execute(f"show columns from {name}")
         session.run(f"drop temporary table {name}")
         return {row[0]: _plain(row[1]) for row in rows}
+
+    def confined(self, session: Session, query: str, parameters: Mapping[str, Any]) -> Confined:
+        assert isinstance(session, MySQLSession)
+        return types_while_reading_mysql(session, query, parameters), query, parameters
 
     def create(self, session: Session, table: TableName, kinds: Mapping[str, Kind], notes: Mapping[str, Any]) -> None:
         columns = ", ".join(self._column(name, self.sql_type(kind), notes.get(name)) for name, kind in kinds.items())
@@ -340,7 +346,7 @@ class MySQLSession(CursorSession):
     def streaming_cursor(self) -> Any:
         from pymysql.cursors import SSCursor  # type: ignore[import-untyped]
 
-        return SSCursor(self.connection.driver_connection)
+        return SSCursor(self.connection.dbapi_connection)
 
     def series(self, name: str, kind: Kind, values: Sequence[Any]) -> pl.Series:
         match kind.name:

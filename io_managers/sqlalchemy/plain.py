@@ -47,6 +47,7 @@ class Plain(Dialect):
     name: ClassVar[str] = "plain"
     keeps_views: ClassVar[bool] = False
     alters_types: ClassVar[bool] = False
+    confines: ClassVar[bool] = False
 
     @property
     def sqlglot(self) -> str:

@@ -12,7 +12,8 @@ from uuid import uuid4
 
 import polars as pl
 
-from io_managers.sqlalchemy.dialect import Dialect, Session
+from io_managers.sqlalchemy.confining import confined_in_postgres
+from io_managers.sqlalchemy.dialect import Confined, Dialect, Session
 from io_managers.sqlalchemy.engines import patience
 from io_managers.sqlalchemy.postgresql_sessions import ADBCSession, CopySession, has_adbc
 from io_managers.sqlalchemy.postgresql_swap import put_in_place
@@ -191,6 +192,11 @@ class PostgreSQL(Dialect):
             name: f"numeric({precision},{scale})" if named[code] == "numeric" and precision else named[code]
             for name, (code, precision, scale) in found.items()
         }
+
+    def confined(self, session: Session, query: str, parameters: Mapping[str, Any]) -> Confined:
+        assert isinstance(session, CopySession)
+        view = confined_in_postgres(session, query, parameters)
+        return self.describe_query(session, view, {}), view, {}
 
     def create(self, session: Session, table: TableName, kinds: Mapping[str, Kind], notes: Mapping[str, Any]) -> None:
         columns = ", ".join(f"{self.quote(name)} {self.sql_type(kind)}" for name, kind in kinds.items())

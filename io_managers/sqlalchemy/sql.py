@@ -34,6 +34,7 @@ def bound_sql(
     *,
     asset_key: AssetKey | None = None,
     default_schema: str | None = None,
+    several: bool = True,
     in_place: Callable[[TableSource], tuple[str, Mapping[str, Any]] | None],
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """The text of `sql` as the session can run it inside of the block, and its parameters.
@@ -43,7 +44,7 @@ def bound_sql(
     own = OwnNames(dialect)
     with own.told_as_given():
         resolved = own.put_in(sql).resolve(
-            sources, asset_key=asset_key, default_schema=default_schema, dialect=dialect.sqlglot, several=True
+            sources, asset_key=asset_key, default_schema=default_schema, dialect=dialect.sqlglot, several=several
         )
     parameters = dict(resolved.parameters)
     names: dict[AssetKey, str] = {}

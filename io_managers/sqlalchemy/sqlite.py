@@ -15,7 +15,8 @@ from uuid import UUID
 
 import polars as pl
 
-from io_managers.sqlalchemy.dialect import PARAMETER, CursorSession, Dialect, Session
+from io_managers.sqlalchemy.confining import confine_sqlite
+from io_managers.sqlalchemy.dialect import PARAMETER, Confined, CursorSession, Dialect, Session
 from io_managers.sqlalchemy.engines import patience
 from io_managers.sqlalchemy.types import Kind, KindName
 from io_managers.views import MARK
@@ -151,6 +152,11 @@ class SQLite(Dialect):
         rows = session.execute(f"select name, type from pragma_table_info('{view}')")
         session.run(f"drop view temp.{view}")
         return dict(rows)
+
+    def confined(self, session: Session, query: str, parameters: Mapping[str, Any]) -> Confined:
+        types = self.describe_query(session, query, parameters)
+        confine_sqlite(session)
+        return types, query, parameters
 
     def create(self, session: Session, table: TableName, kinds: Mapping[str, Kind], notes: Mapping[str, Any]) -> None:
         self._create(session, table, {name: self.sql_type(kind) for name, kind in kinds.items()})
@@ -291,5 +297,5 @@ class SQLiteSession(CursorSession):
         return super().series(name, kind, values)
 
     def rollback(self) -> None:
-        if self.connection.driver_connection is not None and self.connection.driver_connection.in_transaction:
+        if self.connection.dbapi_connection is not None and self.connection.dbapi_connection.in_transaction:
             self.connection.rollback()

@@ -13,6 +13,7 @@ from io_managers.sqlalchemy import SQLAlchemyIOManager
 from io_managers.sqlalchemy import manager as module
 from io_managers.sqlalchemy.plain import Plain
 from warehouse_assets.errors import RowKeyError, TableError, TableNotFoundError
+from warehouse_assets.io_manager import QueriesSQL
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql import SQL
 from warehouse_assets.table_options import WriteMode, delete_insert, snapshot, upsert
@@ -106,3 +107,13 @@ def test_rows_are_sorted_and_some_are_read(manager):
 
     assert load(manager, key=KEY, columns=["id"]).rows() == [(1,), (2,)]
     assert load(manager, key=KEY, where="id > 1", limit=5)["id"].to_list() == [2]
+
+
+def test_one_that_is_opened_to_be_read_answers_no_sql(manager):
+    store(manager, OLD, KEY)
+    opened = manager.opened_read_only()
+
+    assert not isinstance(opened, QueriesSQL)
+    assert_frame_equal(load(opened, key=KEY), OLD)
+    with pytest.raises(TableError, match="opened to be read"):
+        store(opened, NEW, KEY)

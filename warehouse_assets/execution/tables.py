@@ -207,7 +207,9 @@ class StoredTables:
         used = {key for parts in sql.tables() if (key := resolve_table(parts, keys)) is not None}
         managers = [instead[key].io_manager if key in instead else self.manager_of(key) for key in used]
         managers.sort(key=lambda manager: not any(manager is source.io_manager for source in instead.values()))
-        engines = [manager for manager in managers if isinstance(manager, QueriesSQL)]
+        engines: list[QueriesSQL] = [manager for manager in managers if isinstance(manager, QueriesSQL)]
+        if self._read_only is not None:  # and others are brought to one that does not write either
+            engines = [engine for engine in engines if isinstance(engine, OpensReadOnly)]
         engine = engines[0] if engines else io_manager_from_uri("duckdb://")
         if not isinstance(engine, QueriesSQL):
             raise ResourceError(f"the I/O manager {type(engine).__name__} that is registered for duckdb:// answers no SQL")

@@ -10,9 +10,10 @@ from sqlglot import exp
 from warehouse_assets.errors import InvalidSQLError
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.sql.analysis import parsed, token_spans
+from warehouse_assets.sql.calls import refuse_other_calls
 from warehouse_assets.sql.names import KnownTables, is_engine_name, is_file_name
 
-__all__ = ["only_reading"]
+__all__ = ["only_reading", "reaches"]
 
 _CHANGES = (exp.DDL, exp.DML, exp.Command, exp.Copy, exp.Set, exp.Pragma, exp.Attach, exp.Detach, exp.Into, exp.Lock)
 _ROWS = {  # functions that stand for a table, and make it of their arguments alone
@@ -52,9 +53,16 @@ def only_reading(text: str, dialect: str, keys: Collection[AssetKey]) -> str:
         raise InvalidSQLError("this is no query", hint="Only SELECT is answered here; nothing is written.")
     try:
         _check(tree, KnownTables(keys))
+        if dialect == "mysql":
+            refuse_other_calls(bare, dialect, tree)
     except RecursionError:
         raise InvalidSQLError("it is nested too deeply to be read") from None
     return bare
+
+
+def reaches(function: str) -> bool:
+    """Whether a function of a database, by its name, is one that reaches beyond stored tables."""
+    return _REACHES.fullmatch(function.casefold()) is not None
 
 
 def _without_comments(text: str, dialect: str) -> str:
@@ -76,9 +84,11 @@ def _check(tree: exp.Expr, known: KnownTables) -> None:
     for node in tree.walk():
         if isinstance(node, _CHANGES):
             raise _refused(node, "it would change something")
+        if isinstance(node, (exp.Parameter, exp.SessionParameter, exp.Placeholder)):
+            raise _refused(node, "a variable is nothing of stored tables")
         if isinstance(node, exp.Func):
             for name in _names(node):
-                if _REACHES.fullmatch(name):
+                if reaches(name):
                     raise _refused(node, f"the function {name} reaches beyond stored tables")
         if isinstance(node, (exp.Table, exp.Lateral)) and not isinstance(node.this, (exp.Identifier, exp.Query, exp.Subquery)):
             _check_rows(node, node.this)
