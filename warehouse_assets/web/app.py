@@ -33,6 +33,7 @@ from warehouse_assets.errors import (
 from warehouse_assets.web import api, pages
 from warehouse_assets.web.files import Files
 from warehouse_assets.web.live import Live, log_position
+from warehouse_assets.web.masking import Masking
 from warehouse_assets.web.rendering import is_fragment, render
 from warehouse_assets.web.security import Guard, Rate
 from warehouse_assets.web.views import catalog, graph
@@ -65,6 +66,7 @@ def create_app(site: Site, *, is_guarded: bool = False) -> FastAPI:
         middleware=[
             *([] if is_guarded else [Middleware(Guard, settings=site.settings)]),
             Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),
+            Middleware(Masking),
         ],
         routes=[described],
         exception_handlers=_HANDLERS,
@@ -157,8 +159,11 @@ async def _live(request: Request, after: int | None = None) -> StreamingResponse
     last = request.headers.get("last-event-id", "")
     since = int(last) if last.isdigit() else after
     live: Live = request.app.state.live
+    client = request.client.host if request.client is not None else ""
+    if not live.has_room(client):
+        raise HTTPException(429, "too many pages of this address listen: close some", {"Retry-After": "60"})
     headers = {"cache-control": "no-store", "x-accel-buffering": "no", "content-encoding": "identity"}
-    return StreamingResponse(live.changes(since), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(live.changes(since, client), media_type="text/event-stream", headers=headers)
 
 
 def _failed(request: Request, error: Exception) -> Response:

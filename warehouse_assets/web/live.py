@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ PAUSE = 0.1  # seconds between two looks at the record
 BATCH = 5_000
 KEPT = 512
 FARTHEST = 20_000  # events that somebody who was away is told of
+MOST = 64  # that listen from one address
 QUIET = 15.0  # seconds after which a word keeps the connection alive
 
 
@@ -60,7 +61,7 @@ class Live:
         self._recent: deque[tuple[int, Change]] = deque(maxlen=KEPT)
         self._number = 0
         self._news = asyncio.Event()
-        self._listeners = 0
+        self._listeners: Counter[str] = Counter()
         self._position: int | None = None
         self._began = 0  # the event after which all are known to those who listen
         self._wanted: int | None = None  # an earlier one, from which somebody has to be told
@@ -68,9 +69,13 @@ class Live:
         self._tick = 0
         self._task: asyncio.Task[None] | None = None
 
-    async def changes(self, after: int | None) -> AsyncGenerator[str, None]:
+    def has_room(self, client: str) -> bool:
+        """Whether one more may listen of this address; the tabs of a browser share what one of them hears."""
+        return self._listeners[client] < MOST
+
+    async def changes(self, after: int | None, client: str = "") -> AsyncGenerator[str, None]:
         """Server-sent events: what came after the event with this id, where that is still known, and then what comes."""
-        self._listeners += 1
+        self._listeners[client] += 1
         try:
             idle = self._task is None or self._task.done()
             if after is not None and (idle or self._position is None or after < self._began):
@@ -94,7 +99,8 @@ class Live:
                         told = time.monotonic()
                         yield ": nothing new\n\n"
         finally:
-            self._listeners -= 1
+            self._listeners[client] -= 1
+            self._listeners += Counter()  # without those that are none
 
     def _since(self, event_id: int) -> int:
         """The number of the last message that somebody has seen who saw this event."""

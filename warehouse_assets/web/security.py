@@ -7,7 +7,8 @@ import secrets
 import threading
 import time
 from collections import deque
-from http.cookies import SimpleCookie
+from contextlib import suppress
+from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
@@ -36,6 +37,8 @@ HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }
+MOST_BYTES = 4_000_000  # of what is sent here
+MOST_QUERY = 60_000  # characters, as programs and proxies take hardly more
 DEAR, DEAR_SECONDS = 30, 10.0  # of the calls that cost much, so many in so many seconds
 
 
@@ -68,8 +71,12 @@ class Guard:
             await send(message)
 
         scope["csrf"] = self.csrf
-        answer = await self._refusal(scope, receive)
-        await (answer or self._app)(scope, receive, sending)
+        receiving = _at_most(receive, MOST_BYTES)
+        try:
+            answer = await self._refusal(scope, receiving)
+        except HTTPException as error:
+            answer = _refused(error.status_code, str(error.detail))
+        await (answer or self._app)(scope, receiving, sending)
 
     async def _refusal(self, scope: Scope, receive: Receive) -> Response | None:
         headers = Headers(scope=scope)
@@ -78,6 +85,8 @@ class Guard:
             return _refused(400, f"this server is not called {host!r}: start it with --allow-host to have it so")
         if scope["path"].startswith("/static/"):
             return None
+        if (refusal := _odd(scope, headers)) is not None:
+            return refusal
         writes = scope["method"] not in SAFE
         if writes and "origin" in headers and urlsplit(headers["origin"]).netloc.lower() != host.lower():
             return _refused(403, "what writes must come from a page of this server")
@@ -100,14 +109,22 @@ class Guard:
                 return HTMLResponse(_LOGIN.format(said="Too many tries. Wait a minute."), 429)
             if _same(given, self._settings.token or ""):
                 answer = RedirectResponse("/", 303)
-                answer.set_cookie(COOKIE, self._signed("session"), httponly=True, samesite="strict", max_age=30 * 86400)
+                answer.set_cookie(
+                    COOKIE,
+                    self._signed("session"),
+                    httponly=True,
+                    samesite="strict",
+                    secure=request.url.scheme == "https",
+                    max_age=30 * 86400,
+                )
                 return answer
             return HTMLResponse(_LOGIN.format(said="This is not the token."), 401)
         return HTMLResponse(_LOGIN.format(said=""))
 
     def _knows(self, headers: Headers) -> bool:
         cookies: SimpleCookie = SimpleCookie()
-        cookies.load(headers.get("cookie", ""))
+        with suppress(CookieError):
+            cookies.load(headers.get("cookie", ""))
         return COOKIE in cookies and _same(cookies[COOKIE].value, self._signed("session"))
 
     def _signed(self, what: str) -> str:
@@ -125,6 +142,36 @@ _LOGIN = (
 
 def _refused(status: int, why: str) -> Response:
     return JSONResponse({"error": why}, status)
+
+
+_TOO_MUCH = f"more than {MOST_BYTES // 10**6} MB are not taken"
+
+
+def _odd(scope: Scope, headers: Headers) -> Response | None:
+    """What to say to a request that is too large, or that a page of another site makes behind a person's back."""
+    if len(scope["query_string"]) > MOST_QUERY:
+        return _refused(414, f"the address is longer than {MOST_QUERY:,} characters")
+    length = headers.get("content-length", "0")
+    if not length.isdigit() or int(length[:18]) > MOST_BYTES:
+        return _refused(413, _TOO_MUCH)
+    if headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode", "navigate") != "navigate":
+        return _refused(403, "only pages of this server ask it for more than a page")
+    return None
+
+
+def _at_most(receive: Receive, most: int) -> Receive:
+    """What is received, up to so many bytes, and HTTPException 413 then: also where no length is told."""
+    left = most
+
+    async def receiving() -> Message:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if left < 0:
+            raise HTTPException(413, _TOO_MUCH)
+        return message
+
+    return receiving
 
 
 def _same(given: str, wanted: str) -> bool:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["listening_socket", "serve"]
 
+CONNECTIONS = (
+    800  # at once, after which others are told to come again: a process may open 1,024 files where nothing else is said
+)
+
 
 def listening_socket(settings: Settings) -> socket.socket:
     """The socket of a server; InvalidInvocationError where it cannot listen there."""
@@ -48,6 +52,7 @@ def serve(make: Callable[[], FastAPI], listener: socket.socket, settings: Settin
         Guard(starting, settings),
         log_level="warning",
         timeout_graceful_shutdown=1,
+        limit_concurrency=CONNECTIONS,
         server_header=False,
         access_log=False,
         lifespan="on",

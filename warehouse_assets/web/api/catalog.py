@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 
 from warehouse_assets.web.rendering import site_of
+from warehouse_assets.web.security import limited
 from warehouse_assets.web.views.catalog import CatalogFilter, catalog
 from warehouse_assets.web.views.home import home
 from warehouse_assets.web.views.locations import LocationView, locations
@@ -177,7 +178,7 @@ def shown(request: Request) -> list[Location]:
     return [Location.of(one) for one in locations(site_of(request))]
 
 
-@router.post("/locations/{name}/reload")
+@router.post("/locations/{name}/reload", dependencies=[Depends(limited)])
 def reload(request: Request, name: str) -> list[Location]:
     """Load a code location anew."""
     site = site_of(request)

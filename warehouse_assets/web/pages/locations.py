@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import HTMLResponse
 
 from warehouse_assets.web.rendering import is_fragment, render, site_of
+from warehouse_assets.web.security import limited
 from warehouse_assets.web.views.locations import locations
 
 __all__ = ["router"]
@@ -20,13 +21,13 @@ def shown(request: Request) -> HTMLResponse:
     return render(request, template, area="locations", locations=locations(site_of(request)))
 
 
-@router.post("/locations/reload")
+@router.post("/locations/reload", dependencies=[Depends(limited)])
 def reload_all(request: Request) -> HTMLResponse:
     """Load all of them anew."""
     return _reloaded(request, None)
 
 
-@router.post("/locations/{name}/reload")
+@router.post("/locations/{name}/reload", dependencies=[Depends(limited)])
 def reload(request: Request, name: str) -> HTMLResponse:
     """Load one anew."""
     return _reloaded(request, name)
