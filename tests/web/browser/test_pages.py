@@ -35,9 +35,9 @@ def test_a_page_is_whole_in_all_windows_and_schemes(address: str, visit: Callabl
             settled(page)
             look = f"{size[0]} {scheme}"
             faults[look] = page.evaluate(LAYOUT) if scheme == "light" else []
-            if (size, scheme) in ((LARGE, "light"), (SMALL, "dark")):
-                faults[look] += _violations(page)
-            if faults[look]:
+            is_told = (size, scheme) in ((LARGE, "light"), (SMALL, "dark"))
+            faults[look] += _violations(page) if is_told else []
+            if is_told or faults[look]:
                 screenshot(page, KEPT / f"{_file(address)}-{size[0]}-{scheme}.webp", 60)
 
     assert {look: found for look, found in faults.items() if found} == {}
