@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends, Query, Request
 
 from warehouse_assets.metadata import metadata_to_json
+from warehouse_assets.web.addresses import ASSET
 from warehouse_assets.web.rendering import site_of
 from warehouse_assets.web.security import limited
 from warehouse_assets.web.views.asset import AssetPage, asset_page, head_of, key_in_path
@@ -68,7 +69,7 @@ def _event(event: AssetEvent) -> EventAnswer:
     )
 
 
-@router.get("/assets/{key:path}/-/events")
+@router.get(f"{ASSET}/-/events")
 def events(
     request: Request,
     key: str,
@@ -83,7 +84,7 @@ def events(
     return EventsAnswer(events=[_event(event) for event in found.events], older=found.older)
 
 
-@router.get("/assets/{key:path}/-/series")
+@router.get(f"{ASSET}/-/series")
 def series(request: Request, key: str, check: str | None = None) -> list[SeriesAnswer]:
     """The numbers in the metadata of its events over time, or in that of the results of a check."""
     page = _page(request, "series")
@@ -101,7 +102,7 @@ def series(request: Request, key: str, check: str | None = None) -> list[SeriesA
     ]
 
 
-@router.get("/assets/{key:path}/-/compare")
+@router.get(f"{ASSET}/-/compare")
 def compare(request: Request, key: str, old: int = Query(ge=0, lt=2**62), new: int = Query(ge=0, lt=2**63)) -> CompareAnswer:
     """Two events of an asset side by side."""
     page = _page(request, "compare")
@@ -123,7 +124,7 @@ def compare(request: Request, key: str, old: int = Query(ge=0, lt=2**62), new: i
     )
 
 
-@router.get("/assets/{key:path}/-/schema")
+@router.get(f"{ASSET}/-/schema")
 def schema(request: Request, key: str) -> SchemaAnswer:
     """The columns of its table, and how they changed."""
     table = table_tab(_page(request, "schema"))
@@ -150,7 +151,7 @@ def schema(request: Request, key: str) -> SchemaAnswer:
     )
 
 
-@router.get("/assets/{key:path}/-/columns")
+@router.get(f"{ASSET}/-/columns")
 def columns(request: Request, key: str) -> list[LineageAnswer]:
     """What each of its columns comes from, and where it goes."""
     tab = columns_tab(_page(request, "columns"))
@@ -165,7 +166,7 @@ def columns(request: Request, key: str) -> list[LineageAnswer]:
     ]
 
 
-@router.get("/assets/{key:path}/-/checks")
+@router.get(f"{ASSET}/-/checks")
 def checks(request: Request, key: str) -> list[CheckAnswer]:
     """Its checks, and how they went last."""
     found, _ = shown_checks(_page(request, "checks"))
@@ -182,7 +183,7 @@ def checks(request: Request, key: str) -> list[CheckAnswer]:
     ]
 
 
-@router.get("/assets/{key:path}/-/partitions")
+@router.get(f"{ASSET}/-/partitions")
 def partitions(
     request: Request,
     key: str,
@@ -202,7 +203,7 @@ def partitions(
     return PartitionsAnswer(total=found.total, counts=found.counts, matching=found.matching, listed=listed)
 
 
-@router.get("/assets/{key:path}/-/rows", dependencies=[Depends(limited)])
+@router.get(f"{ASSET}/-/rows", dependencies=[Depends(limited)])
 def rows(request: Request, key: str, limit: int = Query(20, ge=1, le=100), partition: str | None = None) -> RowsAnswer:
     """The first rows of its table, read from its store."""
     found = rows_of(_page(request, "rows"), limit, partition)
@@ -215,7 +216,7 @@ def rows(request: Request, key: str, limit: int = Query(20, ge=1, le=100), parti
     )
 
 
-@router.get("/assets/{key:path}/-/versions")
+@router.get(f"{ASSET}/-/versions")
 def versions(request: Request, key: str) -> VersionsAnswer:
     """The earlier states of its table that the store keeps."""
     kept = versions_of(_page(request, "versions"))
@@ -226,7 +227,7 @@ def versions(request: Request, key: str) -> VersionsAnswer:
     return VersionsAnswer(versions=found, refused=kept.refused)
 
 
-@router.get("/assets/{key:path}/-/definition")
+@router.get(f"{ASSET}/-/definition")
 def definition(request: Request, key: str) -> DefinitionAnswer:
     """What its code says: source, inputs, manager, resources, configuration."""
     import msgspec
@@ -235,20 +236,20 @@ def definition(request: Request, key: str) -> DefinitionAnswer:
     return DefinitionAnswer(source=msgspec.to_builtins(tab.source) if tab.source is not None else None, fault=tab.fault)
 
 
-@router.post("/assets/{key:path}/-/checks")
+@router.post(f"{ASSET}/-/checks")
 def start_checks(request: Request, key: str, names: list[str] | None = None) -> CheckRunAnswer:
     """Have its checks evaluated, or those of these names, by a run that waits for the daemon."""
     run = checks_started(_page(request, "checks"), names or ())
     return CheckRunAnswer(run_id=run.run_id, count=run.count)
 
 
-@router.post("/assets/{key:path}/-/observe", dependencies=[Depends(limited)])
+@router.post(f"{ASSET}/-/observe", dependencies=[Depends(limited)])
 def observe(request: Request, key: str) -> ObservedAnswer:
     """Look at a source now, and record what is seen."""
     return ObservedAnswer(data_version=observed(_page(request, "observe")).data_version)
 
 
-@router.get("/assets/{key:path}")
+@router.get(ASSET)
 def asset(request: Request, key: str) -> AssetAnswer:
     """An asset, how it stands, and what was last made of it. The segments of its key are each quoted."""
     page = _page(request)

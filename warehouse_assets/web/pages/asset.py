@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from warehouse_assets.errors import InvalidInvocationError, InvalidSelectionError
 from warehouse_assets.keys import AssetKey
+from warehouse_assets.web.addresses import ASSET
 from warehouse_assets.web.rendering import asset_url, is_fragment, render, site_of
 from warehouse_assets.web.security import limited
 from warehouse_assets.web.views.asset import TABS, AssetHead, AssetPage, asset_page, head_of, key_in_path
@@ -29,7 +30,7 @@ _LARGEST = 2**62
 _SERIES_READ = 200  # events that are looked at for the names of numbers
 
 
-@router.get("/assets/{key:path}")
+@router.get(ASSET)
 def asset(
     request: Request,
     key: str,
@@ -86,6 +87,7 @@ def asset(
         q=q,
         state=state,
         offset=offset or None,
+        column=column,
     )
     values |= {"page": page, "tab": tab, "here": here, "key_of": AssetKey}
     if part == "tab" and is_fragment(request):
@@ -93,7 +95,7 @@ def asset(
     return render(request, "asset/page.html", area="assets", head=head, **values)
 
 
-@router.post("/assets/{key:path}")
+@router.post(ASSET)
 def act(request: Request, key: str, do: Annotated[str, Form()], check: Annotated[list[str] | None, Form()] = None) -> Response:
     """What a button of the page asks for: `do` is checks or observe."""
     page = asset_page(site_of(request), key_in_path(request, "/assets/"))
