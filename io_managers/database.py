@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import threading
@@ -20,7 +21,7 @@ from warehouse_assets.errors import StoreLockedError
 if TYPE_CHECKING:
     import logging
 
-__all__ = ["Database", "Lease", "catalog_of", "in_memory"]
+__all__ = ["Database", "Lease", "catalog_of", "in_memory", "judging"]
 
 FIRST_RETRY, LONGEST_RETRY = 0.02, 0.2  # seconds
 TURN = 0.5  # seconds that a process may go on with a file that others wait for
@@ -31,12 +32,27 @@ _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 
 _DEFAULTS: Mapping[str, Any] = {}
 _files: dict[str, Database] = {}
+_opening = threading.Lock()
 _catalogs: WeakKeyDictionary[duckdb.DuckDBPyConnection, str] = WeakKeyDictionary()
 
 
 def in_memory() -> duckdb.DuckDBPyConnection:
     """A connection to a database of its own, without a file."""
     return _prepared(duckdb.connect(":memory:"))
+
+
+def judging() -> duckdb.DuckDBPyConnection:
+    """A connection to a database without a file that all share, which takes a tenth of the time to open.
+
+    It is for expressions over what is registered with the connection: nothing may be made or set that others would see.
+    """
+    with _opening:
+        return _prepared(_shared().cursor())
+
+
+@functools.cache
+def _shared() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(":memory:")
 
 
 def _prepared(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:

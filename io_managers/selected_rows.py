@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from io_managers.database import in_memory
+from io_managers.database import judging
 from io_managers.engine import owned_reader
 from warehouse_assets.errors import InvalidSQLError, SchemaChangedError, close_matches
 from warehouse_assets.io_manager.contexts import InputContext
@@ -35,7 +35,7 @@ def selected(reader: pa.RecordBatchReader, table: TableSlice, key: AssetKey) -> 
 
     def batches() -> Iterator[pa.RecordBatch]:
         left = table.limit
-        with closing(in_memory()) as connection:
+        with closing(judging()) as connection:
             for batch in reader:
                 if left is not None and left <= 0:
                     return
@@ -54,7 +54,7 @@ def check_condition(rows: pa.Table, where: str, key: AssetKey) -> None:
     from warehouse_assets.sql.conditions import condition_text
 
     holds = condition_text(where, key)
-    with closing(in_memory()) as connection:
+    with closing(judging()) as connection:
         connection.register("_batch", _readable(rows))
         try:
             connection.execute(f"select 1 from _batch where {holds}")

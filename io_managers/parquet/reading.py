@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from io_managers import engine
-from io_managers.database import in_memory
+from io_managers.database import in_memory, judging
 from io_managers.deferred import Deferred
 from io_managers.frames import FrameType, Stream, from_reader
 from io_managers.parquet.files import ParquetFiles
@@ -55,7 +55,7 @@ def _filtered(files: ParquetFiles, context: InputContext, table: TableSlice) -> 
     check_condition(Stream.of(scan.head(0).collect(), key).reader().read_all(), where, key)
 
     def judged(frame: pl.DataFrame) -> pl.DataFrame:
-        with closing(in_memory()) as connection:
+        with closing(judging()) as connection:
             holds = holding(connection, Stream.of(frame, key).reader().read_all(), where, key)
         return frame.filter(pl.Series(holds, dtype=pl.Boolean))
 
