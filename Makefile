@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin/python -m
 PIP := $(RUN) pip --disable-pip-version-check --quiet
+# pip would compile on one core, and the tests of packages too.
+INSTALL := $(PIP) install --no-compile
+COMPILE := $(RUN) compileall -qq --workers 0 -x '/tests?/' $(VENV)/lib
 # One process more than there are cores, since many tests wait for servers and for other processes.
 PYTEST := $(RUN) pytest --numprocesses $(shell expr $$(nproc 2>/dev/null || echo 2) + 1) --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE  # or each of the many processes of the tests would compile the package anew
@@ -22,12 +25,11 @@ test: $(VENV)/.dev $(SERVERS)  ## every test
 coverage: $(VENV)/.dev $(SERVERS)  ## every test, and which lines and branches they reach; it takes half as long again
 	@$(PYTEST) --cov --cov-report term:skip-covered
 
-lint: $(VENV)/.dev  ## style, types, the direction of imports, and whether the documentation can be built
+lint: $(VENV)/.dev  ## style, types and the direction of imports; whether the documentation can be built is one of the tests
 	@$(RUN) ruff check
 	@$(RUN) ruff format --check
 	@$(RUN) mypy
 	@$(VENV)/bin/lint-imports
-	@$(MAKE) --no-print-directory docs
 
 docs: $(VENV)/.dev  ## the documentation as a site, from the pages in docs/ and the docstrings
 	@$(RUN) sphinx --quiet --fresh-env --fail-on-warning --keep-going docs build/docs
@@ -50,12 +52,14 @@ clean:
 
 $(VENV)/.demo: pyproject.toml | $(VENV)/.made
 	@echo "Installing what the demo needs into $(VENV)"
-	@$(PIP) install --editable '.[duckdb,parquet]' --group demo
+	@$(INSTALL) --editable '.[duckdb,parquet]' --group demo
+	@$(COMPILE) || true  # some packages ship templates that are no Python
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/.made
 	@echo "Installing what the tests need into $(VENV)"
-	@$(PIP) install --editable '.[all]' --group test --group lint
+	@$(INSTALL) --editable '.[all]' --group test --group lint
+	@$(COMPILE) || true
 	@touch $@
 
 # The packages without the service: the tests start a server of their own, and nothing runs beside them.
