@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -91,9 +91,9 @@ def instance(folder: Path) -> Iterator[Instance]:
         yield opened
 
 
-@pytest.fixture
-def sites(folder: Path, instance: Instance) -> Iterator[Callable[..., Site]]:
-    """Sites on modules of the folder, that are loaded: `sites("shop", settings=…)`."""
+@contextmanager
+def sites_of(folder: Path, instance: Instance) -> Iterator[Callable[..., Site]]:
+    """What makes sites on modules of the folder, that are loaded: `sites("shop", settings=…)`; they end with the block."""
     with ExitStack() as stack:
 
         def made(*modules: str, settings: Settings | None = None) -> Site:
@@ -107,6 +107,20 @@ def sites(folder: Path, instance: Instance) -> Iterator[Callable[..., Site]]:
         yield made
 
 
+def asking(site: Site) -> TestClient:
+    """Who asks a site as one of its pages does, with the token of what writes."""
+    client = TestClient(create_app(site), base_url="http://localhost")
+    client.headers["x-csrf-token"] = client.get("/api/server").json()["csrf"]
+    return client
+
+
+@pytest.fixture
+def sites(folder: Path, instance: Instance) -> Iterator[Callable[..., Site]]:
+    """Sites on modules of the folder."""
+    with sites_of(folder, instance) as made:
+        yield made
+
+
 @pytest.fixture
 def site(sites: Callable[..., Site]) -> Site:
     """The site of the shop."""
@@ -116,11 +130,6 @@ def site(sites: Callable[..., Site]) -> Site:
 @pytest.fixture
 def client_of() -> Callable[[Site], TestClient]:
     """Who asks a site as one of its pages does, with the token of what writes."""
-
-    def asking(site: Site) -> TestClient:
-        client = TestClient(create_app(site), base_url="http://localhost")
-        client.headers["x-csrf-token"] = client.get("/api/server").json()["csrf"]
-        return client
 
     return asking
 

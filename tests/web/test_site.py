@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
+from tests.web.conftest import SHOP, asking, sites_of
 from warehouse_assets import AssetKey, AssetMaterialization, Instance
 from warehouse_assets.code_location.workspace import Workspace
 from warehouse_assets.code_location.workspace_file import location_of
@@ -20,6 +21,21 @@ from warehouse_assets.web.settings import Settings
 from warehouse_assets.web.site import Site
 
 TOKEN = "a long token of the tests"
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """Who asks one site of the shop in all tests of this module that write nothing."""
+    folder = tmp_path_factory.mktemp("shop")
+    (folder / "shop.py").write_text(SHOP)
+    with Instance.local(folder / "home") as instance, sites_of(folder, instance) as sites:
+        yield asking(sites("shop"))
+
+
+@pytest.fixture
+def unloaded(sites: Callable[..., Site]) -> Site:
+    """A site that has no location, only a record."""
+    return sites()
 
 
 def test_what_is_declared_is_known_once_it_is_loaded(site: Site) -> None:
@@ -115,9 +131,9 @@ def test_an_open_address_needs_a_token(host: str, token: str | None, fault: str)
         Settings(host=host, token=token)
 
 
-def test_changes_are_told_with_the_ids_of_the_record(site: Site, instance: Instance) -> None:
+def test_changes_are_told_with_the_ids_of_the_record(unloaded: Site, instance: Instance) -> None:
     async def told() -> list[str]:
-        stream = Live(site).changes(None)
+        stream = Live(unloaded).changes(None)
         first = await anext(stream)
         await anext(stream)
         waiting = asyncio.ensure_future(anext(stream))
@@ -138,13 +154,13 @@ def test_changes_are_told_with_the_ids_of_the_record(site: Site, instance: Insta
 @pytest.mark.parametrize("others", [False, True], ids=["alone", "while others listen"])
 @pytest.mark.parametrize(("after", "missed"), [(0, True), (1, True), (2, False), (2**60, False)])
 def test_what_happened_between_a_page_and_its_first_word_is_told(
-    site: Site, instance: Instance, after: int, missed: bool, others: bool
+    unloaded: Site, instance: Instance, after: int, missed: bool, others: bool
 ) -> None:
     instance.report_runless_asset_event(AssetMaterialization(AssetKey("orders")))
     instance.report_runless_asset_event(AssetMaterialization(AssetKey("orders")))
 
     async def first_told() -> str:
-        live = Live(site)
+        live = Live(unloaded)
         other = live.changes(None)
         if others:
             await anext(other)
