@@ -117,7 +117,7 @@ def _opened(folder: Path, started: Browser) -> Iterator[tuple[str, Page, float]]
     from tests.web.browser.driving import LARGE, served
 
     began = time.perf_counter()
-    with served(folder, "many", is_starting=True) as address:
+    with served(folder, "many", is_starting=True, WAREHOUSE_ASSETS_HOME=str(folder / "home")) as address:
         while True:
             try:
                 with urlopen(Request(address, headers={"Accept": "text/html"})) as answer:

@@ -56,6 +56,7 @@ def manager(mariadb_alone, monkeypatch):
 
 class Store:
     STORE = "MariaDB"
+    ROWS, BATCH = 75_000, 20_000  # more than are read ahead, in a store that takes them one by one
 
     @pytest.fixture
     def manager(self, manager):

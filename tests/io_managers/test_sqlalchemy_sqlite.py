@@ -43,6 +43,7 @@ pytestmark = pytest.mark.semantics(38, 39, 40, 41, 42, 43, 44, 45)
 
 class Store:
     STORE = "SQLite"
+    ROWS, BATCH = 75_000, 20_000  # more than are read ahead, in a store that takes them one by one
 
     @pytest.fixture
     def manager(self, tmp_path):

@@ -1,12 +1,11 @@
 """Pictures of the web UI on the example: `python -m tests.web.browser.screenshots`, or `make screenshots`.
 
-Each page is kept in build/screenshots, large and small, light and dark; those that the README and the documentation show go to docs/images.
+Each page is kept in build/screenshots, large and small, light and dark; docs/images has those that the README and the documentation show.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from dataclasses import dataclass
@@ -28,8 +27,12 @@ import polars as pl
 
 from examples.nyc_flights import definitions as example
 from io_managers import DuckDBIOManager, ParquetIOManager
-from warehouse_assets import AssetCheckResult, Definitions, ScheduleDefinition, asset, asset_check, define_asset_job
+from warehouse_assets import (
+    AssetCheckResult, BackfillPolicy, Config, Definitions, MonthlyPartitionsDefinition, RunRequest, ScheduleDefinition, SkipReason, asset,
+    asset_check, define_asset_job, sensor,
+)
 
+months = MonthlyPartitionsDefinition("2013-01-01", end_date="2014-01-01")
 nightly = define_asset_job("nightly", selection="*", description="Everything, from the raw tables on.")
 
 
@@ -46,21 +49,48 @@ def all_have_a_tail_number(flights: pl.DataFrame) -> AssetCheckResult:
     return AssetCheckResult(passed=missing == 0, metadata={"missing": missing})
 
 
+@asset(
+    key_prefix="marts", group_name="marts", kinds={"polars"}, ins={"flights": "staging/flights"}, partitions_def=months,
+    metadata={"partition_expr": "month"}, backfill_policy=BackfillPolicy.multi_run(4),
+)
+def delays_by_month(context, flights: pl.LazyFrame) -> pl.DataFrame:
+    """Each carrier and month: its flights, and the mean delay of their arrival."""
+    flown = flights.with_columns(month=pl.col("hour").dt.truncate("1mo").dt.date()).filter(
+        pl.col("month").cast(pl.String).is_in(context.partition_keys)
+    )
+    return flown.group_by("month", "carrier").agg(flights=pl.len(), delay=pl.col("arrival_delay").mean()).sort("month", "carrier").collect()
+
+
+class Horizon(Config):
+    """How far to look ahead, and with which model."""
+
+    years: int = 1
+    model: str = "seasonal"
+    with_weather: bool = True
+
+
 @asset(key_prefix="marts", group_name="marts", deps=["marts/late_routes"], owners=["team:operations"])
-def forecast() -> None:
+def forecast(config: Horizon) -> None:
     """Which routes will be late next year."""
     seasons = {"2013": 0.22}
     raise ValueError(f"only {len(seasons)} season is known, and a forecast needs 3")
 
 
+@sensor(target="+marts/late_routes", minimum_interval_seconds=600)
+def new_flights(context):
+    """Asks for a run when there are flights of a day that was not seen."""
+    return RunRequest(run_key="2013-12-31") if context.cursor else SkipReason("no day since the last")
+
+
 defs = Definitions(
     [
         *example.raw, example.flights, example.weather, example.flight_weather, example.carriers, example.late_routes, example.delay_by_wind,
-        forecast,
+        delays_by_month, forecast,
     ],
     asset_checks=[shares_are_shares, all_have_a_tail_number],
     jobs=[nightly],
     schedules=[ScheduleDefinition("every_night", cron_schedule="0 3 * * *", target=nightly, execution_timezone="America/New_York")],
+    sensors=[new_flights],
     resources={"io_manager": DuckDBIOManager(database="warehouse.duckdb"), "lake": ParquetIOManager(base_path="lake")},
 )
 '''
@@ -73,35 +103,38 @@ NO_FOLDER = """(folder) => {
 
 @dataclass(frozen=True)
 class Picture:
-    """A page, and the name under which it is shown where it is."""
+    """A page, which the documentation shows under this name, and what is clicked in it before it is taken."""
 
     name: str
     address: str
-    is_shown: bool = False
+    click: str = ""
 
 
 PICTURES = (
-    Picture("home", "/", True),
-    Picture("catalog", "/assets", True),
-    Picture("graph", "/graph?whole=1"),
+    Picture("home", "/"),
+    Picture("catalog", "/assets"),
     Picture("groups", "/graph"),
-    Picture("neighbours", "/graph?asset=marts/flight_weather&depth=3", True),
-    Picture("asset", "/assets/marts/late_routes", True),
-    Picture("activity", "/assets/marts/late_routes?tab=activity", True),
-    Picture("table", "/assets/marts/late_routes?tab=table", True),
+    Picture("graph", "/graph?whole=1"),
+    Picture("neighbours", "/graph?asset=marts/flight_weather&depth=3"),
+    Picture("asset", "/assets/marts/late_routes"),
+    Picture("activity", "/assets/marts/late_routes?tab=activity"),
+    Picture("table", "/assets/marts/late_routes?tab=table"),
     Picture("columns", "/assets/marts/late_routes?tab=columns"),
     Picture("checks", "/assets/marts/late_routes?tab=checks"),
+    Picture("partitions", "/assets/marts/delays_by_month?tab=partitions"),
     Picture("definition", "/assets/marts/late_routes?tab=definition"),
+    Picture("launch", "/assets/marts/forecast", "#asset-head button[hx-get]"),
     Picture("runs", "/runs"),
-    Picture("run", "/runs/SUCCESS", True),
-    Picture("failure", "/runs/FAILURE", True),
+    Picture("run", "/runs/SUCCESS"),
+    Picture("failure", "/runs/FAILURE"),
     Picture("automation", "/automation"),
     Picture("schedule", "/automation/flights/every_night"),
     Picture("jobs", "/jobs"),
     Picture("job", "/jobs/flights/nightly"),
     Picture("backfills", "/backfills"),
+    Picture("backfill", "/backfills/BACKFILL"),
     Picture("locations", "/locations"),
-    Picture("sql", "/sql?q=select%20*%20from%20marts.delay_by_wind", True),
+    Picture("sql", "/sql?q=select%20*%20from%20marts.delay_by_wind"),
 )
 
 
@@ -114,8 +147,7 @@ def main(folder: Path) -> None:
     (folder / f"{MODULE}.py").write_text(FLIGHTS)
     if not (folder / "warehouse.duckdb").exists():
         land(folder / "warehouse.duckdb")
-    os.environ.pop("WAREHOUSE_ASSETS_HOME", None)
-    with served(folder, MODULE) as address:
+    with served(folder, MODULE, WAREHOUSE_ASSETS_HOME=str(folder / "home")) as address:
         runs = _runs(address)
         with browser() as started:
             for picture in PICTURES:
@@ -124,13 +156,21 @@ def main(folder: Path) -> None:
 
 
 def _runs(address: str) -> dict[str, str]:
-    """Two runs of everything, and one that fails, by how they ended."""
+    """Two runs of everything, one that fails, and a backfill, by how they ended."""
     ended = {}
-    for asked in ({"selection": "not marts/forecast"}, {"selection": "+marts/late_routes"}, {"assets": ["marts/forecast"]}):
+    for asked in (
+        {"selection": "not (marts/forecast or marts/delays_by_month)"},
+        {"selection": "+marts/late_routes"},
+        {"assets": ["marts/forecast"]},
+    ):
         run = _ask(address, "/api/runs", asked)["run_id"]
         while (status := _ask(address, f"/api/runs/{run}")["status"]) not in ("SUCCESS", "FAILURE"):
             time.sleep(0.2)
         ended.setdefault(status, run)
+    months = {"partition_range": ["2013-01-01", "2013-09-01"]}
+    ended["BACKFILL"] = _ask(address, "/api/runs", {"assets": ["marts/delays_by_month"], **months})["backfill_id"]
+    while _ask(address, f"/api/backfills/{ended['BACKFILL']}")["status"] not in ("COMPLETED", "FAILED"):
+        time.sleep(0.2)
     return ended
 
 
@@ -159,9 +199,12 @@ def _take(started: Browser, address: str, picture: Picture, runs: dict[str, str]
             page.evaluate("document.querySelector('#query') && htmx.trigger('#query', 'submit')")
             page.wait_for_timeout(900)  # plots, and what is asked for in the background
             settled(page)
+            if picture.click:
+                page.locator(picture.click).first.click()
+                page.wait_for_selector("dialog[open]")
             page.evaluate(NO_FOLDER, f"{folder}/")
             screenshot(page, KEPT / f"{picture.name}-{size[0]}-{scheme}.webp")
-            if picture.is_shown and size == LARGE and scheme == "light":
+            if size == LARGE and scheme == "light":
                 screenshot(page, SHOWN / f"{picture.name}.webp", 70)
             if picture.name == "home" and (size, scheme) == (SMALL, "dark"):
                 screenshot(page, SHOWN / f"{picture.name}-small.webp", 70)

@@ -368,6 +368,8 @@ class PartitionSQLContract(PartitionValuesContract):
 class AtomicPartitionContract(Contract):
     """A partition is written at once or not at all, beside others; the manager's repr builds it again in another process."""
 
+    ROWS = 200_000  # of a batch
+
     def peek(self, manager: IOManager, key: AssetKey) -> pl.DataFrame:
         """All rows of a table, in any order, found out behind the manager's back."""
         raise NotImplementedError
@@ -376,7 +378,7 @@ class AtomicPartitionContract(Contract):
         store(manager, days(d1=1, d2=2), partitions=BY_DAY(MON, TUE))
 
         def breaking() -> Iterator[pa.RecordBatch]:
-            yield from days(d1=[10] * 200_000).to_arrow().to_batches()
+            yield from days(d1=[10] * self.ROWS).to_arrow().to_batches()
             raise Broken("half way")
 
         with pytest.raises(Exception, match="half way"):
@@ -403,7 +405,7 @@ class AtomicPartitionContract(Contract):
                 for number in range(4):
                     if number == {batch}:
                         os.kill(os.getpid(), signal.SIGKILL)
-                    yield from days(d1=list(range(200_000))).to_arrow().to_batches()
+                    yield from days(d1=list(range({self.ROWS}))).to_arrow().to_batches()
 
             store(manager, days(d1=1, d2=2), partitions=BY_DAY("2024-01-01", "2024-01-02"))
             store(manager, pa.RecordBatchReader.from_batches(days().to_arrow().schema, rows()), partitions=BY_DAY("2024-01-01"))

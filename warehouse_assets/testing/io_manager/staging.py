@@ -157,6 +157,8 @@ class StagingContract(Contract):
 class AtomicStagingContract(Contract):
     """What is staged is gone with the process that staged it; the manager's repr builds it again in another process."""
 
+    ROWS = 300_000
+
     def peek(self, manager: IOManager, key: AssetKey) -> pl.DataFrame:
         """All rows of a table, in any order, found out behind the manager's back."""
         raise NotImplementedError
@@ -167,8 +169,8 @@ class AtomicStagingContract(Contract):
             manager,
             f"""
             store(manager, days(d1=1, d2=2), partitions=BY_DAY("2024-01-01", "2024-01-02"))
-            with manager.stage(output_context(partitions={partitions}), days(d1=list(range(300_000)))) as staged:
-                assert load(staged).height >= 300_000
+            with manager.stage(output_context(partitions={partitions}), days(d1=list(range({self.ROWS})))) as staged:
+                assert load(staged).height >= {self.ROWS}
                 os.kill(os.getpid(), signal.SIGKILL)
             """,
         )

@@ -25,6 +25,8 @@ __all__ = ["AtomicContract", "TableContract"]
 class TableContract(FrameContract):
     """Only tables are kept, and each write is measured by the store."""
 
+    BATCH = 100_000  # rows of a stream that come at once, of which forty would be seen in the memory
+
     def byte_size(self, manager: IOManager, key: AssetKey) -> int | None:
         """The bytes that the table takes, found out behind the manager's back; None where a store has no bytes at rest."""
         raise NotImplementedError
@@ -70,19 +72,19 @@ class TableContract(FrameContract):
         def counted() -> Iterator[pa.RecordBatch]:
             for _ in range(40):
                 alive.append(pa.total_allocated_bytes())
-                yield pa.record_batch({"id": pa.array(range(100_000), pa.int64())})
+                yield pa.record_batch({"id": pa.array(range(self.BATCH), pa.int64())})
 
         before = pa.total_allocated_bytes()
         store(manager, pa.RecordBatchReader.from_batches(pa.schema({"id": pa.int64()}), counted()))
 
-        assert max(alive) - before < 40 * 100_000 * 8 / 2
+        assert max(alive) - before < 40 * self.BATCH * 8 / 2
 
 
 class AtomicContract(Contract):
     """A write happens at once or not at all; the manager's repr builds it again in another process."""
 
     BATCHES = 4
-    ROWS = 300_000
+    ROWS = 300_000  # of a batch; all of them are more than a store may gather before it writes
 
     def debris(self, manager: IOManager) -> set[str]:
         """What is visible in the store beside the table of `KEY`, found out behind the manager's back."""
@@ -93,7 +95,7 @@ class AtomicContract(Contract):
         store(manager, ORDERS)
 
         def breaking() -> Iterator[pa.RecordBatch]:
-            yield from [pa.record_batch({"id": list(range(200_000))})] * good
+            yield from [pa.record_batch({"id": list(range(self.ROWS))})] * good
             raise Broken("half way")
 
         with pytest.raises(Exception, match="half way"):
