@@ -38,7 +38,7 @@ from warehouse_assets.events import (
     CodeLocation,
     Event,
 )
-from warehouse_assets.execution.heartbeat import is_gone
+from warehouse_assets.execution.heartbeat import have_it_look, is_gone
 from warehouse_assets.execution.partitions import checked_partition_key
 from warehouse_assets.execution.plan import Plan
 from warehouse_assets.execution.run_config import RunConfig, configurable_names
@@ -173,7 +173,8 @@ def _cancel_run(instance: Instance, run_id: str, now: float) -> None:
     message = "its backfill was canceled"
     if not instance.event_log.store_events_if(run_id, ["QUEUED"], [Event("RUN_CANCELED", run_id, now, message=message)]):
         canceling = [Event("RUN_CANCELING", run_id, now, message=message)]
-        instance.event_log.store_events_if(run_id, ["STARTING", "STARTED"], canceling)
+        if instance.event_log.store_events_if(run_id, ["STARTING", "STARTED"], canceling):
+            have_it_look(instance, run_id)
 
 
 def _targets(

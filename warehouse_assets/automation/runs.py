@@ -12,6 +12,7 @@ from warehouse_assets.automation.reruns import rerun
 from warehouse_assets.errors import RunNotFoundError, RunTakenError
 from warehouse_assets.events import ErrorInfo, Event, EventType, RunRecord, RunStatus
 from warehouse_assets.execution.capture import Stream, log_file
+from warehouse_assets.execution.heartbeat import have_it_look
 
 if TYPE_CHECKING:
     from warehouse_assets.instance import Instance
@@ -126,6 +127,7 @@ class Runs:
         if log.store_events_if(run.run_id, _QUEUED, [canceled]):
             return "canceled"
         if log.store_events_if(run.run_id, _RUNNING, [Event("RUN_CANCELING", run.run_id, now)]):
+            have_it_look(self._instance, run.run_id)
             return "canceling"
         return "canceling" if self._instance.get_run_record(run.run_id).status == "CANCELING" else "over"
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from warehouse_assets.errors import InstanceError
+from warehouse_assets.execution.capture import log_file
 from warehouse_assets.io_manager.contexts import logger
 
 if TYPE_CHECKING:
     from warehouse_assets.events import RunRecord, RunStatus
     from warehouse_assets.instance import Instance
 
-__all__ = ["HEARTBEAT_LIMIT", "HEARTBEAT_SECONDS", "Heartbeat", "interrupt", "is_gone"]
+__all__ = ["HEARTBEAT_LIMIT", "HEARTBEAT_SECONDS", "Heartbeat", "have_it_look", "interrupt", "is_gone"]
 
 HEARTBEAT_SECONDS = 5.0
 HEARTBEAT_LIMIT = 120.0
@@ -27,7 +30,8 @@ class Heartbeat:
     """While the block lasts, a thread keeps every few `seconds` that the run lives, and looks whether it is to stop.
 
     Where it is, because somebody cancels it or has it for dead, `on_stop` is called with its status, once: a KeyboardInterrupt in the main
-    thread unless given. `also` is called every second, for what is to be told while steps run.
+    thread unless given. `also` is called every second, for what is to be told while steps run. Who cancels it on the same machine need not
+    wait for the next look: see `have_it_look`.
     """
 
     def __init__(
@@ -64,12 +68,15 @@ class Heartbeat:
 
     def _work(self) -> None:
         next_beat = time.monotonic() + self._seconds
+        asked = _asked(self._instance, self._run_id)
         while not self._over.wait(min(1.0, self._seconds)):
             try:
                 if self.also is not None:
                     self.also()
-                if time.monotonic() < next_beat:
+                if time.monotonic() < next_beat and not asked.exists():
                     continue
+                with contextlib.suppress(OSError):
+                    asked.unlink()  # before it looks, so that who asks meanwhile is heard later
                 next_beat = time.monotonic() + self._seconds
                 self._instance.event_log.heartbeat([self._run_id], time.time())
                 run = self._instance.get_run_by_id(self._run_id)
@@ -85,6 +92,18 @@ class Heartbeat:
             if not self._deaf:
                 self._deaf = True
                 self._on_stop(status)
+
+
+def have_it_look(instance: Instance, run_id: str) -> None:
+    """Have the process of a run look within a second whether it is to stop, if it is on this machine: it sees a file."""
+    asked = _asked(instance, run_id)
+    with contextlib.suppress(OSError):  # it hears of it a little later
+        asked.parent.mkdir(parents=True, exist_ok=True)
+        asked.touch()
+
+
+def _asked(instance: Instance, run_id: str) -> Path:
+    return log_file(instance.folder, run_id, None, "out").with_name(".look")
 
 
 def is_gone(run: RunRecord, now: float, limit: float = HEARTBEAT_LIMIT) -> bool:

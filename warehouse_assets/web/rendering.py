@@ -183,12 +183,17 @@ def _exact(short: str, exact: str) -> Markup:
 
 
 def _since(seconds: float) -> str:
-    """How long ago, or in how long, in the two largest units."""
-    left = int(abs(seconds))
-    parts = []
+    """How long ago, or in how long, in the largest unit and the next one.
+
+    >>> _since(3648), _since(-90)
+    ('1 h ago', 'in 1 min 30 s')
+    """
+    left, parts = int(abs(seconds)), list[str]()
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
         count, left = divmod(left, size)
         if count:
             parts.append(f"{count} {unit}")
-    text = " ".join(parts[:2]) or "0 s"
+        if parts and (not count or len(parts) == 2):
+            break
+    text = " ".join(parts) or "0 s"
     return f"in {text}" if seconds < -1 else f"{text} ago"

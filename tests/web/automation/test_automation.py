@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from warehouse_assets import Instance
 from warehouse_assets.automation_records import InstigatorState, Tick
-from warehouse_assets.events import ErrorInfo
+from warehouse_assets.events import ErrorInfo, RunRecord
 from warehouse_assets.web.site import Site
 
 
@@ -66,6 +66,16 @@ def test_a_sensor_is_tried_without_leaving_anything(client: TestClient, instance
     assert "a run of staging/orders" in page
     assert instance.get_runs() == []
     assert instance.event_log.get_ticks() == []
+
+
+def test_a_trial_says_which_runs_there_are_already(client: TestClient, instance: Instance) -> None:
+    before = client.post("/automation/shop/arrivals/try").text
+    instance.event_log.add_runs([RunRecord("r1", "QUEUED", created=0.0, run_key="shop:arrivals:one")])
+    after = client.post("/automation/shop/arrivals/try").text
+    told = client.post("/api/automation/shop/arrivals/try").json()
+
+    assert ("so none is made" in before, "so none is made" in after) == (False, True)
+    assert told["run_keys"] == told["known_run_keys"] == ["shop:arrivals:one"]
 
 
 def test_a_cursor_is_set_and_forgotten(client: TestClient, instance: Instance) -> None:

@@ -147,6 +147,24 @@ ON_SQLITE = {
 }
 
 
+ON_DUCKDB = {
+    "a file": "select * from shop.orders, read_text('/etc/passwd')",
+    "files": "select * from shop.orders, glob('/*')",
+    "a file by name": "select * from shop.orders, '/etc/passwd.csv'",
+    "another database": "attach '/tmp/wa-hacked' as other",
+    "a copy": "copy shop.orders to '/tmp/wa-hacked'",
+    "a setting": "set enable_external_access = true",
+    "settings": "pragma database_list",
+    "a variable": "select getenv('HOME') from shop.orders",
+    "several": "select 1; drop table shop.orders",
+    "delete within": "with gone as (delete from shop.orders returning *) select * from gone",
+    "a sequence": "select nextval('x') from shop.orders",
+    "an extension": "install httpfs",
+    "secrets": "select * from shop.orders, duckdb_secrets()",
+    "a query in text": "select * from shop.orders, query('select content from read_text(''/etc/passwd'')')",
+}
+
+
 @asset(key_prefix="shop")
 def orders() -> pl.DataFrame:
     """Three of them."""
@@ -182,8 +200,8 @@ def past_the_parser(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 
 @contextmanager
-def opened(url: str, folder: Path) -> Iterator[Callable[[str], Any]]:
-    store = SQLAlchemyIOManager(url=url)
+def opened(store: Any, folder: Path) -> Iterator[Callable[[str], Any]]:
+    store = SQLAlchemyIOManager(url=store) if isinstance(store, str) else store
     other = DuckDBIOManager(database=str(folder / "other.duckdb"))
     views = [view_named(name) for name in ("writing", "behind", "computing")]
     definitions = Definitions([orders, people, *views], resources={"io_manager": store, "other": other})
@@ -274,4 +292,20 @@ def test_sqlite_reads_and_does_nothing_else(tmp_path: Path, past_the_parser: Cal
     assert held_by_itself == dict.fromkeys(ON_SQLITE, True)
     assert (rows, left) == ([["3", "ann"]], [["3"]])
     assert joined == [["1", "30", "ANNx"]]
+    assert not os.path.exists("/tmp/wa-hacked")
+
+
+def test_duckdb_reads_and_does_nothing_else(tmp_path: Path, past_the_parser: Callable[[], None]) -> None:
+    with opened(DuckDBIOManager(database=str(tmp_path / "shop.duckdb")), tmp_path) as ask:
+        held = refused(ask, ON_DUCKDB)
+        rows = shown(ask, "select count(*), min(who) from shop.orders")
+        joined = shown(ask, "select o.id, p.age from shop.orders o join people p on p.who = o.who")
+        past_the_parser()
+        held_by_itself = refused(ask, ON_DUCKDB)
+        left = shown(ask, "select count(*) from shop.orders")
+
+    assert held == dict.fromkeys(ON_DUCKDB, True)
+    assert held_by_itself == dict.fromkeys(ON_DUCKDB, True)
+    assert (rows, left) == ([["3", "ann"]], [["3"]])
+    assert joined == [["1", "30"]]
     assert not os.path.exists("/tmp/wa-hacked")

@@ -79,10 +79,11 @@ class Switched(msgspec.Struct, frozen=True):
 
 
 class Tried(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What an evaluation would ask for now: assets or a job for each run, or why for none."""
+    """What an evaluation would ask for now: assets or a job for each run, or why for none; a run whose key is in `known` is not made again."""
 
     runs: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
     skip_message: str | None = None
     error: str | None = None
     stack: str = ""
@@ -143,6 +144,7 @@ def switch(definitions: Definitions, request: Which) -> Switched:
 def try_now(definitions: Definitions, request: Which) -> Tried:
     """What it would ask for now; nothing is recorded. A condition sensor is asked asset by asset, with `explain`."""
     from warehouse_assets.automation.evaluation import TickRequest, evaluate_here
+    from warehouse_assets.instance.event_log import RunFilter
 
     one, instance, now = _wanted(definitions, request), the_instance(), time.time()
     if one.kind == "automation":
@@ -153,9 +155,12 @@ def try_now(definitions: Definitions, request: Which) -> Tried:
     )
     if answer.error is not None:
         return Tried(error=f"{answer.error.cls_name}: {answer.error.message}", stack=answer.error.stack)
+    keys = [run.run_key or "" for run in answer.runs]
+    known = instance.event_log.get_runs(RunFilter(run_keys=set(keys) - {""})) if any(keys) else ()
     return Tried(
         tuple(run.job_name or ", ".join(key.to_user_string() for key in run.asset_keys[:6]) for run in answer.runs),
-        tuple(run.run_key or "" for run in answer.runs),
+        tuple(keys),
+        tuple(run.run_key for run in known if run.run_key is not None),
         answer.skip_message,
         cursor=answer.cursor,
     )

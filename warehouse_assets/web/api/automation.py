@@ -107,10 +107,14 @@ class Switch(BaseModel):
 
 
 class Asked(BaseModel):
-    """What an evaluation would ask for: assets or a job for each run, with its run key, or why for none."""
+    """What an evaluation would ask for: assets or a job for each run, with its run key, or why for none.
+
+    For a run whose key is among `known_run_keys` there is one already, and none is made.
+    """
 
     runs: list[str]
     run_keys: list[str]
+    known_run_keys: list[str]
     skip_message: str | None
     error: str | None
     cursor: str | None
@@ -200,6 +204,7 @@ def try_now(request: Request, location: str, name: str) -> Asked:
     return Asked(
         runs=list(found.runs),
         run_keys=list(found.keys),
+        known_run_keys=list(found.known),
         skip_message=found.skip_message,
         error=found.error,
         cursor=found.cursor,

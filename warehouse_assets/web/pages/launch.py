@@ -68,7 +68,7 @@ def _start(request: Request, form: FormData) -> Response:
     asked = _asked(form)
     from_dialog = form.get("dialog") == "1"
     try:
-        if not from_dialog and _needs_more(form_of(site, asked)[1], asked):
+        if not from_dialog and (form.get("options") == "1" or _needs_more(form_of(site, asked)[1], asked)):
             return _dialog(request, asked)
         if from_dialog:
             asked = asked.model_copy(update={"config": config_from(form_of(site, asked)[1].configs, dict(form))})

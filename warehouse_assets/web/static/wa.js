@@ -4,8 +4,28 @@
   const csrf = document.querySelector("meta[name=csrf]").content;
   const body = document.body;
 
+  let shifted = false;
+  addEventListener("click", (event) => { shifted = event.shiftKey; }, true);
+
   // -- requests -----------------------------------------------------------------------------------------------------------
-  document.addEventListener("htmx:config:request", (event) => { event.detail.ctx.request.headers["X-CSRF-Token"] = csrf; });
+  document.addEventListener("htmx:config:request", ({ detail: { ctx: { request } } }) => {
+    request.headers["X-CSRF-Token"] = csrf;
+    if (!(request.body instanceof FormData)) return;
+    if (request.method === "GET") leaveEmptyOut(request.body);
+    if (shifted && request.method === "POST" && request.action === "/launch") request.body.set("options", "1");  // which opens the dialog
+    shifted = false;
+  });
+  // Addresses hold what is asked for, and nothing of the fields that are empty.
+  function leaveEmptyOut(form) {
+    for (const name of new Set(form.keys())) {
+      const given = form.getAll(name).filter((value) => value !== "");
+      form.delete(name);
+      given.forEach((value) => form.append(name, value));
+    }
+  }
+  let submitted = null;
+  addEventListener("submit", (event) => { submitted = !event.defaultPrevented && event.target.method === "get" ? event.target : null; });
+  addEventListener("formdata", (event) => { if (event.target === submitted) { submitted = null; leaveEmptyOut(event.formData); } });
   document.addEventListener("htmx:response:error", (event) => failed(event.detail.ctx.text || event.detail.ctx.response?.raw));
   document.addEventListener("htmx:error", () => toast("The server does not answer.", { bad: true }));
 
@@ -57,8 +77,13 @@
   function span(seconds) {
     let left = Math.floor(Math.abs(seconds));
     const parts = [];
-    for (const [size, unit] of units) { const count = Math.floor(left / size); left -= count * size; if (count) parts.push(`${count} ${unit}`); }
-    return parts.slice(0, 2).join(" ") || "0 s";
+    for (const [size, unit] of units) {
+      const count = Math.floor(left / size);
+      left -= count * size;
+      if (count) parts.push(`${count} ${unit}`);
+      if (parts.length && (!count || parts.length === 2)) break;  // and no "1 h 48 s", which leaves out the minutes between
+    }
+    return parts.join(" ") || "0 s";
   }
   function times(root) {
     const now = Date.now();
@@ -124,6 +149,10 @@
       source.addEventListener("facts", (event) => loaded(Number(event.data)));
     }
   }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.target.closest?.("form.launch")?.requestSubmit();
+  });
 
   // -- keys ---------------------------------------------------------------------------------------------------------------
   document.addEventListener("keydown", (event) => {
