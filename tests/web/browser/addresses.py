@@ -16,7 +16,7 @@ ORDERS = "/assets/staging/orders"
 # What routes with parts that vary are opened with, and addresses that deserve a look beside the plain one. RUN:name is a run of the bazaar.
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "/": ("/",),
-    "/assets/{key:key}": (
+    "/assets/{key:path}": (
         *(ORDERS if tab == "overview" else f"{ORDERS}?tab={tab}" for tab in TABS if tab != "partitions"),
         "/assets/daily?tab=partitions",
         "/assets/marts/report_with_a_name_that_is_much_longer_than_any_column_of_a_list_would_like_it_to_be",

@@ -12,7 +12,6 @@
       waiting = null;
       const busy = document.activeElement?.closest("#tab input, #tab select, #tab [data-bar], #tab pre");
       if (busy || page.querySelector("tr.details:not([hidden]), input[name=compare]:checked, #tab details[open]")) { tell(); return; }
-      series.clear();
       document.body.dispatchEvent(new CustomEvent("wa:mine"));
     }, 150);
   }

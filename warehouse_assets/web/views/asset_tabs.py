@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from textwrap import dedent
 
-import msgspec
-
-from warehouse_assets.errors import WarehouseAssetsError
 from warehouse_assets.events import EventType
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.metadata import metadata_from_json
@@ -153,21 +149,11 @@ def columns_tab(page: AssetPage, chosen: str | None = None) -> ColumnsTab:
     links, fault = asked(page, column_links, AssetRequest(page.key.path))
     if links is None:
         return ColumnsTab(fault=fault, chosen=chosen)
-    links = _with_others(page, links)
     names = links.columns or tuple(dict.fromkeys(link.column for link in (*links.upstream, *links.downstream) if link.column))
     lines = tuple(
         ColumnLine(name, _of(name, links.upstream), _of(name, links.downstream), links.opaque.get(name)) for name in names
     )
     return ColumnsTab(lines, _choosing_rows(links), chosen, links.opaque.get(""))
-
-
-def _with_others(page: AssetPage, links: ColumnLinks) -> ColumnLinks:
-    """The same with what other code locations make of the columns, in which the asset is a source."""
-    further: list[ColumnLink] = []
-    for name in page.joined.sources if page.joined is not None else ():
-        with suppress(WarehouseAssetsError):  # the page of locations says why
-            further += page.site.workspace[name].ask(column_links, AssetRequest(page.key.path)).downstream
-    return msgspec.structs.replace(links, downstream=tuple(dict.fromkeys((*links.downstream, *further))))
 
 
 def _of(name: str, links: Sequence[ColumnLink]) -> tuple[ColumnLink, ...]:
