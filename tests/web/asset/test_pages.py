@@ -163,8 +163,8 @@ def test_a_page_opens_while_its_location_loads_that_nothing_is_recorded_of(
     assert client.get("/assets/raw/events").status_code == 200
 
 
-def test_a_key_that_a_name_cannot_tell_is_launched_by_a_selection(client: TestClient) -> None:
+def test_a_key_that_a_name_cannot_tell_is_launched_and_drawn_by_its_escaped_form(client: TestClient) -> None:
     page = client.get(ODD).text
 
-    assert 'name="select" value="key:&#34;odd \\&#34; key/a\\\\/b/&lt;script&gt;&#34;"' in page
-    assert "/graph/mini" not in page
+    assert 'name="assets" value="odd &#34; key/a\\/b/&lt;script&gt;"' in page
+    assert "/graph/mini?asset=odd+%22+key%2Fa%5C%2Fb%2F%3Cscript%3E" in page
