@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from textwrap import dedent
 
+from warehouse_assets.errors import WarehouseAssetsError
 from warehouse_assets.events import EventType
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.metadata import metadata_from_json
 from warehouse_assets.tables import TableColumn
 from warehouse_assets.web.answers.asset import AssetRequest, AssetSource, Code, DeclaredColumn, asset_source
-from warehouse_assets.web.answers.asset_columns import ColumnLink, ColumnLinks, column_links
+from warehouse_assets.web.answers.asset_columns import ColumnLink, ColumnLinks, column_links, column_uses
 from warehouse_assets.web.answers.asset_rows import RowsRequest, SampleRows, sample_rows
 from warehouse_assets.web.answers.asset_versions import KeptVersions, table_versions
 from warehouse_assets.web.views.asset import AssetPage, asked
@@ -89,13 +90,14 @@ class ColumnLine:
 
 @dataclass(frozen=True, slots=True)
 class ColumnsTab:
-    """The lineage of the columns; `chosen` is the one that the address names."""
+    """The lineage of the columns; `chosen` is the one that the address names, `unknown` says what is left out, and why."""
 
     lines: tuple[ColumnLine, ...] = ()
     rows: tuple[ColumnLink, ...] = ()
     chosen: str | None = None
     opaque: str | None = None
     fault: str | None = None
+    unknown: tuple[str, ...] = ()
 
 
 def definition_tab(page: AssetPage) -> DefinitionTab:
@@ -145,15 +147,30 @@ def _beside(history: ColumnHistory, promised: DeclaredColumn | None, has_contrac
 
 
 def columns_tab(page: AssetPage, chosen: str | None = None) -> ColumnsTab:
-    """Where each column comes from, and where it goes."""
+    """Where each column comes from, and where it goes, in all code locations."""
     links, fault = asked(page, column_links, AssetRequest(page.key.path))
     if links is None:
         return ColumnsTab(fault=fault, chosen=chosen)
-    names = links.columns or tuple(dict.fromkeys(link.column for link in (*links.upstream, *links.downstream) if link.column))
-    lines = tuple(
-        ColumnLine(name, _of(name, links.upstream), _of(name, links.downstream), links.opaque.get(name)) for name in names
-    )
-    return ColumnsTab(lines, _choosing_rows(links), chosen, links.opaque.get(""))
+    elsewhere, unknown = _uses_elsewhere(page)
+    downstream = tuple(dict.fromkeys((*links.downstream, *elsewhere)))
+    names = links.columns or tuple(dict.fromkeys(link.column for link in (*links.upstream, *downstream) if link.column))
+    lines = tuple(ColumnLine(name, _of(name, links.upstream), _of(name, downstream), links.opaque.get(name)) for name in names)
+    return ColumnsTab(lines, _choosing_rows(links), chosen, links.opaque.get(""), unknown=unknown)
+
+
+def _uses_elsewhere(page: AssetPage) -> tuple[list[ColumnLink], tuple[str, ...]]:
+    """What other code locations make from the columns, and which of them do not tell."""
+    joined, assets = page.joined, page.site.facts.assets
+    if joined is None:
+        return [], ()
+    found: list[ColumnLink] = []
+    unknown: list[str] = []
+    for name in sorted({assets[child].location for child in joined.children if child in assets} - {joined.location}):
+        try:
+            found += page.site.workspace[name].ask(column_uses, AssetRequest(page.key.path))
+        except WarehouseAssetsError as error:
+            unknown.append(f"What {name} makes from these columns is not known: {error}")
+    return found, tuple(unknown)
 
 
 def _of(name: str, links: Sequence[ColumnLink]) -> tuple[ColumnLink, ...]:
