@@ -17,6 +17,8 @@ from warehouse_assets.web.app import create_app
 from warehouse_assets.web.site import Site
 
 MILL = """
+from pathlib import Path
+
 import polars as pl
 from io_managers import DuckDBIOManager
 from warehouse_assets import Definitions, asset, sql_asset
@@ -26,14 +28,16 @@ def grain() -> pl.DataFrame:
     return pl.DataFrame({"id": [1], "kilos": [2.5]})
 
 flour = sql_asset("mill/flour", "select id, kilos * 0.9 as kilos from mill.grain")
-defs = Definitions([grain, flour], resources={"io_manager": DuckDBIOManager(database="bakery.duckdb")})
+defs = Definitions([grain, flour], resources={"io_manager": DuckDBIOManager(database=str(Path(__file__).with_name("village.duckdb")))})
 """
 OVEN = """
+from pathlib import Path
+
 from io_managers import DuckDBIOManager
 from warehouse_assets import Definitions, SourceAsset, asset, sql_asset
 
 bread = sql_asset("oven/bread", "select id as loaf, kilos from mill.flour where kilos > 0")
-defs = Definitions([SourceAsset("mill/flour"), bread], resources={"io_manager": DuckDBIOManager(database="bakery.duckdb")})
+defs = Definitions([SourceAsset("mill/flour"), bread], resources={"io_manager": DuckDBIOManager(database=str(Path(__file__).with_name("village.duckdb")))})
 """
 
 Lines = dict[str, tuple[list[tuple[str, str, str]], list[tuple[str, str, str]]]]
