@@ -42,16 +42,12 @@ from warehouse_assets.tables import SQLNaming, TableName, TableSlice, TableStats
 
 __all__ = ["DuckDBIOManager"]
 
-
 _NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a transaction wrote: the rows of the table, those of the partitions where some were written, and the version if any.
-
-    The rows of a view are not counted.
-    """
+    """What a transaction wrote: the rows of the table, but not of a view, those of partitions if some were written, and a version."""
 
     rows: int | None
     partition_rows: int | None
