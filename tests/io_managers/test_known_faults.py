@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 
 import duckdb
 import polars as pl
@@ -31,6 +30,7 @@ from warehouse_assets import (
     materialize,
 )
 from warehouse_assets.errors import InvalidDefinitionError, SchemaChangedError
+from warehouse_assets.testing.io_manager.elsewhere import beside_each_other, run_elsewhere
 
 STORES = {
     "duckdb": lambda folder: DuckDBIOManager(database=f"{folder}/w.duckdb"),
@@ -92,22 +92,20 @@ def test_a_changed_schema_leaves_no_rows(manager, changed):
 
 def test_a_kill_between_delete_and_insert_leaves_no_rows(manager):
     write(manager, pl.DataFrame({"day": [MON], "n": [1]}), partition_key="2024-01-01", **BY_DAY)
-    script = f"""
-        import datetime, os, signal
-        import polars as pl
-        from {type(manager).__module__} import {type(manager).__name__}
-        from warehouse_assets import DailyPartitionsDefinition, EnvVar, asset, materialize
+    script = """
+        import datetime
+        from warehouse_assets import DailyPartitionsDefinition, asset, materialize
 
         def dying(frame):
             os.kill(os.getpid(), signal.SIGKILL)
 
-        @asset(key="shop/orders", partitions_def=DailyPartitionsDefinition("2024-01-01"), metadata={{"partition_expr": "day"}})
+        @asset(key="shop/orders", partitions_def=DailyPartitionsDefinition("2024-01-01"), metadata={"partition_expr": "day"})
         def table():
-            return pl.LazyFrame({{"day": [datetime.date(2024, 1, 1)], "n": [2]}}).map_batches(dying)
+            return pl.LazyFrame({"day": [datetime.date(2024, 1, 1)], "n": [2]}).map_batches(dying)
 
-        materialize([table], resources={{"io_manager": {manager!r}}}, partition_key="2024-01-01")
+        materialize([table], resources={"io_manager": manager}, partition_key="2024-01-01")
     """
-    killed = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=False)
+    killed = run_elsewhere(manager, script)
 
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert read(manager, **BY_DAY)["n"].to_list() == [1]
@@ -164,24 +162,19 @@ def test_a_failure_leaves_the_connection_open(manager, tmp_path):
 
 
 def test_parallel_processes_meet_lock_errors(manager):
-    script = f"""
+    script = """
         import sys
-        import polars as pl
-        from {type(manager).__module__} import {type(manager).__name__}
-        from warehouse_assets import EnvVar, Instance, asset, materialize
+        from warehouse_assets import Instance, asset, materialize
 
         @asset(key=["shop", sys.argv[1]])
         def table():
-            return pl.DataFrame({{"n": [1]}})
+            return pl.DataFrame({"n": [1]})
 
         for _ in range(5):
-            materialize([table], resources={{"io_manager": {manager!r}}}, instance=Instance.ephemeral())
+            materialize([table], resources={"io_manager": manager}, instance=Instance.ephemeral())
     """
-    command = [sys.executable, "-c", textwrap.dedent(script)]
-    running = [subprocess.Popen([*command, name], stderr=subprocess.PIPE, text=True) for name in ("a", "b", "c")]
-    said = [process.communicate()[1] for process in running]
+    beside_each_other(manager, script, "a", "b", "c")
 
-    assert [process.returncode for process in running] == [0, 0, 0], said
     assert [read(manager, f"shop/{name}").item() for name in ("a", "b", "c")] == [1, 1, 1]
 
 

@@ -31,6 +31,7 @@ from warehouse_assets.errors import (
     WarehouseAssetsError,
 )
 from warehouse_assets.web import api, pages
+from warehouse_assets.web.addresses import OneLine
 from warehouse_assets.web.files import Files
 from warehouse_assets.web.live import Live, log_position
 from warehouse_assets.web.masking import Masking
@@ -64,6 +65,7 @@ def create_app(site: Site, *, is_guarded: bool = False) -> FastAPI:
         lifespan=lifespan,
         openapi_url=None,
         middleware=[
+            Middleware(OneLine),
             *([] if is_guarded else [Middleware(Guard, settings=site.settings)]),
             Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),
             Middleware(Masking),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse
 
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.quantities import byte_text, count_text, seconds_text
+from warehouse_assets.web.addresses import joined_keys, key_path
 from warehouse_assets.web.files import STATIC
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def templates() -> Environment:
         "when": when,
     }
     environment.filters |= filters
-    environment.globals |= {"asset_url": asset_url, "static": static, "url": url}
+    environment.globals |= {"asset_url": asset_url, "joined_keys": joined_keys, "static": static, "url": url}
     return environment
 
 
@@ -87,7 +88,7 @@ def asset_url(key: AssetKey, **query: Any) -> str:
     >>> asset_url(AssetKey(["shop", "a/b"]), tab="activity")
     '/assets/shop/a%2Fb?tab=activity'
     """
-    return url("/assets/" + "/".join(quote(segment, safe="") for segment in key.path), **query)
+    return url(f"/assets/{key_path(key)}", **query)
 
 
 def url(path: str, **query: Any) -> str:

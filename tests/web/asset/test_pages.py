@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
 from warehouse_assets import AssetKey
-from warehouse_assets.code_location.loading import load_definitions
 from warehouse_assets.errors import LocationError
 from warehouse_assets.web.rendering import asset_url
 from warehouse_assets.web.site import Facts, Site
@@ -166,52 +163,8 @@ def test_a_page_opens_while_its_location_loads_that_nothing_is_recorded_of(
     assert client.get("/assets/raw/events").status_code == 200
 
 
-def test_a_key_that_a_name_cannot_tell_is_launched_by_a_selection(client: TestClient) -> None:
+def test_a_key_that_a_name_cannot_tell_is_launched_and_drawn_by_its_escaped_form(client: TestClient) -> None:
     page = client.get(ODD).text
 
-    assert 'name="select" value="key:&#34;odd \\&#34; key/a\\\\/b/&lt;script&gt;&#34;"' in page
-    assert "a/b/&lt;script&gt;" in client.get("/graph/mini", params={"asset": r'odd " key/a\/b/<script>'}).text
-
-
-FAR = """
-from warehouse_assets import Definitions, SourceAsset, Table, asset
-from warehouse_assets.sql import SQL
-from io_managers import DuckDBIOManager
-
-
-@asset(key_prefix="far", ins={"orders": "staging/orders"})
-def spenders(orders: Table) -> SQL:
-    return SQL("select customer as who from {o}", o=orders)
-
-
-defs = Definitions([spenders, SourceAsset("staging/orders")], resources={"io_manager": DuckDBIOManager(database="shop.duckdb")})
-"""
-
-
-def test_columns_go_on_into_other_locations(
-    sites: Callable[..., Site], client_of: Callable[[Site], TestClient], folder: Path
-) -> None:
-    (folder / "far.py").write_text(FAR)
-    site = sites("shop", "far")
-    load_definitions("shop", folder).materialize(["staging/orders"], instance=site.instance)
-    client = client_of(site)
-    told = {one["column"]: one for one in client.get("/api/assets/staging/orders/-/columns").json()}
-
-    assert [link["asset"] for link in told["customer"]["downstream"]] == ["marts/per_customer", "far/spenders"]
-
-
-def test_a_key_may_hold_whatever_there_is(
-    sites: Callable[..., Site], client_of: Callable[[Site], TestClient], folder: Path
-) -> None:
-    odd = ("two\nlines", "a/b, c%20", "\u202e\"'<b>")
-    (folder / "odd.py").write_text(
-        f"from warehouse_assets import AssetKey, Definitions, asset\ndefs = Definitions([asset(key=AssetKey({odd!r}))(lambda: None)])\n"
-    )
-    client = client_of(sites("odd"))
-    address = asset_url(AssetKey(odd))
-    for tab in TABS:
-        assert client.get(f"{address}?tab={tab}").status_code == 200, tab
-    escaped = AssetKey(odd).to_escaped_string()
-
-    assert client.get(f"/api{address}").json()["key"] == list(odd)
-    assert client.get("/graph/mini", params={"asset": escaped}).status_code == 200
+    assert 'name="assets" value="odd &#34; key/a\\/b/&lt;script&gt;"' in page
+    assert "/graph/mini?asset=odd+%22+key%2Fa%5C%2Fb%2F%3Cscript%3E" in page

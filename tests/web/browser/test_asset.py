@@ -65,3 +65,44 @@ def test_an_asset_with_a_name_that_is_hard_to_write_is_materialized_too(visit: C
     page.get_by_role("button", name="Materialize", exact=True).click()
 
     expect(page.locator("input[name=compare]")).to_have_count(before + 1)
+
+
+def test_what_is_open_and_chosen_stays_when_the_asset_is_made(visit: Callable[..., Page]) -> None:
+    page = visit("/assets/quick?tab=activity")
+    before = page.locator("input[name=compare]").count()
+    page.locator("[data-details]").first.click()
+    expect(page.locator(".event")).to_have_count(1)
+    page.locator("input[name=compare]").first.check()
+    page.get_by_role("button", name="Materialize", exact=True).click()
+
+    expect(page.locator("input[name=compare]")).to_have_count(before + 1)
+    expect(page.locator("input[name=compare]").nth(1)).to_be_checked()
+    expect(page.locator(".event")).to_be_visible()
+
+
+def test_the_table_follows_and_keeps_the_rows_that_were_read(visit: Callable[..., Page]) -> None:
+    page = visit("/assets/staging/orders?tab=table")
+    page.locator("#limit").select_option("50")
+    page.get_by_role("button", name="Read from the store").click()
+    rows = page.locator(".sample tbody tr")
+    expect(rows.first).to_be_visible()
+    count = rows.count()
+    page.locator("#tab").evaluate("tab => { tab.dataset.old = '1'; }")
+    page.get_by_role("button", name="Materialize", exact=True).click()
+
+    expect(page.locator("#tab[data-old]")).to_have_count(0)
+    expect(rows).to_have_count(count)
+    expect(page.locator("#limit")).to_have_value("50")
+
+
+def test_what_somebody_types_waits_for_no_news_and_the_news_for_them(visit: Callable[..., Page]) -> None:
+    page = visit("/assets/daily?tab=partitions")
+    page.locator("#tab").evaluate("tab => { tab.dataset.old = '1'; }")
+    page.locator("#q").fill("2024-01")
+    page.evaluate("document.body.dispatchEvent(new CustomEvent('wa:facts'))")
+    page.wait_for_timeout(300)
+
+    expect(page.locator("#tab[data-old]")).to_have_count(1)
+    page.locator("#q").blur()
+    expect(page.locator("#tab[data-old]")).to_have_count(0)
+    expect(page.locator("#q")).to_have_value("2024-01")

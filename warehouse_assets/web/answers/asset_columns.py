@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from warehouse_assets.code_location.definitions import Definitions
     from warehouse_assets.graph.tracing import LineageTrace
 
-__all__ = ["ColumnLink", "ColumnLinks", "column_links"]
+__all__ = ["ColumnLink", "ColumnLinks", "column_links", "column_uses"]
 
 
 class ColumnLink(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -47,6 +47,22 @@ def column_links(definitions: Definitions, request: AssetRequest) -> ColumnLinks
     columns = tuple(dict.fromkeys(node.column for node in (*up.start, *down.start) if node.column is not None))
     opaque = {node.column or "": why for node, why in up.opaque.items() if node.asset_key == key}
     return ColumnLinks(columns, _links(up), _links(down), opaque)
+
+
+def column_uses(definitions: Definitions, request: AssetRequest) -> tuple[ColumnLink, ...]:
+    """What this code location makes from the columns of an asset that another one may make."""
+    key, instance = AssetKey(request.key), the_instance()
+    down = definitions.column_lineage(key, direction="downstream", depth=1, rows=True, instance=instance)
+    if any(node.column is not None for node in down.start):
+        return _links(down)
+    found: list[ColumnLink] = []  # its columns are not recorded: what is made from it names them
+    for child in sorted(definitions.graph[key].children):
+        up = definitions.column_lineage(child, direction="upstream", depth=1, rows=True, instance=instance)
+        ends = ((*up.ends(link), link.kind) for link in up.links)
+        found += [
+            ColumnLink(far.column or "", child.path, near.column, kind) for near, far, kind in ends if far.asset_key == key
+        ]
+    return tuple(dict.fromkeys(found))
 
 
 def _links(trace: LineageTrace) -> tuple[ColumnLink, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends, Query, Request
 
 from warehouse_assets.metadata import metadata_to_json
-from warehouse_assets.web.addresses import ASSET
 from warehouse_assets.web.rendering import site_of
 from warehouse_assets.web.security import limited
 from warehouse_assets.web.views.asset import AssetPage, asset_page, head_of, key_in_path
@@ -69,7 +68,7 @@ def _event(event: AssetEvent) -> EventAnswer:
     )
 
 
-@router.get(f"{ASSET}/-/events")
+@router.get("/assets/{key:path}/-/events")
 def events(
     request: Request,
     key: str,
@@ -84,7 +83,7 @@ def events(
     return EventsAnswer(events=[_event(event) for event in found.events], older=found.older)
 
 
-@router.get(f"{ASSET}/-/series")
+@router.get("/assets/{key:path}/-/series")
 def series(request: Request, key: str, check: str | None = None) -> list[SeriesAnswer]:
     """The numbers in the metadata of its events over time, or in that of the results of a check."""
     page = _page(request, "series")
@@ -102,7 +101,7 @@ def series(request: Request, key: str, check: str | None = None) -> list[SeriesA
     ]
 
 
-@router.get(f"{ASSET}/-/compare")
+@router.get("/assets/{key:path}/-/compare")
 def compare(request: Request, key: str, old: int = Query(ge=0, lt=2**62), new: int = Query(ge=0, lt=2**63)) -> CompareAnswer:
     """Two events of an asset side by side."""
     page = _page(request, "compare")
@@ -124,7 +123,7 @@ def compare(request: Request, key: str, old: int = Query(ge=0, lt=2**62), new: i
     )
 
 
-@router.get(f"{ASSET}/-/schema")
+@router.get("/assets/{key:path}/-/schema")
 def schema(request: Request, key: str) -> SchemaAnswer:
     """The columns of its table, and how they changed."""
     table = table_tab(_page(request, "schema"))
@@ -151,7 +150,7 @@ def schema(request: Request, key: str) -> SchemaAnswer:
     )
 
 
-@router.get(f"{ASSET}/-/columns")
+@router.get("/assets/{key:path}/-/columns")
 def columns(request: Request, key: str) -> list[LineageAnswer]:
     """What each of its columns comes from, and where it goes."""
     tab = columns_tab(_page(request, "columns"))
@@ -166,7 +165,7 @@ def columns(request: Request, key: str) -> list[LineageAnswer]:
     ]
 
 
-@router.get(f"{ASSET}/-/checks")
+@router.get("/assets/{key:path}/-/checks")
 def checks(request: Request, key: str) -> list[CheckAnswer]:
     """Its checks, and how they went last."""
     found, _ = shown_checks(_page(request, "checks"))
@@ -183,7 +182,7 @@ def checks(request: Request, key: str) -> list[CheckAnswer]:
     ]
 
 
-@router.get(f"{ASSET}/-/partitions")
+@router.get("/assets/{key:path}/-/partitions")
 def partitions(
     request: Request,
     key: str,
@@ -203,7 +202,7 @@ def partitions(
     return PartitionsAnswer(total=found.total, counts=found.counts, matching=found.matching, listed=listed)
 
 
-@router.get(f"{ASSET}/-/rows", dependencies=[Depends(limited)])
+@router.get("/assets/{key:path}/-/rows", dependencies=[Depends(limited)])
 def rows(request: Request, key: str, limit: int = Query(20, ge=1, le=100), partition: str | None = None) -> RowsAnswer:
     """The first rows of its table, read from its store."""
     found = rows_of(_page(request, "rows"), limit, partition)
@@ -216,7 +215,7 @@ def rows(request: Request, key: str, limit: int = Query(20, ge=1, le=100), parti
     )
 
 
-@router.get(f"{ASSET}/-/versions")
+@router.get("/assets/{key:path}/-/versions")
 def versions(request: Request, key: str) -> VersionsAnswer:
     """The earlier states of its table that the store keeps."""
     kept = versions_of(_page(request, "versions"))
@@ -227,7 +226,7 @@ def versions(request: Request, key: str) -> VersionsAnswer:
     return VersionsAnswer(versions=found, refused=kept.refused)
 
 
-@router.get(f"{ASSET}/-/definition")
+@router.get("/assets/{key:path}/-/definition")
 def definition(request: Request, key: str) -> DefinitionAnswer:
     """What its code says: source, inputs, manager, resources, configuration."""
     import msgspec
@@ -236,20 +235,20 @@ def definition(request: Request, key: str) -> DefinitionAnswer:
     return DefinitionAnswer(source=msgspec.to_builtins(tab.source) if tab.source is not None else None, fault=tab.fault)
 
 
-@router.post(f"{ASSET}/-/checks")
+@router.post("/assets/{key:path}/-/checks")
 def start_checks(request: Request, key: str, names: list[str] | None = None) -> CheckRunAnswer:
     """Have its checks evaluated, or those of these names, by a run that waits for the daemon."""
     run = checks_started(_page(request, "checks"), names or ())
     return CheckRunAnswer(run_id=run.run_id, count=run.count)
 
 
-@router.post(f"{ASSET}/-/observe", dependencies=[Depends(limited)])
+@router.post("/assets/{key:path}/-/observe", dependencies=[Depends(limited)])
 def observe(request: Request, key: str) -> ObservedAnswer:
     """Look at a source now, and record what is seen."""
     return ObservedAnswer(data_version=observed(_page(request, "observe")).data_version)
 
 
-@router.get(ASSET)
+@router.get("/assets/{key:path}")
 def asset(request: Request, key: str) -> AssetAnswer:
     """An asset, how it stands, and what was last made of it. The segments of its key are each quoted."""
     page = _page(request)

@@ -214,7 +214,7 @@ def try_now(request: Request, location: str, name: str) -> Asked:
 @router.get("/conditions", dependencies=[Depends(limited)])
 def explain(request: Request, asset: str) -> Condition:
     """Whether the condition of an asset asks for it now, and why."""
-    found = explained(site_of(request), AssetKey.from_user_string(asset))
+    found = explained(site_of(request), AssetKey.from_escaped_string(asset))
     return Condition(requested=found.requested, parts=[Part(holds=holds, text=text) for holds, text in found.lines])
 
 

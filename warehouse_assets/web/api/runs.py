@@ -151,7 +151,7 @@ def runs(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[Run]:
     """Runs, the last one first."""
-    key = AssetKey.from_user_string(asset) if asset else None
+    key = AssetKey.from_escaped_string(asset) if asset else None
     tags = tags_of(tag)
     rows = run_rows(site_of(request), statuses=status, job=job, tags=tags, asset=key, cursor=cursor, limit=limit)
     return [Run.of(row) for row in rows]

@@ -91,7 +91,7 @@ def columns(request: Request, asset: str) -> list[Column]:
     """The columns of a table as they were last recorded."""
     site = site_of(request)
     check_on(site)
-    schema = columns_of(site, AssetKey.from_user_string(asset))
+    schema = columns_of(site, AssetKey.from_escaped_string(asset))
     return [Column(name=one.name, type=one.type) for one in schema or ()]
 
 

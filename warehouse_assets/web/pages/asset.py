@@ -10,7 +10,6 @@ from starlette.responses import Response
 
 from warehouse_assets.errors import InvalidInvocationError, InvalidSelectionError
 from warehouse_assets.keys import AssetKey
-from warehouse_assets.web.addresses import ASSET
 from warehouse_assets.web.rendering import asset_url, is_fragment, render, site_of
 from warehouse_assets.web.security import limited
 from warehouse_assets.web.views.asset import TABS, AssetHead, AssetPage, asset_page, head_of, key_in_path
@@ -30,7 +29,7 @@ _LARGEST = 2**62
 _SERIES_READ = 200  # events that are looked at for the names of numbers
 
 
-@router.get(ASSET)
+@router.get("/assets/{key:path}")
 def asset(
     request: Request,
     key: str,
@@ -87,7 +86,6 @@ def asset(
         q=q,
         state=state,
         offset=offset or None,
-        column=column,
     )
     values |= {"page": page, "tab": tab, "here": here, "key_of": AssetKey}
     if part == "tab" and is_fragment(request):
@@ -95,7 +93,7 @@ def asset(
     return render(request, "asset/page.html", area="assets", head=head, **values)
 
 
-@router.post(ASSET)
+@router.post("/assets/{key:path}")
 def act(request: Request, key: str, do: Annotated[str, Form()], check: Annotated[list[str] | None, Form()] = None) -> Response:
     """What a button of the page asks for: `do` is checks or observe."""
     page = asset_page(site_of(request), key_in_path(request, "/assets/"))

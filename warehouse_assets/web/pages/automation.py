@@ -45,7 +45,7 @@ def all_of_it(request: Request) -> HTMLResponse:
 @router.get("/automation/explain")
 def why(request: Request, asset: str) -> HTMLResponse:
     """Why the condition of an asset asks for it now, or does not, as a part of a page."""
-    found = explained(site_of(request), AssetKey.from_user_string(asset))
+    found = explained(site_of(request), AssetKey.from_escaped_string(asset))
     return render(request, "automation/_explained.html", asset=asset, explained=found)
 
 

@@ -12,6 +12,7 @@ from starlette.datastructures import FormData
 from starlette.responses import HTMLResponse, Response
 
 from warehouse_assets.errors import InvalidConfigError, PartitionNotFoundError, WarehouseAssetsError
+from warehouse_assets.web.addresses import split_keys
 from warehouse_assets.web.answers.launch import LaunchForm
 from warehouse_assets.web.rendering import render, site_of
 from warehouse_assets.web.views.launch import LaunchInput, form_of, launched
@@ -34,10 +35,10 @@ def dialog(
     range: str | None = None,
     partition: str | None = None,
 ) -> HTMLResponse:
-    """The dialog: what would run, and what it can be given. Assets come as several values, or with commas between them."""
+    """The dialog: what would run, and what it can be given. Assets come as several values, or with commas between them (see `joined_keys`)."""
     first, _, last = (range or "").partition("...")
     asked = LaunchInput(
-        assets=[key for text in assets for key in text.split(",") if key],
+        assets=split_keys(assets),
         selection=select,
         job=job,
         location=location,
@@ -131,7 +132,7 @@ def _asked(form: FormData) -> LaunchInput:
         tags["warehouse_assets/priority"] = priority
     which, first, last = (str(form.get(name, "")) for name in ("which", "first", "last"))
     return LaunchInput(
-        assets=[key for text in form.getlist("assets") for key in str(text).split(",") if key],
+        assets=split_keys([str(text) for text in form.getlist("assets")]),
         selection=str(form.get("select") or "") or None,
         job=str(form.get("job") or "") or None,
         location=str(form.get("location") or "") or None,

@@ -51,7 +51,7 @@ def runs(
         statuses=cast("Any", statuses),
         job=job or None,
         tags=tags_of([tag] if tag else []),
-        asset=AssetKey.from_user_string(asset) if asset else None,
+        asset=AssetKey.from_escaped_string(asset) if asset else None,
         cursor=cursor,
         limit=limit,
     )

@@ -104,6 +104,6 @@ def columns(request: Request, asset: str) -> HTMLResponse:
     """The columns of a table, as a part of the page."""
     site = site_of(request)
     check_on(site)
-    schema = columns_of(site, AssetKey.from_user_string(asset))
+    schema = columns_of(site, AssetKey.from_escaped_string(asset))
     named = [(name_in_sql(one.name), one.name, one.type) for one in schema] if schema is not None else None
     return render(request, "sql/_columns.html", columns=named)

@@ -5,24 +5,78 @@
   if (!page) return;
 
   // -- what happens to it ---------------------------------------------------------------------------------------------------
-  let waiting = null;
-  function refresh() {
-    if (waiting) return;
-    waiting = setTimeout(() => {
+  // `wa:mine` is for what follows runs too, `wa:made` for what only the asset itself changes. While somebody types or marks text in the
+  // tab only the head is fetched, and the tab as soon as they are through.
+  let waiting = null, isMade = false, isBehind = false;
+  function refresh(made) {
+    isMade ||= made;
+    waiting ??= setTimeout(() => {
       waiting = null;
-      const busy = document.activeElement?.closest("#tab input, #tab select, #tab [data-bar], #tab pre");
-      if (busy || page.querySelector("tr.details:not([hidden]), input[name=compare]:checked, #tab details[open]")) { tell(); return; }
+      isBehind ||= isBusy();
+      if (isBehind) { tell(); return; }
       series.clear();
-      document.body.dispatchEvent(new CustomEvent("wa:mine"));
+      fire("wa:mine");
+      if (isMade) fire("wa:made");
+      isMade = false;
     }, 150);
+  }
+  const fire = (name) => document.body.dispatchEvent(new CustomEvent(name));
+  function isBusy() {
+    const marked = getSelection();
+    return Boolean(document.activeElement?.closest("#tab :is(input, select, [data-bar], pre)"))
+      || (!marked.isCollapsed && page.querySelector("#tab")?.contains(marked.anchorNode));
   }
   function tell() {
     const head = page.querySelector("#asset-head");
     if (head && window.htmx) window.htmx.ajax("GET", head.getAttribute("hx-get"), { target: "#asset-head", swap: "outerHTML" });
   }
-  document.body.addEventListener("wa:asset", (event) => { if (Object.hasOwn(event.detail.assets, page.dataset.asset)) refresh(); });
-  document.body.addEventListener("wa:run", (event) => { if (Object.values(event.detail.runs).some(Boolean)) refresh(); });
-  document.body.addEventListener("wa:facts", refresh);
+  function catchUp() { setTimeout(() => { if (isBehind && !isBusy()) { isBehind = false; refresh(false); } }, 300); }
+  page.addEventListener("focusout", catchUp);
+  document.addEventListener("selectionchange", catchUp);
+  document.body.addEventListener("wa:asset", (event) => { if (Object.hasOwn(event.detail.assets, page.dataset.asset)) refresh(true); });
+  document.body.addEventListener("wa:run", (event) => { if (Object.values(event.detail.runs).some(Boolean)) refresh(false); });
+  document.body.addEventListener("wa:facts", () => refresh(true));
+
+  // What the reader has opened, typed, chosen and scrolled to in the tab, taken from the old one and given to the new.
+  let held = null;
+  const named = (one) => `${one.closest("[id]")?.id} ${one.querySelector("summary")?.textContent}`;
+  const places = (tab) => [...tab.querySelectorAll(".scroll, .code, .sample, .mini")];
+  function hold(tab) {
+    return {
+      folds: new Map([...tab.querySelectorAll("details")].map((one) => [named(one), one.open])),
+      rows: new Map([...tab.querySelectorAll("tr.details:not([hidden]) > td")].map((cell) => [cell.id, [...cell.childNodes]])),
+      fields: [...tab.querySelectorAll("input[id], select[id]")].filter((one) => one.value !== standard(one)).map((one) => [one.id, one.value]),
+      compared: [...tab.querySelectorAll("input[name=compare]:checked")].map((one) => one.value),
+      focus: tab.contains(document.activeElement) ? [document.activeElement.id, document.activeElement.getAttribute("aria-controls")] : null,
+      scrolls: places(tab).map((one) => [one.scrollLeft, one.scrollTop]),
+    };
+  }
+  const standard = (one) => (one.matches("select") ? [...one.options].find((option) => option.defaultSelected)?.value ?? one.options[0]?.value : one.defaultValue);
+  function give(tab, { folds, rows, fields, compared, focus, scrolls }) {
+    tab.querySelectorAll("details").forEach((one) => { if (folds.has(named(one))) one.open = folds.get(named(one)); });
+    rows.forEach((nodes, id) => {
+      const cell = document.getElementById(id);
+      if (!cell) return;
+      cell.replaceChildren(...nodes);
+      cell.parentElement.hidden = false;
+      tab.querySelector(`[aria-controls="${id}"]`)?.setAttribute("aria-expanded", "true");
+    });
+    fields.forEach(([id, value]) => { const field = document.getElementById(id); if (field) field.value = value; });
+    tab.querySelectorAll("input[name=compare]").forEach((box) => { box.checked = compared.includes(box.value); });
+    if (compared.length) chosen();
+    places(tab).forEach((one, at) => { if (scrolls[at]) [one.scrollLeft, one.scrollTop] = scrolls[at]; });
+    if (focus) (document.getElementById(focus[0]) ?? (focus[1] && tab.querySelector(`[aria-controls="${focus[1]}"]`)))?.focus({ preventScroll: true });
+  }
+  document.addEventListener("htmx:before:swap", (event) => {
+    const tab = page.querySelector("#tab");
+    if (tab && event.detail.ctx?.target === tab) held = [tab, hold(tab)];
+  });
+  function restore() {
+    const tab = page.querySelector("#tab");
+    if (!held || !tab || held[0] === tab) return;
+    give(tab, held[1]);
+    held = null;
+  }
 
   // -- plots ------------------------------------------------------------------------------------------------------------------
   const series = new Map();
@@ -101,14 +155,15 @@
     row.hidden = !row.hidden;
     button.setAttribute("aria-expanded", String(!row.hidden));
   });
+  function chosen() {
+    const boxes = [...page.querySelectorAll("input[name=compare]")];
+    const count = boxes.filter((box) => box.checked).length;
+    boxes.forEach((box) => { box.disabled = count >= 2 && !box.checked; });
+    page.querySelector("[data-compare]").disabled = count !== 2;
+  }
   page.addEventListener("change", (event) => {
     if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();
-    if (event.target.name === "compare") {
-      const boxes = [...page.querySelectorAll("input[name=compare]")];
-      const chosen = boxes.filter((box) => box.checked);
-      boxes.forEach((box) => { box.disabled = chosen.length >= 2 && !box.checked; });
-      page.querySelector("[data-compare]").disabled = chosen.length !== 2;
-    }
+    if (event.target.name === "compare") chosen();
     if (event.target.matches("[data-range-end]")) ranged();
   });
 
@@ -179,6 +234,6 @@
     ranged();
   }
   page.querySelector(".tabs [aria-current]")?.scrollIntoView({ inline: "nearest", block: "nearest" });
-  document.addEventListener("htmx:after:swap", ready);
+  document.addEventListener("htmx:after:swap", () => { restore(); ready(); });
   ready();
 })();

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import unquote
 
 from warehouse_assets.errors import InvalidDefinitionError, InvalidSelectionError, WarehouseAssetsError
 from warehouse_assets.graph.asset_graph import suggest_keys
-from warehouse_assets.graph.selection import AssetSelection
 from warehouse_assets.keys import AssetKey
+from warehouse_assets.web.addresses import joined_keys, key_from_path
 from warehouse_assets.web.answers.asset_state import AssetNow, NowRequest, asset_now
 from warehouse_assets.web.views.asset_events import AssetEvent, events_of, told
 from warehouse_assets.web.views.pulse import Pulse, failures_of
@@ -53,14 +52,9 @@ class AssetPage:
         return self.key.to_user_string()
 
     @property
-    def is_plain(self) -> bool:
-        """Whether its name says which asset is meant: no segment holds a slash, or the comma that lists of names have."""
-        return not any("/" in segment or "," in segment for segment in self.key.path)
-
-    @property
     def meant(self) -> dict[str, str]:
-        """What the launch of it is asked with: its name, or a selection for one that a name cannot tell."""
-        name = {"assets": self.name} if self.is_plain else {"select": str(AssetSelection.keys(self.key))}
+        """What the launch of it is asked with."""
+        name = {"assets": joined_keys(self.key)}
         return {**name, "location": self.joined.location} if self.joined is not None else name
 
     def relative(self, place: str) -> str:
@@ -118,7 +112,7 @@ def key_in_path(request: Request, before: str, after: str = "") -> AssetKey:
     path = raw.partition(b"?")[0].decode("ascii", "replace")
     text = path.removeprefix(before).removesuffix(after).strip("/")
     try:
-        return AssetKey([unquote(segment) for segment in text.split("/")])
+        return key_from_path(text)
     except InvalidDefinitionError:
         raise InvalidSelectionError(f"{path!r} names no asset", hint="Look for it at /assets.") from None
 

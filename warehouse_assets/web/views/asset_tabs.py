@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from textwrap import dedent
-
-import msgspec
 
 from warehouse_assets.errors import WarehouseAssetsError
 from warehouse_assets.events import EventType
@@ -15,7 +12,7 @@ from warehouse_assets.keys import AssetKey
 from warehouse_assets.metadata import metadata_from_json
 from warehouse_assets.tables import TableColumn
 from warehouse_assets.web.answers.asset import AssetRequest, AssetSource, Code, DeclaredColumn, asset_source
-from warehouse_assets.web.answers.asset_columns import ColumnLink, ColumnLinks, column_links
+from warehouse_assets.web.answers.asset_columns import ColumnLink, ColumnLinks, column_links, column_uses
 from warehouse_assets.web.answers.asset_rows import RowsRequest, SampleRows, sample_rows
 from warehouse_assets.web.answers.asset_versions import KeptVersions, table_versions
 from warehouse_assets.web.views.asset import AssetPage, asked
@@ -93,13 +90,14 @@ class ColumnLine:
 
 @dataclass(frozen=True, slots=True)
 class ColumnsTab:
-    """The lineage of the columns; `chosen` is the one that the address names."""
+    """The lineage of the columns; `chosen` is the one that the address names, `unknown` says what is left out, and why."""
 
     lines: tuple[ColumnLine, ...] = ()
     rows: tuple[ColumnLink, ...] = ()
     chosen: str | None = None
     opaque: str | None = None
     fault: str | None = None
+    unknown: tuple[str, ...] = ()
 
 
 def definition_tab(page: AssetPage) -> DefinitionTab:
@@ -149,25 +147,30 @@ def _beside(history: ColumnHistory, promised: DeclaredColumn | None, has_contrac
 
 
 def columns_tab(page: AssetPage, chosen: str | None = None) -> ColumnsTab:
-    """Where each column comes from, and where it goes."""
+    """Where each column comes from, and where it goes, in all code locations."""
     links, fault = asked(page, column_links, AssetRequest(page.key.path))
     if links is None:
         return ColumnsTab(fault=fault, chosen=chosen)
-    links = _with_others(page, links)
-    names = links.columns or tuple(dict.fromkeys(link.column for link in (*links.upstream, *links.downstream) if link.column))
-    lines = tuple(
-        ColumnLine(name, _of(name, links.upstream), _of(name, links.downstream), links.opaque.get(name)) for name in names
-    )
-    return ColumnsTab(lines, _choosing_rows(links), chosen, links.opaque.get(""))
+    elsewhere, unknown = _uses_elsewhere(page)
+    downstream = tuple(dict.fromkeys((*links.downstream, *elsewhere)))
+    names = links.columns or tuple(dict.fromkeys(link.column for link in (*links.upstream, *downstream) if link.column))
+    lines = tuple(ColumnLine(name, _of(name, links.upstream), _of(name, downstream), links.opaque.get(name)) for name in names)
+    return ColumnsTab(lines, _choosing_rows(links), chosen, links.opaque.get(""), unknown=unknown)
 
 
-def _with_others(page: AssetPage, links: ColumnLinks) -> ColumnLinks:
-    """The same with what other code locations make of the columns, in which the asset is a source."""
-    further: list[ColumnLink] = []
-    for name in page.joined.sources if page.joined is not None else ():
-        with suppress(WarehouseAssetsError):  # the page of locations says why
-            further += page.site.workspace[name].ask(column_links, AssetRequest(page.key.path)).downstream
-    return msgspec.structs.replace(links, downstream=tuple(dict.fromkeys((*links.downstream, *further))))
+def _uses_elsewhere(page: AssetPage) -> tuple[list[ColumnLink], tuple[str, ...]]:
+    """What other code locations make from the columns, and which of them do not tell."""
+    joined, assets = page.joined, page.site.facts.assets
+    if joined is None:
+        return [], ()
+    found: list[ColumnLink] = []
+    unknown: list[str] = []
+    for name in sorted({assets[child].location for child in joined.children if child in assets} - {joined.location}):
+        try:
+            found += page.site.workspace[name].ask(column_uses, AssetRequest(page.key.path))
+        except WarehouseAssetsError as error:
+            unknown.append(f"What {name} makes from these columns is not known: {error}")
+    return found, tuple(unknown)
 
 
 def _of(name: str, links: Sequence[ColumnLink]) -> tuple[ColumnLink, ...]:

@@ -25,9 +25,7 @@ class LaunchInput(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    assets: list[str] = Field(
-        default=[], description="Keys, with / between their segments, and \\ before a / or \\ inside of one."
-    )
+    assets: list[str] = Field(default=[], description="Keys, with / between their segments, and a backslash before one inside.")
     selection: str | None = Field(default=None, description='Such as "+marts/orders".')
     job: str | None = None
     location: str | None = Field(
@@ -83,14 +81,8 @@ def location_for(site: Site, keys: Sequence[AssetKey], given: str | None) -> str
     return found[0]
 
 
-def _key_of(site: Site, text: str) -> AssetKey:
-    """The key that a text means, in which a segment that holds "/" has "\\" before it."""
-    key = AssetKey.from_user_string(text)
-    return key if key in site.facts.assets else AssetKey.from_escaped_string(text)
-
-
 def _request(site: Site, asked: LaunchInput) -> tuple[str, Launch]:
-    keys = [_key_of(site, text) for text in asked.assets]
+    keys = [AssetKey.from_escaped_string(text) for text in asked.assets]
     if not keys and not asked.selection and not asked.job:
         raise InvalidInvocationError(
             "it is not said what is to run", hint='Name assets or a job, or select "*" for all assets.'
