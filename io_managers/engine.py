@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import re
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = [
+    "answer",
     "answered",
     "bound",
     "closing_with",
@@ -111,6 +112,20 @@ def bound(
                 connection.execute(statement, named_in(statement, parameters))
         with sql_errors(sql, text, asset_key):
             yield text, named_in(text, parameters) if before else parameters
+
+
+def answer(
+    connection: duckdb.DuckDBPyConnection, text: str, parameters: Mapping[str, Any], managers: Collection[Any] | None = None
+) -> pa.RecordBatchReader:
+    """The answer to a statement.
+
+    With `managers`, those of the tables that are not in the database, DuckDB itself opens no other file until it is closed, unless it is to read
+    tables of one of them where they are.
+    """
+    if managers is not None and not any(isinstance(manager, ScansInDuckDB) for manager in managers):
+        connection.execute("set enable_external_access = false")
+    reader: pa.RecordBatchReader = connection.sql(text, params=parameters).to_arrow_reader()
+    return reader
 
 
 def named_in(statement: str, parameters: Mapping[str, Any]) -> dict[str, Any]:

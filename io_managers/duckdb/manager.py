@@ -42,16 +42,12 @@ from warehouse_assets.tables import SQLNaming, TableName, TableSlice, TableStats
 
 __all__ = ["DuckDBIOManager"]
 
-
 _NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a transaction wrote: the rows of the table, those of the partitions where some were written, and the version if any.
-
-    The rows of a view are not counted.
-    """
+    """What a transaction wrote: the rows of the table, but not of a view, those of partitions if some were written, and a version."""
 
     rows: int | None
     partition_rows: int | None
@@ -281,22 +277,19 @@ class DuckDBIOManager(TableIOManager):
     def query(self, sql: Any, sources: Mapping[AssetKey, TableSource]) -> Generator[Any]:
         """The answer to `sql` as a `pyarrow.RecordBatchReader`, open inside the block; nothing is written."""
         database = Database() if self._database.is_missing else self._database
-        needs_files = False
+        elsewhere: list[Any] = []
 
         def in_place(source: TableSource) -> tuple[str, Mapping[str, Any]] | None:
-            nonlocal needs_files
-            found = self._in_place(source, lease.connection, database)
-            needs_files = needs_files or (found is None and isinstance(source.io_manager, ScansInDuckDB))
+            if (found := self._in_place(source, lease.connection, database)) is None:
+                elsewhere.append(source.io_manager)
             return found
 
         with (
             closing(self._lease(database, logger, reads_only=True)) as lease,
             engine.bound(sql, sources, lease.connection, default_schema=self.schema_, in_place=in_place) as (text, parameters),
+            engine.answer(lease.connection, text, parameters, elsewhere if self._only_reads else None) as reader,
         ):
-            if self._only_reads and not needs_files:
-                lease.connection.execute("set enable_external_access = false")  # until the database is closed
-            with lease.connection.sql(text, params=parameters).to_arrow_reader() as reader:
-                yield reader
+            yield reader
 
     def column_names(self, source: TableSource) -> Sequence[str] | None:
         """The columns of a table that SQL reads in place, here or where it is."""
