@@ -124,7 +124,7 @@
   function told() {
     chosen.hidden = picked.size === 0;
     chosen.querySelector("span").textContent = `${picked.size} chosen`;
-    document.getElementById("graph-launch").value = [...picked].join(",");
+    document.getElementById("graph-launch").value = [...picked].map((key) => key.replaceAll(",", "\\,")).join(",");
     svg?.querySelectorAll(".node[data-key]").forEach((node) => node.classList.toggle("picked", picked.has(node.dataset.key)));
     redraw();
   }
@@ -288,7 +288,7 @@
       return -1;
     };
     const tell = (i) => { at = i; hint.textContent = i >= 0 ? `${graph.keys[i]}: ${graph.words[graph.states[i]]}` : ""; canvas.style.cursor = ""; redraw(); };
-    const open = (i) => { location.href = `/assets/${segments(graph.keys[i]).map(encodeURIComponent).join("/")}`; };
+    const open = (i) => { location.href = `/assets/${segments(graph.keys[i]).map((part) => encodeURIComponent(/^\\*(\.|\.\.|-)$/.test(part) ? `\\${part}` : part)).join("/")}`; };
     canvas.addEventListener("pointermove", (event) => { if (!pointers.size) { const i = hover(event); if (i !== at) tell(i); } });
     canvas.addEventListener("click", (event) => { const i = hover(event); if (i < 0) return; if (event.shiftKey || event.ctrlKey || event.metaKey) pick(graph.keys[i]); else open(i); });
     const centre = (i) => { tell(i); if (view.scale < 0.62) view.scale = 0.8; view.x = graph.x[i] + WIDTH / 2 - box.clientWidth / 2 / view.scale; view.y = graph.y[i] + HEIGHT / 2 - box.clientHeight / 2 / view.scale; redraw(); };
