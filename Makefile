@@ -8,7 +8,7 @@ INSTALL := $(PIP) install --no-compile
 COMPILE := $(RUN) compileall -qq --workers 0 -x '/tests?/' $(VENV)/lib
 # One process more than there are cores, since many tests wait for servers and for other processes.
 PYTEST := $(RUN) pytest --numprocesses $(shell expr $$(nproc 2>/dev/null || echo 2) + 1) --dist worksteal
-unexport PYTHONDONTWRITEBYTECODE  # or each of the many processes of the tests would compile the package anew
+unexport PYTHONDONTWRITEBYTECODE  # or each of the many processes of the tests would compile the package anew, which is done once
 APT := DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends
 
 TWO := $(MAKE) --no-print-directory --jobs 2 --output-sync=target
@@ -20,6 +20,7 @@ demo: $(VENV)/.demo  ## the example on real data: lineage, rows and bytes, and a
 	@$(RUN) examples.nyc_flights
 
 test: $(VENV)/.dev servers  ## every test
+	@$(RUN) compileall -qq --workers 0 warehouse_assets io_managers examples
 	@$(PYTEST)
 
 coverage: $(VENV)/.dev servers  ## every test, and which lines and branches they reach; it takes half as long again

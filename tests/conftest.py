@@ -21,6 +21,12 @@ settings.register_profile("warehouse_assets", deadline=None)  # machines that ru
 settings.load_profile("warehouse_assets")
 
 
+def pytest_collection_finish() -> None:
+    """Keep nothing compiled of the modules that tests write: one that is written again within a second would be taken for the old one."""
+    sys.dont_write_bytecode = True
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+
+
 class RememberingManager(IOManager):
     """Keeps values in a dict, and the contexts of all calls in order."""
 

@@ -91,6 +91,7 @@ class TestTables:
     test_keys = FrameContract.test_keys_do_not_share_a_place
     test_missing = FrameContract.test_what_is_missing_is_named_with_what_should_have_made_it
     test_columns = FrameContract.test_only_the_columns_asked_for_are_loaded
+    BATCH = TableContract.BATCH
     test_memory = TableContract.test_a_stream_is_read_a_batch_at_a_time
     test_partitions = PartitionContract.test_many_partitions_are_read_as_one_table
     test_hostile_partitions = PartitionContract.test_partitions_may_be_called_anything

@@ -22,8 +22,8 @@ __all__ = ["Elsewhere", "beside_each_other", "run_elsewhere"]
 
 SECONDS = 120.0  # that a script may take
 
-# They start no thread that would be missing after the fork, unlike polars, which each process imports itself. Those that are not
-# installed are passed over.
+# They start no thread that would be missing after the fork, unlike polars, and read no environment, unlike the catalogs of pyiceberg: these each
+# process imports itself. Those that are not installed are passed over.
 _PREPARED = [
     "deltalake",
     "duckdb",
@@ -34,7 +34,6 @@ _PREPARED = [
     "pyarrow.dataset",
     "pyarrow.parquet",
     "pydantic",
-    "pyiceberg.catalog.sql",
     "pyiceberg.table",
     "pytest",
     "s3fs",
