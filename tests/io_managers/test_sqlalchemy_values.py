@@ -27,7 +27,7 @@ MOMENTS = pl.DataFrame({"id": [1, 2], "at": [ZONED - dt.timedelta(minutes=1), ZO
 pytestmark = pytest.mark.semantics(42)
 
 
-@pytest.fixture(params=["sqlite", "postgres", "mariadb"])
+@pytest.fixture(params=["sqlite", "postgres", pytest.param("mariadb_alone", id="mariadb")])
 def manager(request: pytest.FixtureRequest, tmp_path: Path) -> SQLAlchemyIOManager:
     url = f"sqlite:///{tmp_path}/w.db" if request.param == "sqlite" else request.getfixturevalue(request.param).url
     return SQLAlchemyIOManager(url=url)
