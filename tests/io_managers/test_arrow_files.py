@@ -12,8 +12,9 @@ from pyarrow import csv
 
 from io_managers.arrow_files import readable_by_arrow
 
-with readable_by_arrow(io.BytesIO(b"a\\n1\\n2\\n")) as file, csv.open_csv(file) as reader:
-    print(sum(batch.num_rows for batch in reader))
+def count():
+    with readable_by_arrow(io.BytesIO(b"a\\n1\\n2\\n")) as file, csv.open_csv(file) as reader:
+        return sum(batch.num_rows for batch in reader)
 
 
 def hold():
@@ -24,6 +25,7 @@ def hold():
     print(buffer.to_pybytes().decode(), "is let go of")
 
 
+print(count())
 is_held = threading.Event()
 threading.Thread(target=hold, daemon=True).start()
 is_held.wait()

@@ -89,6 +89,13 @@ class Site:
             self._load(one)
         self.on_reload()
 
+    def renew(self) -> None:
+        """Have all that was read of the record read again, by the pages that are open, too: something was taken out of it."""
+        with self._lock:
+            changed = replace(self.facts, version=self.facts.version + 1)
+            changed.assets  # noqa: B018 - joined before somebody waits for it
+            self.facts = changed
+
     def wait(self, seconds: float = 60.0) -> Facts:
         """What is declared, once nothing loads any more; TimeoutError where that takes longer."""
         with self._lock:

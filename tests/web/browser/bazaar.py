@@ -134,6 +134,12 @@ def quick() -> None:
     """Does nothing."""
 
 
+@asset(group_name="quick")
+def told() -> pl.DataFrame:
+    """Was only told of."""
+    return pl.DataFrame({"n": [1]})
+
+
 @asset_check(asset=per_customer, description=f"There are rows. {HOSTILE}")
 def has_rows(per_customer: pl.DataFrame) -> AssetCheckResult:
     return AssetCheckResult(passed=per_customer.height > 0, metadata={"rows": per_customer.height})
@@ -156,7 +162,7 @@ nightly = define_asset_job("nightly", selection="staging/orders+", description="
 defs = Definitions(
     [
         orders, payments, per_customer, report_with_a_name_that_is_much_longer_than_any_column_of_a_list_would_like_it_to_be, failing, slow, patient,
-        never, odd, daily, regions, quick, SourceAsset("raw/stalls", description="Where they stand.", group_name="raw"),
+        never, odd, daily, regions, quick, told, SourceAsset("raw/stalls", description="Where they stand.", group_name="raw"),
     ],
     asset_checks=[has_rows, no_quotes],
     jobs=[nightly],

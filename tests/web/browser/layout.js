@@ -22,7 +22,8 @@
     const wide = [...document.body.querySelectorAll("*")].filter((one) => seen(one) && shown(one, one.getBoundingClientRect()).right > innerWidth + 1);
     faults.push(`the page is ${root.scrollWidth} wide in a window of ${innerWidth}: ${wide.slice(0, 4).map(name).join(", ")}`);
   }
-  const controls = [...document.querySelectorAll("button, .button, input:not([type=hidden]), select, textarea, summary, .tabs a, .bar a")]
+  const top = document.querySelector("dialog[open]") ?? document.body;  // what is behind a dialog is covered
+  const controls = [...top.querySelectorAll("button, .button, input:not([type=hidden]), select, textarea, summary, .tabs a, .bar a")]
     .filter((one) => seen(one) && !one.closest(".skip"))
     .map((one) => [one, shown(one, one.getBoundingClientRect())])
     .filter(([, rect]) => rect.right - rect.left > 1 && rect.bottom - rect.top > 1);
@@ -34,7 +35,7 @@
       if (across > 1.5 && down > 1.5) faults.push(`${name(one)} overlaps ${name(other)}`);
     }
   });
-  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const texts = document.createTreeWalker(top, NodeFilter.SHOW_TEXT);
   const range = document.createRange();
   for (let text = texts.nextNode(); text; text = texts.nextNode()) {
     const element = text.parentElement;

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import quote
 
+import pytest
 from playwright.sync_api import Page, expect
+
+from tests.web.browser.driving import LARGE, ROOT, SMALL, Scheme, Size, screenshot
+from tests.web.browser.looking import layout_faults, violations
 
 
 def test_an_asset_is_materialized_and_the_page_follows(visit: Callable[..., Page]) -> None:
@@ -106,3 +110,45 @@ def test_what_somebody_types_waits_for_no_news_and_the_news_for_them(visit: Call
     page.locator("#q").blur()
     expect(page.locator("#tab[data-old]")).to_have_count(0)
     expect(page.locator("#q")).to_have_value("2024-01")
+
+
+@pytest.mark.parametrize(
+    ("address", "opened"), [("told", "Report…"), ("daily", "Report…"), ("told", "Wipe…"), ("daily", "Options…")]
+)
+@pytest.mark.parametrize(("size", "scheme"), [(LARGE, "light"), (SMALL, "dark")], ids=["large", "small"])
+def test_a_dialog_is_whole_and_can_be_used_by_everybody(
+    address: str, opened: str, size: Size, scheme: Scheme, visit: Callable[..., Page]
+) -> None:
+    page = visit(f"/assets/{address}", size=size, scheme=scheme)
+    if opened != "Options…":
+        page.locator("summary", has_text="⋯").click()
+        screenshot(page, ROOT / "build" / "pages" / f"menu-{size[0]}-{scheme}.webp", 60)
+    page.get_by_role("button", name=opened).click()
+    expect(page.locator("dialog[open]")).to_be_visible()
+    screenshot(page, ROOT / "build" / "pages" / f"dialog-{opened[:-1]}-{address}-{size[0]}-{scheme}.webp", 60)
+
+    assert (layout_faults(page), violations(page)) == ([], [])
+
+
+def test_a_materialization_is_reported_and_all_is_wiped_and_the_page_follows(visit: Callable[..., Page]) -> None:
+    page = visit("/assets/told?tab=activity")
+    page.evaluate("window.stayed = true")
+    page.locator("summary", has_text="⋯").click()
+    page.get_by_role("button", name="Report…").click()
+    page.get_by_label("Metadata").fill("row_count=1234")
+    page.get_by_role("button", name="Report", exact=True).click()
+    expect(page.locator("#dialog dialog")).to_have_count(0)
+    expect(page.locator("#asset-head")).to_contain_text("1,234")
+    expect(page.locator(".events")).to_contain_text("no run")
+
+    page.locator("summary", has_text="⋯").click()
+    page.get_by_role("button", name="Wipe…").click()
+    expect(page.get_by_label("Its name once more")).to_be_hidden()
+    page.get_by_label("Drop its table, too").check()
+    page.get_by_role("button", name="Wipe", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("its name was not confirmed")
+    page.get_by_label("Drop its table, too").uncheck()
+    page.get_by_role("button", name="Wipe", exact=True).click()
+    expect(page.locator("#asset-head .chip").first).to_contain_text("missing")
+    expect(page.locator("#tab")).to_contain_text("Nothing happened to it yet")
+    assert page.evaluate("window.stayed")

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page
 
 from tests.web.browser.addresses import EXAMPLES, addresses, routes
 from tests.web.browser.conftest import Bazaar
 from tests.web.browser.driving import LARGE, ROOT, SMALL, screenshot, settled
+from tests.web.browser.looking import layout_faults, violations
 
-LAYOUT = Path(__file__).with_name("layout.js").read_text()
 KEPT = ROOT / "build" / "pages"
-GUIDELINES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}, "resultTypes": ["violations"]}
 ODD = "/assets/" + "/".join(
     quote(part, safe="") for part in ['odd " key', "a/b", '"><script>alert(1)</script>', "\u202eright to left"]
 )
@@ -34,9 +31,9 @@ def test_a_page_is_whole_in_all_windows_and_schemes(address: str, visit: Callabl
             page.emulate_media(color_scheme=scheme)
             settled(page)
             look = f"{size[0]} {scheme}"
-            faults[look] = page.evaluate(LAYOUT) if scheme == "light" else []
+            faults[look] = layout_faults(page) if scheme == "light" else []
             is_told = (size, scheme) in ((LARGE, "light"), (SMALL, "dark"))
-            faults[look] += _violations(page) if is_told else []
+            faults[look] += violations(page) if is_told else []
             if is_told or faults[look]:
                 screenshot(page, KEPT / f"{_file(address)}-{size[0]}-{scheme}.webp", 60)
 
@@ -59,10 +56,3 @@ def resolved(address: str, bazaar: Bazaar) -> str:
 
 def _file(address: str) -> str:
     return re.sub(r"\W+", "-", address).strip("-")[:80] or "home"
-
-
-def _violations(page: Page) -> list[str]:
-    if not page.evaluate("'axe' in window"):
-        page.evaluate(AXE_SCRIPT)
-    found = page.evaluate("options => axe.run(options)", GUIDELINES)["violations"]
-    return [f"{one['id']}: {node['html'][:160]} {node['failureSummary'][:300]}" for one in found for node in one["nodes"][:2]]

@@ -8,7 +8,7 @@ from warehouse_assets.metadata import metadata_to_json
 from warehouse_assets.web.rendering import site_of
 from warehouse_assets.web.security import limited
 from warehouse_assets.web.views.asset import AssetPage, asset_page, head_of, key_in_path
-from warehouse_assets.web.views.asset_actions import checks_started, observed
+from warehouse_assets.web.views.asset_actions import ReportInput, WipeInput, checks_started, observed, reported, wiped
 from warehouse_assets.web.views.asset_checks import check_series, shown_checks
 from warehouse_assets.web.views.asset_events import AssetEvent, compared, event_page, events_of, series_of
 from warehouse_assets.web.views.asset_json import (
@@ -29,6 +29,7 @@ from warehouse_assets.web.views.asset_json import (
     ListedPartition,
     ObservedAnswer,
     PartitionsAnswer,
+    ReportedAnswer,
     RowsAnswer,
     SampleColumn,
     SchemaAnswer,
@@ -36,6 +37,7 @@ from warehouse_assets.web.views.asset_json import (
     SeriesAnswer,
     VersionAnswer,
     VersionsAnswer,
+    WipedAnswer,
 )
 from warehouse_assets.web.views.asset_partitions import states_of
 from warehouse_assets.web.views.asset_tabs import columns_tab, definition_tab, rows_of, table_tab, versions_of
@@ -246,6 +248,18 @@ def start_checks(request: Request, key: str, names: list[str] | None = None) -> 
 def observe(request: Request, key: str) -> ObservedAnswer:
     """Look at a source now, and record what is seen."""
     return ObservedAnswer(data_version=observed(_page(request, "observe")).data_version)
+
+
+@router.post("/assets/{key:path}/-/report", dependencies=[Depends(limited)])
+def report(request: Request, key: str, given: ReportInput) -> ReportedAnswer:
+    """Record what was done to its table, or seen of it, outside of any run."""
+    return ReportedAnswer(count=reported(_page(request, "report"), given).count)
+
+
+@router.post("/assets/{key:path}/-/wipe", dependencies=[Depends(limited)])
+def wipe(request: Request, key: str, given: WipeInput) -> WipedAnswer:
+    """Forget its materializations, observations and checks; and drop its table, where that is confirmed."""
+    return WipedAnswer(dropped=wiped(_page(request, "wipe"), given).dropped)
 
 
 @router.get("/assets/{key:path}")

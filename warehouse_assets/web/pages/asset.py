@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Query, Request
-from starlette.responses import Response
+from pydantic import BaseModel
+from starlette.responses import HTMLResponse, Response
 
-from warehouse_assets.errors import InvalidInvocationError, InvalidSelectionError
+from warehouse_assets.errors import InvalidInvocationError, InvalidSelectionError, WarehouseAssetsError
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.web.rendering import asset_url, is_fragment, render, site_of
 from warehouse_assets.web.security import limited
 from warehouse_assets.web.views.asset import TABS, AssetHead, AssetPage, asset_page, head_of, key_in_path
-from warehouse_assets.web.views.asset_actions import checks_started, observed
+from warehouse_assets.web.views.asset_actions import (
+    ReportInput,
+    WipeInput,
+    checks_started,
+    metadata_of,
+    observed,
+    reported,
+    wiped,
+)
 from warehouse_assets.web.views.asset_checks import shown_checks
 from warehouse_assets.web.views.asset_events import compared, event_of, event_page, events_of, series_of
-from warehouse_assets.web.views.asset_partitions import partitions_tab
+from warehouse_assets.web.views.asset_partitions import partitions_tab, states_of
 from warehouse_assets.web.views.asset_tabs import columns_tab, definition_tab, rows_of, table_tab, versions_of
 from warehouse_assets.web.views.asset_text import markdown
 
@@ -24,9 +33,26 @@ __all__ = ["router"]
 
 router = APIRouter()
 
+_OFFERED = 1_000  # partitions that a field suggests
 _PLOTS = 12
 _LARGEST = 2**62
 _SERIES_READ = 200  # events that are looked at for the names of numbers
+
+
+class Act(BaseModel):
+    """What a button or a dialog of the page asks for: checks, observe, report or wipe."""
+
+    do: str
+    check: list[str] = []
+    kind: Literal["materialization", "observation"] = "materialization"
+    which: Literal["one", "range"] = "one"
+    first: str = ""
+    last: str = ""
+    description: str = ""
+    metadata: str = ""
+    data_version: str = ""
+    tables: bool = False
+    confirm: str = ""
 
 
 @router.get("/assets/{key:path}")
@@ -51,6 +77,8 @@ def asset(
     if part is not None and is_fragment(request):
         if part == "head":
             return _head(request, page)
+        if part in ("report", "wipe"):
+            return _dialog(request, page, Act(do=part, first=partition or ""))
         if part == "rows":
             limited(request)
             return render(request, "asset/_rows.html", sample=rows_of(page, limit, partition or None))
@@ -94,22 +122,64 @@ def asset(
 
 
 @router.post("/assets/{key:path}")
-def act(request: Request, key: str, do: Annotated[str, Form()], check: Annotated[list[str] | None, Form()] = None) -> Response:
-    """What a button of the page asks for: `do` is checks or observe."""
+def act(request: Request, key: str, asked: Annotated[Act, Form()]) -> Response:
+    """Do what a button of the page asks for; a dialog comes back where something in it is wrong."""
     page = asset_page(site_of(request), key_in_path(request, "/assets/"))
-    if do == "checks":
-        run = checks_started(page, check or ())
+    if asked.do == "checks":
+        run = checks_started(page, asked.check)
         text = f"Run {run.run_id[:8]} of {run.count} check{'' if run.count == 1 else 's'} is asked for"
         return _told(text, f"/runs/{run.run_id}")
-    if do == "observe":
+    if asked.do == "observe":
         seen = observed(page)
         return _told("Observed" + (f": version {seen.data_version}" if seen.data_version is not None else ""))
-    raise InvalidInvocationError(f"there is no action {do!r}", hint="There are checks and observe.")
+    if asked.do not in ("report", "wipe"):
+        raise InvalidInvocationError(f"there is no action {asked.do!r}", hint="There are checks, observe, report and wipe.")
+    try:
+        return _reported(page, asked) if asked.do == "report" else _wiped(page, asked)
+    except WarehouseAssetsError as error:
+        if not is_fragment(request):
+            raise
+        return _dialog(request, page, asked, error)
 
 
-def _told(text: str, href: str = "") -> Response:
-    """Nothing but a word to the person."""
-    return Response(status_code=204, headers={"HX-Trigger": json.dumps({"wa:toast": {"text": text, "href": href}})})
+def _reported(page: AssetPage, asked: Act) -> Response:
+    one = asked.which == "one"
+    count = reported(
+        page,
+        ReportInput(
+            kind=asked.kind,
+            partition=asked.first or None if one else None,
+            partition_range=None if one else (asked.first, asked.last),
+            description=asked.description,
+            metadata=metadata_of(asked.metadata),
+            data_version=asked.data_version,
+        ),
+    ).count
+    return _told(f"Recorded {count:,} {asked.kind}{'' if count == 1 else 's'}", is_dialog=True)
+
+
+def _wiped(page: AssetPage, asked: Act) -> Response:
+    dropped = wiped(page, WipeInput(tables=asked.tables, confirm=asked.confirm)).dropped
+    table = "its table is dropped" if dropped else "there was no table" if asked.tables else "its table stays"
+    answer = _told(f"{page.name} is forgotten; {table}", is_dialog=True)
+    if page.joined is None:
+        answer.headers["HX-Redirect"] = "/assets"
+    return answer
+
+
+def _dialog(request: Request, page: AssetPage, asked: Act, error: WarehouseAssetsError | None = None) -> Response:
+    facts, names = page.facts, []
+    if facts is not None and facts.partitions is not None and asked.do == "report":
+        found, _ = states_of(page, "", None, 0, _OFFERED, None)
+        names = [name for name, _ in found.listed] if found is not None else []
+    partitioned = facts is not None and facts.partitions is not None
+    return render(request, f"asset/_{asked.do}.html", page=page, asked=asked, error=error, partitioned=partitioned, names=names)
+
+
+def _told(text: str, href: str = "", *, is_dialog: bool = False) -> Response:
+    """Nothing but a word to the person; in place of a dialog, which closes it."""
+    told = {"HX-Trigger": json.dumps({"wa:toast": {"text": text, "href": href}})}
+    return HTMLResponse("", headers=told) if is_dialog else Response(status_code=204, headers=told)
 
 
 def _head(request: Request, page: AssetPage) -> Response:

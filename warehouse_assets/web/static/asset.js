@@ -147,6 +147,14 @@
   }
   function plots(root) { root.querySelectorAll(".plot[data-plot]:not([data-drawn])").forEach(draw); }
 
+  // -- the menu ---------------------------------------------------------------------------------------------------------------
+  const menus = (but) => page.querySelectorAll(".menu[open]").forEach((menu) => { if (menu !== but) menu.open = false; });
+  document.addEventListener("click", (event) => menus(event.target.closest(".menu > summary")?.parentElement));
+  document.addEventListener("keydown", (event) => {
+    const menu = event.key === "Escape" && page.querySelector(".menu[open]");
+    if (menu) { menu.open = false; menu.querySelector("summary").focus(); }
+  });
+
   // -- events -----------------------------------------------------------------------------------------------------------------
   page.addEventListener("click", (event) => {
     const button = event.target.closest("[data-details]");

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from warehouse_assets.events import RunRecord, RunStatus
     from warehouse_assets.web.site import Site
 
-__all__ = ["TABS", "AssetHead", "AssetPage", "asked", "asset_page", "head_of", "key_in_path"]
+__all__ = ["TABS", "AssetHead", "AssetPage", "asked", "asset_page", "head_of", "key_in_path", "under_way"]
 
 TABS = ("overview", "activity", "table", "columns", "checks", "partitions", "definition")
 UNDER_WAY: tuple[RunStatus, ...] = ("QUEUED", "STARTING", "STARTED", "CANCELING")
@@ -180,6 +180,13 @@ def _state(page: AssetPage, now: AssetNow | None, running: Running | None, faile
     if now is not None and now.is_pending:
         return "loading"
     return "source" if page.facts is not None and not page.facts.is_executable else "unknown"
+
+
+def under_way(page: AssetPage) -> Running | None:
+    """The run that makes the asset, or that is going to."""
+    return _running(
+        page, next(iter(told(page.site.instance, events_of(page.site.instance, page.key, ("ASSET_MATERIALIZATION",), 1))), None)
+    )
 
 
 def _running(page: AssetPage, latest: AssetEvent | None) -> Running | None:

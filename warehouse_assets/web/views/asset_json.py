@@ -24,6 +24,7 @@ __all__ = [
     "ListedPartition",
     "ObservedAnswer",
     "PartitionsAnswer",
+    "ReportedAnswer",
     "RowsAnswer",
     "SampleColumn",
     "SchemaAnswer",
@@ -31,6 +32,7 @@ __all__ = [
     "SeriesAnswer",
     "VersionAnswer",
     "VersionsAnswer",
+    "WipedAnswer",
 ]
 
 
@@ -192,6 +194,18 @@ class ObservedAnswer(BaseModel):
     """What was seen of a source."""
 
     data_version: str | None
+
+
+class ReportedAnswer(BaseModel):
+    """How many events were recorded."""
+
+    count: int
+
+
+class WipedAnswer(BaseModel):
+    """Whether there was a table that is dropped."""
+
+    dropped: bool
 
 
 class ListedPartition(BaseModel):

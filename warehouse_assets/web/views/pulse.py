@@ -88,8 +88,10 @@ class Pulse:
         with self._lock:
             known, facts = self._known, self._site.facts
             if facts.version != self._facts or time.monotonic() - known.read > READ_ANEW:
-                self._known = known = self._read(facts.assets)
-                self._facts = facts.version
+                before, self._known = known, self._read(facts.assets)
+                known, self._facts = self._known, facts.version
+                if before.made.keys() - known.made.keys():
+                    self._stated.clear()
             else:
                 self._known = known = self._followed(known)
             return replace(known, steps=self._steps())
