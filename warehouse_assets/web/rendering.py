@@ -19,6 +19,7 @@ from warehouse_assets.keys import AssetKey
 from warehouse_assets.quantities import byte_text, count_text, seconds_text
 from warehouse_assets.web.addresses import joined_keys, key_path
 from warehouse_assets.web.files import STATIC
+from warehouse_assets.web.views.cron_text import cron_text
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -71,6 +72,7 @@ def templates() -> Environment:
         "bytes": lambda value: _exact(byte_text(value), f"{value:,} bytes") if value is not None else "",
         "clock": _clock,
         "count": count_text,
+        "crons": cron_text,
         "duration": lambda value: "" if value is None else seconds_text(value),
         "iso": _iso,
         "number": number,

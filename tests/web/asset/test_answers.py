@@ -52,9 +52,9 @@ def test_an_asset_is_stale_with_causes_and_knows_what_runs_it(ask: Callable[...,
 
     assert now.state == "fresh"
     assert now.freshness_policy == "no older than 2 days; warns after 1 day"
-    assert [(trigger.kind, trigger.name, trigger.says) for trigger in now.triggers] == [
-        ("job", "nightly", None),
-        ("schedule", "every_night", "0 3 * * * UTC"),
+    assert [(trigger.kind, trigger.name, trigger.crons, trigger.says) for trigger in now.triggers] == [
+        ("job", "nightly", (), None),
+        ("schedule", "every_night", ("0 3 * * *",), "UTC"),
     ]
 
 

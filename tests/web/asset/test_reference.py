@@ -20,7 +20,7 @@ PLACES = {
     "code_version_made": (LOAVES, "overview", "code 3"),
     "condition": (LOAVES, "overview", "What makes it by itself condition"),
     "job": (LOAVES, "overview", "job nightly"),
-    "schedule": (LOAVES, "overview", "schedule every_night 0 3 * * *"),
+    "schedule": (LOAVES, "overview", "schedule every_night daily at 03:00"),
     "freshness": (LOAVES, "overview", "The policy: no older than 2 days"),
     "upstream": (LOAVES, "overview", "Upstream 1 raw/ flour"),
     "downstream": (LOAVES, "overview", "Downstream 1 marts/ per_name"),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
-from warehouse_assets import Instance
+from warehouse_assets import AssetKey, Instance
 from warehouse_assets.automation_records import InstigatorState, Tick
 from warehouse_assets.events import ErrorInfo, RunRecord
 from warehouse_assets.web.site import Site
@@ -146,10 +147,21 @@ def test_a_condition_is_explained(sites: Callable[..., Site], client_of: Callabl
         "from warehouse_assets import AutomationCondition, asset\n"
         "@asset(automation_condition=AutomationCondition.eager())\ndef orders(): ...\n"
     )
-    client = client_of(sites("eager"))
+    site = sites("eager")
+    client = client_of(site)
     page = client.get("/automation/explain?asset=orders").text
+    before = client.get("/assets/orders").text
+    tags = {"warehouse_assets/sensor_name": "default_automation_condition_sensor"}
+    of = {"tags": tags, "asset_keys": (AssetKey("orders"),)}
+    site.instance.create_run(RunRecord("asked-here", "QUEUED", 100.0, 100.0, location=site.workspace["eager"].location, **of))
+    elsewhere = replace(site.workspace["eager"].location, name="other")
+    site.instance.create_run(RunRecord("asked-elsewhere", "QUEUED", 101.0, 101.0, location=elsewhere, **of))
+    after = client.get("/assets/orders").text.partition("<h2>What makes")[2]
 
     assert "asked for now" in page
+    assert ("/automation/explain?asset=orders" in before, "/automation/eager/default_auto" in before) == (True, True)
+    assert ("not asked for the asset lately" in before, "not asked for the asset lately" in after) == (True, False)
+    assert ("/runs/asked-here" in after, "/runs/asked-elsewhere" in after) == (True, False)
     assert "✗ eager" in page
     assert "/automation/explain?asset=orders" in client.get("/automation/eager/default_automation_condition_sensor").text
     assert "conditions" in client.get("/automation").text

@@ -35,16 +35,17 @@ class Cause(msgspec.Struct, frozen=True):
 
 
 class Trigger(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A job, schedule or sensor that makes the asset; `says` is the cron of a schedule, or how often a sensor looks."""
+    """A job, schedule or sensor that makes the asset; `says` is how often a sensor looks, or the time zone of a schedule's `crons`."""
 
     kind: str
     name: str
     says: str | None = None
     job: str | None = None
+    crons: tuple[str, ...] = ()
 
 
 class AssetNow(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How an asset stands. `state` is None for what no run of its location makes; counts are those of its partitions; `is_pending` is whether they are not worked out yet."""
+    """How an asset stands. `state` is None for what no run of its location makes; counts are those of its partitions; `is_pending` is whether they are not worked out yet; `sensor` evaluates the condition."""
 
     state: str | None = None
     causes: tuple[Cause, ...] = ()
@@ -56,6 +57,7 @@ class AssetNow(msgspec.Struct, frozen=True, omit_defaults=True):
     freshness_policy: str | None = None
     condition: str | None = None
     condition_text: str | None = None
+    sensor: str | None = None
     triggers: tuple[Trigger, ...] = ()
     is_observable: bool = False
     is_pending: bool = False
@@ -90,10 +92,18 @@ def asset_now(definitions: Definitions, request: NowRequest) -> AssetNow:
         freshness_policy=_policy_text(node),
         condition=condition.name if condition is not None else None,
         condition_text=condition.text if condition is not None else None,
+        sensor=_sensor(definitions, key) if condition is not None else None,
         triggers=tuple(_triggers(definitions, node)),
         is_pending=pending,
         is_observable=node.source is not None and node.source.observe_function is not None,
     )
+
+
+def _sensor(definitions: Definitions, key: AssetKey) -> str | None:
+    """The sensor that evaluates the condition of an asset."""
+    from warehouse_assets.automation.conditions import declared_sensors
+
+    return next((one.name for one, keys in declared_sensors(definitions) if key in keys), None)
 
 
 def _policy_text(node: AssetNode) -> str | None:
@@ -117,8 +127,8 @@ def _triggers(definitions: Definitions, node: AssetNode) -> Iterator[Trigger]:
         yield Trigger("job", name)
     for schedule in definitions.schedules:
         if _makes(definitions, schedule.target, node.key, making):
-            says = f"{' and '.join(schedule.cron_schedules)} {schedule.execution_timezone}"
-            yield Trigger("schedule", schedule.name, says, _job_name(schedule.target))
+            crons = tuple(schedule.cron_schedules)
+            yield Trigger("schedule", schedule.name, schedule.execution_timezone, _job_name(schedule.target), crons)
     for sensor in definitions.sensors:
         targets = [sensor.target, *sensor.jobs]
         if any(_makes(definitions, target, node.key, making) for target in targets if target is not None):

@@ -13,7 +13,7 @@ from warehouse_assets.errors import InvalidInvocationError, InvalidSelectionErro
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.web.rendering import asset_url, is_fragment, render, site_of
 from warehouse_assets.web.security import limited
-from warehouse_assets.web.views.asset import TABS, AssetHead, AssetPage, asset_page, head_of, key_in_path
+from warehouse_assets.web.views.asset import TABS, AssetHead, AssetPage, asset_page, head_of, key_in_path, requested_runs
 from warehouse_assets.web.views.asset_actions import (
     ReportInput,
     WipeInput,
@@ -191,6 +191,7 @@ def _overview(page: AssetPage, head: AssetHead | None) -> dict[str, Any]:
     joined, facts = page.joined, page.facts
     return {
         "now": head.now,
+        "requested": requested_runs(page, head.now.sensor if head.now is not None else None),
         "latest": head.latest or head.observed,
         "description": markdown(facts.description if facts is not None else None),
         "parents": joined.parents if joined is not None else (),

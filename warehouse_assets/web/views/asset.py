@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from warehouse_assets.automation.evaluation import SENSOR_TAG
 from warehouse_assets.errors import InvalidDefinitionError, InvalidSelectionError, WarehouseAssetsError
 from warehouse_assets.graph.asset_graph import suggest_keys
 from warehouse_assets.keys import AssetKey
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
     from warehouse_assets.events import RunRecord, RunStatus
     from warehouse_assets.web.site import Site
 
-__all__ = ["TABS", "AssetHead", "AssetPage", "asked", "asset_page", "head_of", "key_in_path", "under_way"]
+__all__ = ["TABS", "AssetHead", "AssetPage", "asked", "asset_page", "head_of", "key_in_path", "requested_runs", "under_way"]
 
 TABS = ("overview", "activity", "table", "columns", "checks", "partitions", "definition")
 UNDER_WAY: tuple[RunStatus, ...] = ("QUEUED", "STARTING", "STARTED", "CANCELING")
 _RUNS = 20
+_RUNS_OF_SENSOR, _SHOWN_RUNS = 100, 5
 
 Asked = TypeVar("Asked")
 Answered = TypeVar("Answered")
@@ -180,6 +182,18 @@ def _state(page: AssetPage, now: AssetNow | None, running: Running | None, faile
     if now is not None and now.is_pending:
         return "loading"
     return "source" if page.facts is not None and not page.facts.is_executable else "unknown"
+
+
+def requested_runs(page: AssetPage, sensor: str | None) -> list[RunRecord]:
+    """The latest runs of the asset that its condition asked for, by the sensor that evaluates it."""
+    if sensor is None or page.joined is None:
+        return []
+    found = page.site.instance.get_runs(tags={SENSOR_TAG: sensor}, limit=_RUNS_OF_SENSOR)
+    return [
+        run
+        for run in found
+        if page.key in run.asset_keys and run.location is not None and run.location.name == page.joined.location
+    ][:_SHOWN_RUNS]
 
 
 def under_way(page: AssetPage) -> Running | None:
