@@ -119,21 +119,23 @@
     if (Object.keys(change.assets).length) fire("wa:asset", change);
     if (Object.keys(change.runs).length) fire("wa:run", change);
     fire("wa:change", change);
-    const over = Object.values(change.runs).some((status) => ["SUCCESS", "FAILURE", "CANCELED"].includes(status));
-    refresh("[data-on-run]", over, (part) => (part.dataset.onRun === "*" ? Object.keys(change.runs).length : part.dataset.onRun in change.runs));
-    refresh("[data-on-asset]", over, (part) => part.dataset.onAsset.split(" ").some((key) => (key === "*" ? Object.keys(change.assets).length : key in change.assets)));
+    const over = (status) => ["SUCCESS", "FAILURE", "CANCELED"].includes(status);
+    const some = Object.values(change.runs).some(over);
+    refresh("[data-on-run]", some, (part) => (part.dataset.onRun === "*" ? Object.keys(change.runs).length : part.dataset.onRun in change.runs), (part) => over(change.runs[part.dataset.onRun]));
+    refresh("[data-on-asset]", some, (part) => part.dataset.onAsset.split(" ").some((key) => (key === "*" ? Object.keys(change.assets).length : key in change.assets)));
   }
-  // A part that names a run or assets is told `wa:refresh` when something happens to them, soon and not too often; at once when a run ends.
+  // A part that names a run or assets is told `wa:refresh` when something happens to them, soon and not too often; earlier when a run
+  // ends, and at once where it is the one that the part names: `data-after` is for what may let others go first.
   const due = new WeakMap();
   const last = new WeakMap();
-  function refresh(selector, over, concerns) {
+  function refresh(selector, over, concerns, ends = () => false) {
     document.querySelectorAll(selector).forEach((part) => {
       if (!concerns(part) || (due.has(part) && !over)) return;
       const pause = Number(part.dataset.pause || 150);
-      const now = over && performance.now() - (last.get(part) ?? -pause) >= pause;
+      const now = ends(part) || (over && performance.now() - (last.get(part) ?? -pause) >= pause);
       if (due.has(part) && !now) return;
       clearTimeout(due.get(part));
-      due.set(part, setTimeout(() => { due.delete(part); last.set(part, performance.now()); part.dispatchEvent(new CustomEvent("wa:refresh")); }, now ? 0 : pause));
+      due.set(part, setTimeout(() => { due.delete(part); last.set(part, performance.now()); part.dispatchEvent(new CustomEvent("wa:refresh")); }, now ? Number(part.dataset.after || 0) : pause));
     });
   }
   function listen() {
