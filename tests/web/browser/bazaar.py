@@ -134,7 +134,7 @@ def quick() -> None:
     """Does nothing."""
 
 
-@asset(group_name="quick")
+@asset(group_name="days")
 def told() -> pl.DataFrame:
     """Was only told of."""
     return pl.DataFrame({"n": [1]})
