@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from warehouse_assets import Instance, materialize
+from warehouse_assets import AssetCheckEvaluation, AssetCheckSeverity, AssetKey, Instance, materialize
 from warehouse_assets.automation.worker import run_recorded
 from warehouse_assets.code_location.loading import load_definitions
 from warehouse_assets.events import Event, LogEntry, RunRecord
@@ -288,3 +288,24 @@ def test_the_dialog_tells_what_would_run(client: TestClient, instance: Instance,
     assert ("2 assets" in both, "staging/orders</span>" in both, "fresh" in both) == (True, True, True)
     assert ("1 asset<" in stale, "staging/orders</span>" in stale) == (True, False)
     assert [key.to_user_string() for key in instance.get_runs()[0].asset_keys] == ["staging/orders", "marts/per_customer"]
+
+
+def test_the_log_says_how_a_check_went(client: TestClient, instance: Instance) -> None:
+    instance.create_run(RunRecord("checking", "STARTED", 100.0, 100.0))
+    found = [(True, "ERROR", None), (False, "WARN", "few"), (False, "ERROR", "none")]
+    instance.store_events(
+        [
+            Event(
+                "ASSET_CHECK_EVALUATION",
+                "checking",
+                101.0,
+                data=AssetCheckEvaluation(AssetKey("orders"), "rows", passed, AssetCheckSeverity(severity), description=said),
+            )
+            for passed, severity, said in found
+        ]
+    )
+    page = client.get("/runs/checking").text
+    errors = client.get("/runs/checking?level=ERROR").text
+
+    assert all(text in page for text in ("rows passed", "rows warned: few", "rows failed: none"))
+    assert ("rows warned" in errors, "rows failed: none" in errors) == (False, True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from heapq import nlargest
 from typing import TYPE_CHECKING
 
 from warehouse_assets.automation_records import Tick
@@ -14,7 +15,7 @@ from warehouse_assets.instance.event_log import EventFilter
 from warehouse_assets.keys import AssetKey
 from warehouse_assets.web.answers.catalog import AssetState
 from warehouse_assets.web.views.catalog import state_of
-from warehouse_assets.web.views.pulse import Known, Made, Pulse, failures_of, keys_of, made_by, running_of
+from warehouse_assets.web.views.pulse import Known, Made, Pulse, failures_of, keys_of, running_of
 from warehouse_assets.web.views.runs import RunRow, Trouble, run_rows, trouble_of
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ __all__ = ["FailedAsset", "FailedCheck", "Home", "home"]
 
 SHOWN = 12
 _ACTIVE: tuple[RunStatus, ...] = ("QUEUED", "STARTING", "STARTED", "CANCELING")
-_MADE: tuple[EventType, ...] = ("ASSET_MATERIALIZATION",)
 _BROKE: tuple[EventType, ...] = ("STEP_FAILURE",)
 _FAILED: tuple[RunStatus, ...] = ("FAILURE",)
 _DONE: tuple[RunStatus, ...] = ("SUCCESS",)
@@ -99,12 +99,15 @@ def home(site: Site) -> Home:
         for key, asset in facts.assets.items()
     }
     failed = [_failed(key, facts.assets[key], event) for key, event in failures.items()]
-    events = site.instance.event_log.get_events(EventFilter(event_types=_MADE), limit=SHOWN, ascending=False)
     return Home(
         sorted(failed, key=lambda one: -one.at),
         _failed_runs(site, known, {one.run_id for one in failed}),
         _failed_checks([event for key, of in known.checks.items() if key in facts.assets for event in of.values()]),
-        [_standing(key, state, state.freshness or "") for key, state in states.items() if state.freshness in ("WARN", "FAIL")],
+        [
+            Standing(key, state.freshness or "", state.cause)
+            for key, state in states.items()
+            if state.freshness in ("WARN", "FAIL")
+        ],
         [_standing(key, states[key], "stale") for key, word in words.items() if word == "stale" and key in states],
         sum(word == "missing" for word in words.values()),
         sum(word == "fresh" for word in words.values()),
@@ -112,8 +115,8 @@ def home(site: Site) -> Home:
         _broken_ticks(site),
         list(facts.errors.items()),
         run_rows(site, statuses=_ACTIVE, limit=SHOWN),
-        [(event.asset_key, made_by(event)) for event in events if event.asset_key is not None],
-        bool(events) or bool(site.instance.get_runs(limit=1)),
+        nlargest(SHOWN, known.made.items(), key=lambda one: one[1].at),
+        bool(known.made) or bool(site.instance.get_runs(limit=1)),
         pulse.is_stated,
     )
 
@@ -156,7 +159,9 @@ def _failed_checks(events: Sequence[Event]) -> list[FailedCheck]:
 
 
 def _standing(key: AssetKey, state: AssetState, word: str) -> Standing:
-    return Standing(key, word, state.cause)
+    counts = (state.missing, "missing"), (state.stale, "stale")
+    parts = [f"{count:,} {'is' if count == 1 else 'are'} {name}" for count, name in counts if count]
+    return Standing(key, word, state.cause or (f"of its partitions {' and '.join(parts)}" if parts else ""))
 
 
 def _broken_ticks(site: Site) -> list[Tick]:

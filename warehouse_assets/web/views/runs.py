@@ -361,8 +361,17 @@ def _line(event: Event) -> LogLine:
     evaluation = event.asset_check_evaluation
     if evaluation is not None and not evaluation.passed:
         level = "ERROR" if evaluation.failed else "WARNING"
-    text = event.message or _made_text(event)
+    text = event.message or _checked_text(event) or _made_text(event)
     return LogLine(event.storage_id or 0, event.timestamp, event.step_key, level, event.event_type, text)
+
+
+def _checked_text(event: Event) -> str:
+    """How a check went, of an event that tells so."""
+    told = event.asset_check_evaluation
+    if told is None:
+        return ""
+    word = "passed" if told.passed else "failed" if told.failed else "warned"
+    return f"{told.check_name} {word}" + (f": {told.description}" if told.description else "")
 
 
 def _made_text(event: Event) -> str:
