@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from warehouse_assets.code_location.loading import load_definitions
 from warehouse_assets.errors import TableNotFoundError
+from warehouse_assets.events import Event, LogEntry
 from warehouse_assets.web.answers import asset_partitions, asset_state, asset_statuses
 from warehouse_assets.web.answers.asset import AssetRequest, AssetSource, asset_source
 from warehouse_assets.web.answers.asset_columns import ColumnLink, column_links
@@ -157,3 +159,31 @@ def test_what_takes_long_is_told_later(bakery: Site, monkeypatch: pytest.MonkeyP
     assert (pending.is_pending, pending.state) == (True, None)
     assert (whole.is_quick, whole.counts) == (False, {"missing": 30, "fresh": 1})
     assert (known.is_pending, known.state, known.missing) == (False, "stale", 30)
+
+
+def test_what_was_recorded_counts_at_once_but_where_it_takes_long(bakery: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    definitions = load_definitions("bakery", Path(bakery.workspace["bakery"].location.working_directory))
+    worked_out, counted = asset_statuses._worked_out, []
+
+    def slowly(*of: Any) -> Any:
+        counted.append(of)
+        time.sleep(0.05)
+        return worked_out(*of)
+
+    for module in (asset_statuses, asset_partitions, asset_state):
+        monkeypatch.setattr(module, "the_instance", lambda: bakery.instance)
+    monkeypatch.setattr(asset_statuses, "_worked_out", slowly)
+    monkeypatch.setattr(asset_statuses, "_known", {})
+
+    def asked() -> tuple[int, bool, bool]:
+        bakery.instance.store_events([Event("LOG", "failing", 5e9 + 3, data=LogEntry("DEBUG", "something else"))])
+        now = asset_now(definitions, NowRequest(("daily",)))
+        return len(counted), now.is_behind, partition_states(definitions, PartitionsRequest(("daily",))).is_behind
+
+    at_once = [asked(), asked()]
+    monkeypatch.setattr(asset_statuses, "MANY", 0)
+    patient = [asked(), asked()]
+    time.sleep(1.0)
+
+    assert (at_once, patient) == ([(1, False, False), (2, False, False)], [(3, False, False), (3, True, True)])
+    assert asked() == (4, False, False)

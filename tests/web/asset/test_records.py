@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -174,17 +175,26 @@ def test_the_catalog_forgets_at_once_what_is_wiped_here_and_within_a_minute_what
     def rows() -> dict[str, Any]:
         return {one["key"].rpartition("/")[2]: one["rows"] for one in client.get("/api/assets").json()["assets"]}
 
+    def stated() -> bool:
+        rows()
+        return kiln.kept(Pulse).is_stated
+
     before = rows()
     client.post("/api/assets/kiln/clay/-/wipe", json={})
     between = rows()
+    deadline = time.monotonic() + 20
+    while not stated() and time.monotonic() < deadline:
+        time.sleep(0.02)
     kiln.instance.wipe([POTS])
+    still = stated()
     monkeypatch.setattr(pulse, "READ_ANEW", 0.0)
-    stated = dict(kiln.kept(Pulse)._stated)
+    kiln.kept(Pulse).look()
+    known = kiln.kept(Pulse).is_stated
     after = rows()
 
     assert [one.get("clay") for one in (before, between, after)] == [2, None, None]
     assert [one.get("pots") for one in (before, between, after)] == [1, 1, None]
-    assert kiln.kept(Pulse)._stated != stated
+    assert (still, known) == (True, False)
 
 
 def test_the_dialogs_come_back_with_what_is_wrong_and_what_was_typed(client: TestClient) -> None:

@@ -52,7 +52,7 @@ class Lane(msgspec.Struct, frozen=True):
 class PartitionStates(msgspec.Struct, frozen=True, omit_defaults=True):
     """How many partitions have each state, their bar or bars, and the listed ones as (key, state).
 
-    `dimensions` are the names of the one along the bars and of the one that the bars are of, where there are two. `left_out` counts bars that are not drawn. `is_quick` is whether what is stale is not worked out: then partitions are made or missing.
+    `dimensions` are the names of the one along the bars and of the one that the bars are of, where there are two. `left_out` counts bars that are not drawn. `is_quick` is whether what is stale is not worked out: then partitions are made or missing. `is_behind` is whether they may have changed since.
     """
 
     total: int = 0
@@ -63,6 +63,7 @@ class PartitionStates(msgspec.Struct, frozen=True, omit_defaults=True):
     listed: tuple[tuple[str, str], ...] = ()
     matching: int = 0
     is_quick: bool = False
+    is_behind: bool = False
 
 
 def partition_states(definitions: Definitions, request: PartitionsRequest) -> PartitionStates:
@@ -71,7 +72,7 @@ def partition_states(definitions: Definitions, request: PartitionsRequest) -> Pa
     node = definitions.graph[key]
     if node.spec.partitions_def is None:
         return PartitionStates()
-    states, is_quick = _states(definitions, key, quick=request.quick)
+    states, is_quick, is_behind = _states(definitions, key, quick=request.quick)
     names = [*states]
     dimensions, lanes = _lanes(node.spec.partitions_def, names)
     among = names if request.lane is None else lanes.get(request.lane, [])
@@ -86,19 +87,20 @@ def partition_states(definitions: Definitions, request: PartitionsRequest) -> Pa
         listed=tuple(wanted[request.offset : request.offset + request.limit]),
         matching=len(wanted),
         is_quick=is_quick,
+        is_behind=is_behind,
     )
 
 
-def _states(definitions: Definitions, key: AssetKey, *, quick: bool) -> tuple[dict[str, str], bool]:
-    """The states, and whether they only tell what was made, since it takes long to find out what is stale."""
+def _states(definitions: Definitions, key: AssetKey, *, quick: bool) -> tuple[dict[str, str], bool, bool]:
+    """The states, whether they only tell what was made, since it takes long to find out what is stale, and whether they may have changed."""
     if definitions.graph[key].is_executable:
         known = known_statuses(definitions, key)
         if known is None and not (quick and takes_long(definitions, key)):
             known = statuses_of(definitions, key)
         if known is not None:
-            return {str(name): status.state for name, status in known.items()}, False
-        return _recorded(definitions, key, "made"), True
-    return _recorded(definitions, key, "fresh"), False
+            return {str(name): status.state for name, status in known.statuses.items()}, False, known.is_behind
+        return _recorded(definitions, key, "made"), True, False
+    return _recorded(definitions, key, "fresh"), False, False
 
 
 def _recorded(definitions: Definitions, key: AssetKey, word: str) -> dict[str, str]:

@@ -45,7 +45,7 @@ class Trigger(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class AssetNow(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How an asset stands. `state` is None for what no run of its location makes; counts are those of its partitions; `is_pending` is whether they are not worked out yet; `sensor` evaluates the condition."""
+    """How an asset stands. `state` is None for what no run of its location makes; counts are those of its partitions; `is_pending` is whether they are not worked out yet, `is_behind` whether they may have changed since; `sensor` evaluates the condition."""
 
     state: str | None = None
     causes: tuple[Cause, ...] = ()
@@ -61,6 +61,7 @@ class AssetNow(msgspec.Struct, frozen=True, omit_defaults=True):
     triggers: tuple[Trigger, ...] = ()
     is_observable: bool = False
     is_pending: bool = False
+    is_behind: bool = False
 
 
 def asset_now(definitions: Definitions, request: NowRequest) -> AssetNow:
@@ -71,11 +72,11 @@ def asset_now(definitions: Definitions, request: NowRequest) -> AssetNow:
 
     graph, key = definitions.graph, AssetKey(request.key)
     node = graph[key]
-    statuses = known_statuses(definitions, key) if node.is_executable else None
-    pending = node.is_executable and statuses is None and request.quick and takes_long(definitions, key)
-    if node.is_executable and statuses is None and not pending:
-        statuses = statuses_of(definitions, key)
-    status = overall_status(statuses) if statuses is not None else None
+    known = known_statuses(definitions, key) if node.is_executable else None
+    pending = node.is_executable and known is None and request.quick and takes_long(definitions, key)
+    if node.is_executable and known is None and not pending:
+        known = statuses_of(definitions, key)
+    status = overall_status(known.statuses) if known is not None else None
     age = asset_freshness(graph, the_instance(), time.time(), [key]).get(key)
     condition = node.spec.automation_condition
     counts = status.partitions if status is not None else None
@@ -95,6 +96,7 @@ def asset_now(definitions: Definitions, request: NowRequest) -> AssetNow:
         sensor=_sensor(definitions, key) if condition is not None else None,
         triggers=tuple(_triggers(definitions, node)),
         is_pending=pending,
+        is_behind=known is not None and known.is_behind,
         is_observable=node.source is not None and node.source.observe_function is not None,
     )
 

@@ -16,27 +16,35 @@ if TYPE_CHECKING:
     from warehouse_assets.code_location.definitions import Definitions
     from warehouse_assets.graph.partition_links import Partition
 
-__all__ = ["known_statuses", "statuses_of", "takes_long"]
+__all__ = ["Known", "known_statuses", "statuses_of", "takes_long"]
 
 MANY = 5_000  # partitions, those upstream among them, of which a page does not wait for the states
 _KEPT = 8
 _SECONDS = 30.0  # after which time alone may have changed an answer
-_PATIENCE = 10.0  # how many times as long as it took an answer is given again, whatever was recorded meanwhile
+_PATIENCE = 10.0  # how many times as long as it took, an answer that takes long is given again, whatever was recorded meanwhile
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class Known:
+    """The status of each partition. `is_behind` is whether something was recorded since, so that it is worth to ask again soon."""
+
+    statuses: Mapping[Partition, AssetStatus]
+    is_behind: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
     statuses: Mapping[Partition, AssetStatus]
     last_event: int
     taken: float
-    seconds: float
+    patience: float
 
-    def holds(self, last_event: int) -> bool:
-        age = time.monotonic() - self.taken
-        return age < self.seconds * _PATIENCE or (self.last_event == last_event and age < _SECONDS)
+    def given(self) -> Known | None:
+        is_behind, age = self.last_event != _last_event(), time.monotonic() - self.taken
+        return Known(self.statuses, is_behind) if age < (self.patience if is_behind else _SECONDS) else None
 
 
-_known: dict[tuple[int, AssetKey], _Known] = {}
+_known: dict[tuple[int, AssetKey], _Kept] = {}
 _working: dict[tuple[int, AssetKey], threading.Lock] = {}
 
 
@@ -52,13 +60,13 @@ def takes_long(definitions: Definitions, key: AssetKey) -> bool:
     return False
 
 
-def known_statuses(definitions: Definitions, key: AssetKey) -> Mapping[Partition, AssetStatus] | None:
+def known_statuses(definitions: Definitions, key: AssetKey) -> Known | None:
     """The statuses, if they are remembered."""
-    known = _known.get((id(definitions), key))
-    return known.statuses if known is not None and known.holds(_last_event()) else None
+    kept = _known.get((id(definitions), key))
+    return kept.given() if kept is not None else None
 
 
-def statuses_of(definitions: Definitions, key: AssetKey) -> Mapping[Partition, AssetStatus]:
+def statuses_of(definitions: Definitions, key: AssetKey) -> Known:
     """The status of each partition of an asset that a run can make, or of its only one; several that ask at once wait for one answer."""
     name = id(definitions), key
     with _working.setdefault(name, threading.Lock()):
@@ -67,10 +75,11 @@ def statuses_of(definitions: Definitions, key: AssetKey) -> Mapping[Partition, A
         begun, last_event = time.monotonic(), _last_event()
         statuses = _worked_out(definitions, key)
         ended = time.monotonic()
-        _known[name] = _Known(statuses, last_event, ended, ended - begun)
+        patience = _PATIENCE * (ended - begun) if takes_long(definitions, key) else 0.0
+        _known[name] = _Kept(statuses, last_event, ended, patience)
         while len(_known) > _KEPT:
             _known.pop(next(iter(_known)), None)
-        return statuses
+        return Known(statuses, is_behind=False)
 
 
 def _last_event() -> int:
